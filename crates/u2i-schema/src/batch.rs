@@ -1,0 +1,326 @@
+use crate::{Catalog, ColumnData, EventStore, PADDING, Sample, Users};
+
+/// Consecutive targets of one user that share one window of history: the events at positions
+/// `first..first + targets`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Row of the event store.
+    pub user: u32,
+    /// Position of the first target.
+    pub first: u32,
+    /// Number of targets, at least 1.
+    pub targets: u32,
+}
+
+impl From<Sample> for Chunk {
+    fn from(sample: Sample) -> Self {
+        Chunk { user: sample.user, first: sample.position, targets: 1 }
+    }
+}
+
+/// A column in a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ColumnRows {
+    /// `[n]` table rows.
+    Rows(Vec<u32>),
+    /// `[n, width]` table rows, filled up with [`PADDING`].
+    Bags {
+        /// Rows per entry, at least 1.
+        width: usize,
+        /// `n * width` rows.
+        rows: Vec<u32>,
+    },
+    /// `[n]` real numbers.
+    Values(Vec<f32>),
+}
+
+impl ColumnRows {
+    /// Table rows, padding included; empty for real numbers.
+    pub fn rows(&self) -> &[u32] {
+        match self {
+            ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => rows,
+            ColumnRows::Values(_) => &[],
+        }
+    }
+
+    /// Table rows to be renamed, as row-sparse training does.
+    pub fn rows_mut(&mut self) -> &mut [u32] {
+        match self {
+            ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => rows,
+            ColumnRows::Values(_) => &mut [],
+        }
+    }
+}
+
+/// Which column of table rows in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// [`UserRows::history`].
+    History,
+    /// A user column, by its place in [`UserRows::user`].
+    User(usize),
+    /// A request column, by its place in [`UserRows::request`].
+    Request(usize),
+    /// [`ItemRows::ids`].
+    ItemId,
+    /// An item column, by its place in [`ItemRows::columns`].
+    Item(usize),
+}
+
+/// The user side of a batch on the host. `batch` targets lie in `chunks` chunks of at most `targets`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserRows {
+    /// Number of chunks.
+    pub chunks: usize,
+    /// Places for targets per chunk.
+    pub targets: usize,
+    /// How many events before a target are its history.
+    pub history_len: usize,
+    /// `[chunks, history_len + targets - 1]` rows of the id table, oldest first; empty without history. Column
+    /// `j` is the event at position `first - history_len + j`, so the event `lag` places before the newest of
+    /// target `i` is column `history_len - 1 + i - lag`.
+    pub history: Vec<u32>,
+    /// User columns, `[chunks]` each.
+    pub user: Vec<ColumnRows>,
+    /// Request columns of the targets, `[batch]` each.
+    pub request: Vec<ColumnRows>,
+    /// `[batch]`: `chunk * targets + i` of each target, ascending.
+    pub places: Vec<u32>,
+    /// `[batch]`: how many events the user has before the target.
+    pub n_earlier: Vec<u32>,
+    /// `[batch]`: days from the target to the newest training event; 0 when serving (Covington et al. 2016, §3.3).
+    pub example_age_days: Vec<f32>,
+}
+
+/// The item side of a batch on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemRows {
+    /// `[items]` rows of the id table; padding for an item that has no id vector.
+    pub ids: Vec<u32>,
+    /// Item columns, `[items]` each.
+    pub columns: Vec<ColumnRows>,
+}
+
+/// Slices batches out of an event store: the one feature code path of training, evaluation and serving.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchMaker<'a> {
+    /// Where histories and targets come from.
+    pub events: &'a EventStore,
+    /// The users of the event store.
+    pub users: &'a Users,
+    /// The items.
+    pub catalog: &'a Catalog,
+    /// How many events before a target are its history. 0 for models without history.
+    pub history_len: usize,
+    /// The time that example ages are counted back from while training; `None` when serving.
+    pub newest_s: Option<i64>,
+}
+
+impl BatchMaker<'_> {
+    /// The user side of `chunks`.
+    ///
+    /// Only events strictly before a target are in its window. A target may lie one past the end of a user's
+    /// events, which asks for the next item; then there must be no request columns.
+    ///
+    /// # Panics
+    ///
+    /// If a chunk reaches beyond its user's events.
+    pub fn users(&self, chunks: &[Chunk]) -> UserRows {
+        let targets = chunks.iter().map(|chunk| chunk.targets).max().unwrap_or(1).max(1) as usize;
+        let width = if self.history_len == 0 { 0 } else { self.history_len + targets - 1 };
+        let batch = chunks.iter().map(|chunk| chunk.targets as usize).sum();
+        let mut history = vec![PADDING; chunks.len() * width];
+        let mut places = Vec::with_capacity(batch);
+        let mut n_earlier = Vec::with_capacity(batch);
+        let mut example_age_days = Vec::with_capacity(batch);
+        let mut targets_at = Vec::with_capacity(batch);
+        for (c, chunk) in chunks.iter().enumerate() {
+            let (user, first, n) = (chunk.user as usize, chunk.first as usize, chunk.targets as usize);
+            let items = self.events.items(user);
+            assert!(
+                first + n <= items.len() + 1,
+                "user {user} has {} events, no target {}",
+                items.len(),
+                first + n - 1
+            );
+            if width > 0 {
+                // Everything before the last target; the first targets of the chunk see less of it.
+                let from = first.saturating_sub(self.history_len);
+                let to = first + n - 1;
+                let row = &mut history[c * width..][..width];
+                for (place, &item) in row[from + self.history_len - first..].iter_mut().zip(&items[from..to])
+                {
+                    *place = self.catalog.id_row(item);
+                }
+            }
+            let times_s = self.events.times_s(user);
+            for i in 0..n {
+                places.push((c * targets + i) as u32);
+                n_earlier.push((first + i) as u32);
+                let age_s = match (self.newest_s, times_s.get(first + i)) {
+                    (Some(newest_s), Some(time_s)) => newest_s.saturating_sub(*time_s).max(0),
+                    _ => 0,
+                };
+                example_age_days.push((age_s as f64 / 86_400.0) as f32);
+                targets_at.push(Some(self.events.start(user) + first + i));
+            }
+        }
+        let user = chunks.iter().map(|chunk| Some(chunk.user as usize));
+        UserRows {
+            chunks: chunks.len(),
+            targets,
+            history_len: self.history_len,
+            history,
+            user: gather(self.users.columns(), user),
+            request: gather(self.events.request(), targets_at.into_iter()),
+            places,
+            n_earlier,
+            example_age_days,
+        }
+    }
+
+    /// The targets of `chunks`, `[batch]` item indices in the order of [`UserRows::places`].
+    ///
+    /// # Panics
+    ///
+    /// If a chunk reaches beyond its user's events.
+    pub fn targets(&self, chunks: &[Chunk]) -> Vec<u32> {
+        let own = |chunk: &Chunk| {
+            let first = chunk.first as usize;
+            &self.events.items(chunk.user as usize)[first..first + chunk.targets as usize]
+        };
+        chunks.iter().flat_map(|chunk| own(chunk).iter().copied()).collect()
+    }
+
+    /// The item side for `items`, each from 1 to the number of items.
+    ///
+    /// # Panics
+    ///
+    /// If an item is 0 or above the catalogue.
+    pub fn items(&self, items: &[u32]) -> ItemRows {
+        ItemRows::new(self.catalog, items)
+    }
+}
+
+impl UserRows {
+    /// Number of targets.
+    pub fn batch(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The table rows of a slot of the user side, to be read or renamed; `None` for a slot of the item side.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column.
+    pub fn rows_mut(&mut self, slot: Slot) -> Option<&mut [u32]> {
+        match slot {
+            Slot::History => Some(&mut self.history),
+            Slot::User(column) => Some(self.user[column].rows_mut()),
+            Slot::Request(column) => Some(self.request[column].rows_mut()),
+            Slot::ItemId | Slot::Item(_) => None,
+        }
+    }
+}
+
+impl ItemRows {
+    /// The table rows of a slot of the item side, to be read or renamed; `None` for a slot of the user side.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column.
+    pub fn rows_mut(&mut self, slot: Slot) -> Option<&mut [u32]> {
+        match slot {
+            Slot::ItemId => Some(&mut self.ids),
+            Slot::Item(column) => Some(self.columns[column].rows_mut()),
+            Slot::History | Slot::User(_) | Slot::Request(_) => None,
+        }
+    }
+
+    /// The item side for `items`, each from 1 to the number of items.
+    ///
+    /// # Panics
+    ///
+    /// If an item is 0 or above the catalogue.
+    pub fn new(catalog: &Catalog, items: &[u32]) -> Self {
+        let n_items = catalog.n_items() as u32;
+        for &item in items {
+            assert!((1..=n_items).contains(&item), "item {item} is not in 1..={n_items}");
+        }
+        let entries = items.iter().map(|&item| Some(item as usize - 1));
+        ItemRows {
+            ids: items.iter().map(|&item| catalog.id_row(item)).collect(),
+            columns: gather(catalog.columns(), entries),
+        }
+    }
+
+    /// The item side of the whole catalogue, `item_idx` 1 first.
+    pub fn all(catalog: &Catalog) -> Self {
+        Self::new(catalog, &(1..=catalog.n_items() as u32).collect::<Vec<_>>())
+    }
+}
+
+fn gather(
+    columns: &[ColumnData],
+    entries: impl ExactSizeIterator<Item = Option<usize>> + Clone,
+) -> Vec<ColumnRows> {
+    columns.iter().map(|column| column.gather(entries.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> (EventStore, Users, Catalog) {
+        let times = vec![0, 86_400, 2 * 86_400, 3 * 86_400, 7, 8];
+        let events = EventStore::new(vec![0, 4, 6], vec![1, 2, 3, 1, 2, 4], times, vec![]).unwrap();
+        let users = Users::new(vec!["a".into(), "b".into()], vec![ColumnData::Rows(vec![5, 6])]);
+        let bags = ColumnData::Bags { offsets: vec![0, 2, 2, 3, 3], rows: vec![7, 8, 9] };
+        let ids = ["w", "x", "y", "z"].map(String::from).to_vec();
+        let catalog = Catalog::new(ids, vec![None; 4], vec![0, 2, 2, 1, 0], vec![bags]);
+        (events, users, catalog)
+    }
+
+    #[test]
+    fn a_chunk_is_the_sliding_window_of_its_targets() {
+        let (events, users, catalog) = parts();
+        let maker = BatchMaker {
+            events: &events,
+            users: &users,
+            catalog: &catalog,
+            history_len: 2,
+            newest_s: Some(3 * 86_400),
+        };
+        let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
+        let batch = maker.users(&chunks);
+        assert_eq!(batch.history, [0, 1, 2, 3, 0, 2, 0, 0]);
+        assert_eq!(batch.places, [0, 1, 2, 3]);
+        assert_eq!(batch.n_earlier, [1, 2, 3, 1]);
+        assert_eq!(batch.example_age_days[..3], [2.0, 1.0, 0.0]);
+        assert_eq!(batch.user, [ColumnRows::Rows(vec![5, 6])]);
+        assert_eq!(maker.targets(&chunks), [2, 3, 1, 4]);
+        // Target i sees columns i..i + history_len: exactly the two events before it.
+        for (i, target) in [1usize, 2, 3].into_iter().enumerate() {
+            let window: Vec<u32> =
+                batch.history[i..i + 2].iter().copied().filter(|&item| item != 0).collect();
+            assert_eq!(window, events.items(0)[target.saturating_sub(2)..target]);
+        }
+    }
+
+    #[test]
+    fn an_item_without_training_events_has_no_id_row() {
+        let (_, _, catalog) = parts();
+        let items = ItemRows::new(&catalog, &[4, 1]);
+        assert_eq!(items.ids, [0, 1]);
+        assert_eq!(items.columns, [ColumnRows::Bags { width: 2, rows: vec![0, 0, 7, 8] }]);
+    }
+
+    #[test]
+    fn ages_are_zero_when_serving() {
+        let (events, users, catalog) = parts();
+        let maker =
+            BatchMaker { events: &events, users: &users, catalog: &catalog, history_len: 0, newest_s: None };
+        let next = maker.users(&[Chunk { user: 0, first: 4, targets: 1 }]);
+        assert_eq!((next.example_age_days, next.n_earlier, next.history), (vec![0.0], vec![4], vec![]));
+    }
+}

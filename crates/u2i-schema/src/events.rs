@@ -1,0 +1,362 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ColumnData, Digest, PADDING};
+
+/// Every user's events in their total order, as one CSR: offsets, items, times.
+///
+/// The order is *(time, row in file)* unless the split says otherwise. A history is a slice of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventStore {
+    offsets: Vec<u64>,
+    items: Vec<u32>,
+    times_s: Vec<i64>,
+    request: Vec<ColumnData>,
+}
+
+/// Parts that do not make an [`EventStore`].
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventStoreError {
+    /// Offsets must ascend from 0 to the number of events.
+    #[error("offsets must ascend from 0 to {events}, found {found} at user {user}")]
+    Offsets {
+        /// Number of events.
+        events: usize,
+        /// Where the rule is broken.
+        user: usize,
+        /// The offset there.
+        found: u64,
+    },
+    /// Columns must have one entry per event.
+    #[error("`{column}` has {found} entries for {events} events")]
+    Length {
+        /// `times_s` or `request`.
+        column: &'static str,
+        /// Number of events.
+        events: usize,
+        /// Number of entries.
+        found: usize,
+    },
+    /// Item 0 is padding.
+    #[error("event {event} is of item 0, which is padding")]
+    Padding {
+        /// Which event.
+        event: usize,
+    },
+}
+
+impl EventStore {
+    /// An event store from its parts: `[users + 1]` offsets and, `[events]` each, items, times in Unix seconds
+    /// and one column per request column.
+    ///
+    /// # Errors
+    ///
+    /// If the lengths do not agree, the offsets do not ascend, or an item is [`PADDING`].
+    pub fn new(
+        offsets: Vec<u64>,
+        items: Vec<u32>,
+        times_s: Vec<i64>,
+        request: Vec<ColumnData>,
+    ) -> Result<Self, EventStoreError> {
+        let events = items.len();
+        let lengths =
+            std::iter::once(("times_s", times_s.len())).chain(request.iter().map(|c| ("request", c.len())));
+        for (column, found) in lengths {
+            if found != events {
+                return Err(EventStoreError::Length { column, events, found });
+            }
+        }
+        if offsets.first() != Some(&0) {
+            let found = offsets.first().copied().unwrap_or_default();
+            return Err(EventStoreError::Offsets { events, user: 0, found });
+        }
+        if let Some(user) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
+            return Err(EventStoreError::Offsets { events, user, found: offsets[user + 1] });
+        }
+        let last = offsets[offsets.len() - 1];
+        if last != events as u64 {
+            return Err(EventStoreError::Offsets { events, user: offsets.len() - 1, found: last });
+        }
+        if let Some(event) = items.iter().position(|&item| item == PADDING) {
+            return Err(EventStoreError::Padding { event });
+        }
+        Ok(EventStore { offsets, items, times_s, request })
+    }
+
+    /// Number of users, those without events included.
+    pub fn n_users(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Number of events.
+    pub fn n_events(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Where the events of `user` begin in the whole store.
+    pub fn start(&self, user: usize) -> usize {
+        self.offsets[user] as usize
+    }
+
+    /// Items of `user`, oldest first.
+    pub fn items(&self, user: usize) -> &[u32] {
+        &self.items[self.offsets[user] as usize..self.offsets[user + 1] as usize]
+    }
+
+    /// Times of the events of `user` in Unix seconds, oldest first.
+    pub fn times_s(&self, user: usize) -> &[i64] {
+        &self.times_s[self.offsets[user] as usize..self.offsets[user + 1] as usize]
+    }
+
+    /// All items, user by user.
+    pub fn all_items(&self) -> &[u32] {
+        &self.items
+    }
+
+    /// All times in Unix seconds, user by user.
+    pub fn all_times_s(&self) -> &[i64] {
+        &self.times_s
+    }
+
+    /// `[users + 1]` offsets of the users' events.
+    pub fn offsets(&self) -> &[u64] {
+        &self.offsets
+    }
+
+    /// Request columns, `[events]` each.
+    pub fn request(&self) -> &[ColumnData] {
+        &self.request
+    }
+
+    /// SHA-256 of everything in the store.
+    pub fn digest(&self) -> String {
+        let times: Vec<u64> = self.times_s.iter().map(|&time| time as u64).collect();
+        let digest = Digest::new()
+            .numbers("offsets", &self.offsets)
+            .numbers("items", &self.items)
+            .numbers("times_s", &times);
+        self.request.iter().fold(digest, |digest, column| column.digest("request", digest)).finish()
+    }
+
+    /// Keeps the first `lengths[user]` events of each user.
+    fn prefixes(&self, lengths: &[u32]) -> EventStore {
+        assert_eq!(lengths.len(), self.n_users(), "one length per user");
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        offsets.push(0);
+        let mut kept = Vec::new();
+        let (mut items, mut times_s) = (Vec::new(), Vec::new());
+        for (user, &length) in lengths.iter().enumerate() {
+            items.extend_from_slice(&self.items(user)[..length as usize]);
+            times_s.extend_from_slice(&self.times_s(user)[..length as usize]);
+            if !self.request.is_empty() {
+                kept.extend(self.start(user)..self.start(user) + length as usize);
+            }
+            offsets.push(items.len() as u64);
+        }
+        let request = self.request.iter().map(|column| column.select(&kept)).collect();
+        EventStore { offsets, items, times_s, request }
+    }
+}
+
+impl ColumnData {
+    /// The entries at `indices`, in that order.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below [`len`](Self::len).
+    pub fn select(&self, indices: &[usize]) -> ColumnData {
+        match self {
+            ColumnData::Rows(rows) => ColumnData::Rows(indices.iter().map(|&i| rows[i]).collect()),
+            ColumnData::Values(values) => ColumnData::Values(indices.iter().map(|&i| values[i]).collect()),
+            ColumnData::Bags { offsets, rows } => {
+                let mut selected = (vec![0], Vec::new());
+                for &i in indices {
+                    selected.1.extend_from_slice(&rows[offsets[i] as usize..offsets[i + 1] as usize]);
+                    selected.0.push(selected.1.len() as u32);
+                }
+                ColumnData::Bags { offsets: selected.0, rows: selected.1 }
+            }
+        }
+    }
+}
+
+/// Training events and nothing else: a copy of each user's training prefix.
+///
+/// Vocabularies, popularity, samples, negatives and baselines are made from this type only, so what happened
+/// at or after a validation or test target cannot reach them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainEvents(EventStore);
+
+impl TrainEvents {
+    /// The first `lengths[user]` events of each user.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one length per user, or a length exceeds the user's events.
+    pub fn prefixes(all: &EventStore, lengths: &[u32]) -> Self {
+        TrainEvents(all.prefixes(lengths))
+    }
+
+    /// The events, in the same form as any other.
+    pub fn events(&self) -> &EventStore {
+        &self.0
+    }
+
+    /// Number of events of each of `n_items` items; entry 0 is padding and 0.
+    ///
+    /// # Panics
+    ///
+    /// If an event's item is above `n_items`.
+    pub fn counts(&self, n_items: usize) -> Vec<u32> {
+        let mut counts = vec![0; n_items + 1];
+        for &item in self.0.all_items() {
+            counts[item as usize] += 1;
+        }
+        counts
+    }
+
+    /// Time of the newest event in Unix seconds; `None` without events.
+    pub fn newest_s(&self) -> Option<i64> {
+        self.0.all_times_s().iter().copied().max()
+    }
+
+    /// The same users with each one's events rearranged: event `i` of `user` becomes the one at
+    /// `order(user, n)[i]`, while the times stay where they were. For guards and ablations that destroy order.
+    ///
+    /// # Panics
+    ///
+    /// If `order` does not return `n` indices below `n`.
+    pub fn rearranged(&self, mut order: impl FnMut(usize, usize) -> Vec<usize>) -> Self {
+        let mut items = Vec::with_capacity(self.0.n_events());
+        let mut moved = Vec::with_capacity(self.0.n_events());
+        for user in 0..self.0.n_users() {
+            let own = self.0.items(user);
+            let order = order(user, own.len());
+            assert_eq!(order.len(), own.len(), "one index per event");
+            items.extend(order.iter().map(|&i| own[i]));
+            moved.extend(order.iter().map(|&i| self.0.start(user) + i));
+        }
+        let request = self.0.request.iter().map(|column| column.select(&moved)).collect();
+        TrainEvents(EventStore { items, request, ..self.0.clone() })
+    }
+}
+
+/// One target: the event at `position` of `user`, whose history is everything before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Sample {
+    /// Row of the event store.
+    pub user: u32,
+    /// Which of the user's events is the target, counted from 0.
+    pub position: u32,
+}
+
+/// Training targets, sorted by user and position.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SampleTable(Vec<Sample>);
+
+impl SampleTable {
+    /// Sorts `samples`. A sample may occur more than once.
+    pub fn new(mut samples: Vec<Sample>) -> Self {
+        samples.sort_unstable();
+        SampleTable(samples)
+    }
+
+    /// The samples in order.
+    pub fn samples(&self) -> &[Sample] {
+        &self.0
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Groups runs of consecutive targets of one user into chunks of at most `max_targets`, which share one
+    /// window of history. Together the chunks hold every sample exactly once.
+    ///
+    /// ```
+    /// use u2i_schema::{Chunk, Sample, SampleTable};
+    /// let table = SampleTable::new((1..=5).map(|position| Sample { user: 0, position }).collect());
+    /// let chunks = table.chunks(2.try_into().unwrap());
+    /// assert_eq!(chunks[2], Chunk { user: 0, first: 5, targets: 1 });
+    /// ```
+    pub fn chunks(&self, max_targets: std::num::NonZeroU32) -> Vec<crate::Chunk> {
+        let mut chunks: Vec<crate::Chunk> = Vec::new();
+        for &Sample { user, position } in &self.0 {
+            match chunks.last_mut() {
+                Some(chunk)
+                    if chunk.user == user
+                        && chunk.first + chunk.targets == position
+                        && chunk.targets < max_targets.get() =>
+                {
+                    chunk.targets += 1;
+                }
+                _ => chunks.push(crate::Chunk { user, first: position, targets: 1 }),
+            }
+        }
+        chunks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> EventStore {
+        let request = vec![ColumnData::Rows(vec![2, 3, 4, 5, 6])];
+        EventStore::new(vec![0, 3, 3, 5], vec![1, 2, 3, 2, 1], vec![10, 20, 30, 5, 6], request).unwrap()
+    }
+
+    #[test]
+    fn train_events_hold_only_the_prefixes() {
+        let train = TrainEvents::prefixes(&store(), &[2, 0, 1]);
+        assert_eq!(train.events().all_items(), [1, 2, 2]);
+        assert_eq!(train.events().all_times_s(), [10, 20, 5]);
+        assert_eq!(train.events().request(), [ColumnData::Rows(vec![2, 3, 5])]);
+        assert_eq!(train.counts(3), [0, 1, 2, 0]);
+        assert_eq!(train.newest_s(), Some(20));
+    }
+
+    #[test]
+    fn broken_parts_are_refused() {
+        let cases = [
+            (vec![0, 2], vec![1], vec![1], "offsets must ascend from 0 to 1, found 2 at user 1"),
+            (vec![1, 1], vec![1], vec![1], "offsets must ascend from 0 to 1, found 1 at user 0"),
+            (vec![0, 1], vec![0], vec![1], "event 0 is of item 0, which is padding"),
+            (vec![0, 1], vec![1], vec![], "`times_s` has 0 entries for 1 events"),
+            (vec![0, 1, 0, 1], vec![1], vec![1], "offsets must ascend from 0 to 1, found 0 at user 1"),
+        ];
+        for (offsets, items, times, message) in cases {
+            assert_eq!(EventStore::new(offsets, items, times, vec![]).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn chunks_hold_every_sample_once_and_in_order() {
+        let samples: Vec<_> = [(0, 1), (0, 2), (0, 3), (0, 7), (1, 1), (1, 1), (1, 2)]
+            .map(|(user, position)| Sample { user, position })
+            .into();
+        let chunks = SampleTable::new(samples.clone()).chunks(2.try_into().unwrap());
+        let mut unrolled: Vec<_> = chunks
+            .iter()
+            .flat_map(|c| (c.first..c.first + c.targets).map(|position| Sample { user: c.user, position }))
+            .collect();
+        unrolled.sort_unstable();
+        assert_eq!(unrolled, samples);
+        assert!(chunks.iter().all(|chunk| chunk.targets <= 2));
+    }
+
+    #[test]
+    fn rearranging_keeps_each_users_events() {
+        let train = TrainEvents::prefixes(&store(), &[3, 0, 2]);
+        let reversed = train.rearranged(|_, n| (0..n).rev().collect());
+        assert_eq!(reversed.events().all_items(), [3, 2, 1, 1, 2]);
+        assert_eq!(reversed.events().all_times_s(), train.events().all_times_s());
+        assert_eq!(reversed.events().request(), [ColumnData::Rows(vec![4, 3, 2, 6, 5])]);
+    }
+}
