@@ -1,0 +1,350 @@
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use u2i_schema::Side;
+
+use crate::{Encoding, FeatureError, RawData, movielens, table};
+
+/// Where events come from: the `[data]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum DataConfig {
+    /// The MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`.
+    #[serde(rename = "ml_1m")]
+    Ml1m(MovieLensConfig),
+    /// The MovieLens 100K folder: `u.data`, `u.user`, `u.item`.
+    #[serde(rename = "ml_100k")]
+    Ml100k(MovieLensConfig),
+    /// CSV or Parquet files of one's own.
+    #[serde(rename = "tables")]
+    Tables(Box<TablesConfig>),
+}
+
+impl DataConfig {
+    /// Reads the files; relative paths start at `base`.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or holds more bad rows than `max_reject_ratio` allows.
+    pub fn read(&self, base: &Path) -> Result<RawData, FeatureError> {
+        match self {
+            DataConfig::Ml1m(config) => movielens::read_ml_1m(&base.join(&config.dir), &config.limits),
+            DataConfig::Ml100k(config) => movielens::read_ml_100k(&base.join(&config.dir), &config.limits),
+            DataConfig::Tables(config) => table::read_tables(config, base),
+        }
+    }
+}
+
+/// A MovieLens folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovieLensConfig {
+    /// The folder that holds the files.
+    pub dir: PathBuf,
+    /// What is put up with while reading.
+    pub limits: ReadLimits,
+}
+
+/// What is put up with while reading a file.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadLimits {
+    /// Share of a file's rows, from 0 to 1, that may be unusable before reading fails. 0 tolerates none.
+    pub max_reject_ratio: f64,
+    /// A longer row is rejected. Bounds the memory that a broken file can take.
+    pub max_line_bytes: NonZeroUsize,
+}
+
+impl ReadLimits {
+    /// No unusable row, and none longer than 1 MiB.
+    pub const STRICT: ReadLimits =
+        ReadLimits { max_reject_ratio: 0.0, max_line_bytes: NonZeroUsize::new(1 << 20).unwrap() };
+
+    pub(crate) fn check(&self) -> Result<(), FeatureError> {
+        if (0.0..=1.0).contains(&self.max_reject_ratio) {
+            return Ok(());
+        }
+        Err(invalid("data.*.limits.max_reject_ratio", "a share from 0 to 1", self.max_reject_ratio))
+    }
+}
+
+/// Events and attributes in files of one's own, columns bound by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TablesConfig {
+    /// One row per event.
+    pub events: EventsConfig,
+    /// One row per user.
+    pub users: Option<AttributesConfig>,
+    /// One row per item. The text attribute `title`, if there is one, names items in reports.
+    pub items: Option<AttributesConfig>,
+    /// What is put up with in each file.
+    pub limits: ReadLimits,
+}
+
+/// The file of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// How it is written.
+    pub format: FileFormat,
+    /// Column of user ids: text or integers, never floats.
+    pub user: String,
+    /// Column of item ids: text or integers, never floats.
+    pub item: String,
+    /// Column of times.
+    pub time: TimeConfig,
+    /// Further columns, known when recommendations are asked for. None if left out.
+    #[serde(default)]
+    pub request: Vec<AttributeConfig>,
+}
+
+/// The column of event times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeConfig {
+    /// Column of integers, counted from 1970 in UTC. Times before 1970 or from 2100 on are rejected.
+    pub column: String,
+    /// What the integers count.
+    pub unit: TimeUnit,
+}
+
+/// Unit of a time column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeUnit {
+    /// Seconds.
+    #[serde(rename = "s")]
+    Seconds,
+    /// Milliseconds; rounded down to seconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+}
+
+/// A file of attributes of users or items. Users and items that it lacks have missing values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributesConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// How it is written.
+    pub format: FileFormat,
+    /// Column of ids: text or integers, never floats.
+    pub id: String,
+    /// The attributes. None if left out.
+    #[serde(default)]
+    pub attributes: Vec<AttributeConfig>,
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FileFormat {
+    /// Rows of text under a header. Fields may be quoted with `"` (RFC 4180); an empty field is missing.
+    Csv {
+        /// Between fields: a tab, a space or ASCII punctuation other than a quote.
+        separator: char,
+        /// How text is encoded.
+        encoding: Encoding,
+    },
+    /// Apache Parquet.
+    Parquet {},
+}
+
+/// One column of a table that becomes an attribute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeConfig {
+    /// Name of the attribute; feature columns refer to it.
+    pub name: String,
+    /// Column in the file; the attribute's name if left out.
+    pub column: Option<String>,
+    /// What it holds.
+    pub kind: AttributeKind,
+}
+
+/// What an attribute holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AttributeKind {
+    /// One category, exact text.
+    Text {},
+    /// A quantity. Text other than a finite number is rejected.
+    Number {},
+    /// Several categories in one field.
+    List {
+        /// Between categories.
+        separator: char,
+    },
+}
+
+/// How events are divided: the `[split]` section. Training events always are a prefix of each user's events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SplitConfig {
+    /// Per user in time order: the last event is the test target, the one before it the validation target, the
+    /// rest trains. Users with fewer than three events only train.
+    LeaveLastOut {
+        /// Order of events of one user and second.
+        ties: Ties,
+    },
+    /// By two times, the quantiles of all event times. Training events are strictly before the first; each
+    /// user's first event from the second on is the test target, and the first one between them the validation
+    /// target. The history of a target is everything before it. Targets without history are left out.
+    ///
+    /// The quantile `q` of `n` sorted times is the one at rank `⌊q·n⌋`, counted from 0.
+    TimeCut {
+        /// Order of events of one user and second.
+        ties: Ties,
+        /// Where training ends and validation begins, for instance 0.8.
+        validation_quantile: f64,
+        /// Where validation ends and the test begins, for instance 0.9.
+        test_quantile: f64,
+    },
+    /// As the chapter's code: per user in file order, whatever the times say; the last row is the test target,
+    /// the rest trains. We hold the row before the last back for validation.
+    Book {
+        /// Users with fewer events are dropped. At least 3.
+        min_events: u32,
+    },
+}
+
+/// Order of events that one user has in the same second. Equal rows are all kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ties {
+    /// As in the file.
+    File,
+    /// By raw item id: independent of the order of rows in the file.
+    ItemId,
+}
+
+/// Feature columns: the `[features]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesConfig {
+    /// The columns, written `[[features.column]]`. None if left out.
+    #[serde(default)]
+    pub column: Vec<ColumnConfig>,
+    /// The sequence of a user's earlier items, for models that pool it.
+    pub history: Option<HistoryConfig>,
+}
+
+/// The sequence of items before a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryConfig {
+    /// How many of the newest items are used.
+    pub length: NonZeroUsize,
+    /// The column whose embedding table the history shares: `item_id`, the table of target items. A table of its
+    /// own if left out.
+    pub shares: Option<String>,
+}
+
+/// A feature column, before it is fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnConfig {
+    /// Name in models and reports.
+    pub name: String,
+    /// Whom it describes.
+    pub side: Side,
+    /// The attribute it is made from; the one of the same name if left out. Besides the attributes of the data
+    /// there are `user_id` (user side), `item_id` (item side) and, from the event's time in UTC, `time_s`, `hour`
+    /// and `weekday` (0 is Monday) on the request side.
+    pub source: Option<String>,
+    /// How values become rows of a table or a number.
+    pub kind: ColumnKind,
+}
+
+impl ColumnConfig {
+    /// The attribute it is made from.
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// How values of a column become rows of a table or a number.
+///
+/// Fitted on training data only. A user counts once if it has a training event, and so does an item; request
+/// columns count every training event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ColumnKind {
+    /// One row per value that occurs often enough; the others share the out-of-vocabulary row. Numbers are taken
+    /// as text: 25, not 25.0.
+    Categorical {
+        /// Fewest occurrences that earn a row.
+        min_count: NonZeroU32,
+    },
+    /// Rows shared by hash, without a vocabulary. Numbers are taken as text.
+    Hashed {
+        /// Number of rows.
+        buckets: NonZeroU32,
+    },
+    /// Several categories at once.
+    MultiCategorical {
+        /// Fewest occurrences that earn a row.
+        min_count: NonZeroU32,
+    },
+    /// One row per interval between quantiles; equal quantiles are merged.
+    BucketizedQuantiles {
+        /// Number of intervals, at least 2.
+        buckets: NonZeroU32,
+    },
+    /// One row per interval between given edges.
+    BucketizedEdges {
+        /// Strictly ascending, finite.
+        edges: Vec<f64>,
+    },
+    /// `(x - mean) / sd`.
+    Standardized {},
+    /// `ln(1 + x) / scale`.
+    Log {
+        /// Finite and above 0.
+        scale: f64,
+    },
+}
+
+/// Which training events become targets: the `[samples]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplesConfig {
+    /// How many of each user. A user's first event has no history and is never a target.
+    pub per_user: PerUser,
+}
+
+/// How many training targets a user gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PerUser {
+    /// All.
+    All {},
+    /// At most the `n` newest.
+    Newest {
+        /// The cap.
+        n: NonZeroU32,
+    },
+    /// At most `n`, drawn without replacement.
+    Drawn {
+        /// The cap.
+        n: NonZeroU32,
+    },
+    /// Exactly `n` of every user that has one, so that users weigh the same (Covington et al., "Deep Neural
+    /// Networks for YouTube Recommendations", RecSys 2016, §3.4): drawn without replacement, with replacement
+    /// where there are fewer than `n`.
+    Fixed {
+        /// The number.
+        n: NonZeroU32,
+    },
+}
+
+pub(crate) fn invalid(
+    key: impl Into<String>,
+    wanted: &'static str,
+    found: impl std::fmt::Debug,
+) -> FeatureError {
+    FeatureError::InvalidValue { key: key.into(), wanted, found: format!("{found:?}") }
+}

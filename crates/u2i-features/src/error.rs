@@ -1,0 +1,243 @@
+use std::path::PathBuf;
+
+use polars::error::PolarsError;
+use u2i_schema::{ColumnError, Side};
+
+use crate::Reject;
+
+/// Why data could not be read or prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeatureError {
+    /// A value in the config that cannot be used.
+    #[error("{key}: expected {wanted}, found {found}")]
+    InvalidValue {
+        /// Key in the config.
+        key: String,
+        /// What would do.
+        wanted: &'static str,
+        /// What was there.
+        found: String,
+    },
+    /// Two feature columns have one name.
+    #[error("features.column: two columns are called `{0}`")]
+    DuplicateColumn(String),
+    /// A feature column is made from an attribute that the data does not have.
+    #[error("features.column `{column}`: there is no {} attribute `{source_name}`, only {known:?}", word(*side))]
+    UnknownSource {
+        /// Name of the feature column.
+        column: String,
+        /// Its side.
+        side: Side,
+        /// The attribute asked for.
+        source_name: String,
+        /// The attributes of that side.
+        known: Vec<String>,
+    },
+    /// A feature column stands on another side than its attribute.
+    #[error("features.column `{column}` has side {}, but `{source_name}` is of side {}", word(*side), word(*found))]
+    SideMismatch {
+        /// Name of the feature column.
+        column: String,
+        /// Its side in the config.
+        side: Side,
+        /// The attribute asked for.
+        source_name: String,
+        /// The side that has the attribute.
+        found: Side,
+    },
+    /// A kind of column that does not take the values of its attribute.
+    #[error("features.column `{column}` of kind {kind} takes {wanted}, but `{source_name}` holds {found}")]
+    KindMismatch {
+        /// Name of the feature column.
+        column: String,
+        /// Kind in the config.
+        kind: &'static str,
+        /// What the kind takes.
+        wanted: &'static str,
+        /// The attribute.
+        source_name: String,
+        /// What the attribute holds.
+        found: &'static str,
+    },
+    /// A file that could not be opened or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file without a single line.
+    #[error("{path}: the file is empty")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of which no row could be used.
+    #[error(
+        "{path}: no row to use: {read} read, {rejected} rejected, {filtered} of users or items without events"
+    )]
+    NoRows {
+        /// The file.
+        path: PathBuf,
+        /// Rows in the file.
+        read: u64,
+        /// Rows that could not be used.
+        rejected: u64,
+        /// Rows about users or items that have no events.
+        filtered: u64,
+    },
+    /// A file lacks a column that the config names.
+    #[error("{path}: there is no column `{column}` (key {key}), only {found:?}")]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        column: String,
+        /// The key in the config that asks for it.
+        key: String,
+        /// The columns of the file.
+        found: Vec<String>,
+    },
+    /// Two columns of a file have one name.
+    #[error("{path}: two columns are called `{column}`, in {found:?}")]
+    RepeatedHeader {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+        /// The columns of the file.
+        found: Vec<String>,
+    },
+    /// A column of a type that cannot hold what the config says.
+    #[error("{path}: column `{column}` (key {key}) is of type {found}, expected {wanted}")]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The key in the config.
+        key: String,
+        /// The type in the file.
+        found: String,
+        /// The types that would do.
+        wanted: &'static str,
+    },
+    /// Bytes that are no UTF-8 where the config says UTF-8.
+    #[error("{path}:{line}: not UTF-8; if the file is Latin-1, say so with encoding = \"latin-1\"")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+    },
+    /// A quote that is not closed before the file or the longest allowed row ends.
+    #[error("{path}:{line}: a quote opens here and is not closed within {max_line_bytes} bytes")]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+        /// Line on which the row begins, counted from 1.
+        line: u64,
+        /// `max_line_bytes` of the config.
+        max_line_bytes: usize,
+    },
+    /// More rows had to be rejected than the config allows.
+    #[error("{}", too_many_rejects(path, *read, *rejected, *max_reject_ratio, first))]
+    TooManyRejects {
+        /// The file.
+        path: PathBuf,
+        /// Rows in the file.
+        read: u64,
+        /// Rows that could not be used.
+        rejected: u64,
+        /// The limit in the config.
+        max_reject_ratio: f64,
+        /// The first few of them.
+        first: Vec<Reject>,
+    },
+    /// polars could not read the file.
+    #[error("{path}: {source}")]
+    Polars {
+        /// The file.
+        path: PathBuf,
+        /// What polars said.
+        source: PolarsError,
+    },
+    /// More events than row numbers of 32 bits can count.
+    #[error("{0} events are more than the {max} that fit into one machine's store", max = u32::MAX)]
+    TooManyEvents(usize),
+    /// The split leaves no training targets.
+    #[error(
+        "the split leaves no training targets: {users} users with {events} events, {train} of them to train on"
+    )]
+    NoTrainingTargets {
+        /// Users with events.
+        users: usize,
+        /// All events.
+        events: usize,
+        /// Training events.
+        train: usize,
+    },
+    /// The split leaves nobody to test.
+    #[error(
+        "the split leaves nobody to test: {users} users with {events} events, {train} of them to train on"
+    )]
+    NobodyToTest {
+        /// Users with events.
+        users: usize,
+        /// All events.
+        events: usize,
+        /// Training events.
+        train: usize,
+    },
+    /// No training entry has a number to fit a numeric column on.
+    #[error("features.column `{column}`: no training {} has a number for it", word(*side))]
+    NothingToFit {
+        /// Name of the feature column.
+        column: String,
+        /// Its side.
+        side: Side,
+    },
+    /// A value that does not fit the transform of its column.
+    #[error(transparent)]
+    Column(#[from] ColumnError),
+}
+
+impl FeatureError {
+    /// The exit code of a program that ends with this error: 2 config, 3 data, 4 I/O.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            FeatureError::InvalidValue { .. }
+            | FeatureError::DuplicateColumn(_)
+            | FeatureError::UnknownSource { .. }
+            | FeatureError::SideMismatch { .. }
+            | FeatureError::KindMismatch { .. } => 2,
+            FeatureError::Io { .. } => 4,
+            _ => 3,
+        }
+    }
+}
+
+fn word(side: Side) -> &'static str {
+    match side {
+        Side::User => "user",
+        Side::Item => "item",
+        Side::Request => "request",
+    }
+}
+
+fn too_many_rejects(path: &std::path::Path, read: u64, rejected: u64, max: f64, first: &[Reject]) -> String {
+    let mut message = format!(
+        "{}: {rejected} of {read} rows cannot be used, max_reject_ratio allows {max}",
+        path.display()
+    );
+    for reject in first {
+        message += &format!("\n  {}:{}", path.display(), reject.line);
+        if !reject.column.is_empty() {
+            message += &format!(" column `{}`", reject.column);
+        }
+        message += &format!(": {}", reject.reason);
+    }
+    message
+}

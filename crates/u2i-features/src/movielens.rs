@@ -1,0 +1,367 @@
+use std::path::Path;
+
+use u2i_schema::Digest;
+
+use crate::config::ReadLimits;
+use crate::ids::Ids;
+use crate::tally::{Bad, Fate, Tally};
+use crate::text::{Encoding, Line, Lines, Separator};
+use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawValues};
+
+/// The genres of ML-100K in the order of their flags, as its README lists them.
+const GENRES: [&str; 19] = [
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+];
+
+/// Times from here on are not seconds: 2100-01-01 in UTC.
+pub(crate) const YEAR_2100_S: i64 = 4_102_444_800;
+
+/// Reads the MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`; `::` between fields, Latin-1.
+///
+/// Every rating is an event, whatever its value: the value is checked and dropped. User attributes are
+/// `gender`, `age` (number), `occupation`, `zip`, `zip3` (its first three characters); item attributes `title`,
+/// `genres` (list), `first_genre`, `year` (number, from the title) and `year5` (the first year of its five).
+///
+/// Harper and Konstan, "The MovieLens Datasets: History and Context", TiiS 2015.
+///
+/// # Errors
+///
+/// If a file cannot be read, or holds more bad rows than `limits` allow.
+pub fn read_ml_1m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
+    let mut reader = Reader::new(limits, Separator::TwoColons);
+    reader.events(&dir.join("ratings.dat"))?;
+    let mut users = UserColumns::new(reader.user_ids.len());
+    reader.users(
+        &dir.join("users.dat"),
+        &mut users,
+        ["user", "gender", "age", "occupation", "zip"],
+        [1, 2, 3, 4],
+    )?;
+    let mut items = ItemColumns::new(reader.item_ids.len());
+    let parse = |fields: &[&[u8]; 3]| {
+        let genres = text(fields[2]);
+        if genres.is_empty() {
+            return Err(Bad("genres", "expected genres, found nothing".to_owned()));
+        }
+        Ok((text(fields[1]), genres.split('|').map(str::to_owned).collect()))
+    };
+    reader.items(&dir.join("movies.dat"), &mut items, ["item", "title", "genres"], parse)?;
+    Ok(reader.finish(users, items))
+}
+
+/// Reads the MovieLens 100K folder: `u.data` (tab), `u.user` and `u.item` (`|`), Latin-1.
+///
+/// The attributes are those of [`read_ml_1m`]; genres come from the flags.
+///
+/// # Errors
+///
+/// If a file cannot be read, or holds more bad rows than `limits` allow.
+pub fn read_ml_100k(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
+    let mut reader = Reader::new(limits, Separator::Byte(b'\t'));
+    reader.events(&dir.join("u.data"))?;
+    reader.separator = Separator::Byte(b'|');
+    let mut users = UserColumns::new(reader.user_ids.len());
+    reader.users(
+        &dir.join("u.user"),
+        &mut users,
+        ["user", "age", "gender", "occupation", "zip"],
+        [2, 1, 3, 4],
+    )?;
+    let mut items = ItemColumns::new(reader.item_ids.len());
+    let mut columns = [""; 24];
+    columns[..5].copy_from_slice(&["item", "title", "release_date", "video_release_date", "imdb_url"]);
+    columns[5..].copy_from_slice(&GENRES);
+    let parse = |fields: &[&[u8]; 24]| {
+        let mut genres = Vec::new();
+        for (flag, name) in fields[5..].iter().zip(GENRES) {
+            match *flag {
+                b"0" => {}
+                b"1" => genres.push(name.to_owned()),
+                other => return Err(bad(name, "0 or 1", other)),
+            }
+        }
+        Ok((text(fields[1]), genres))
+    };
+    reader.items(&dir.join("u.item"), &mut items, columns, parse)?;
+    Ok(reader.finish(users, items))
+}
+
+struct Reader<'a> {
+    limits: &'a ReadLimits,
+    separator: Separator,
+    user_ids: Ids,
+    item_ids: Ids,
+    events: RawEvents,
+    files: Vec<FileCounts>,
+    digest: Digest,
+}
+
+impl<'a> Reader<'a> {
+    fn new(limits: &'a ReadLimits, separator: Separator) -> Self {
+        Reader {
+            limits,
+            separator,
+            user_ids: Ids::default(),
+            item_ids: Ids::default(),
+            events: RawEvents::default(),
+            files: Vec::new(),
+            digest: Digest::new(),
+        }
+    }
+
+    fn events(&mut self, path: &Path) -> Result<(), FeatureError> {
+        let (mut users, mut items) = (Ids::default(), Ids::default());
+        let mut events = RawEvents::default();
+        self.rows(path, ["user", "item", "rating", "timestamp"], |fields: &[&[u8]; 4]| {
+            let (user, item) = (integer("user", fields[0])?, integer("item", fields[1])?);
+            if !matches!(fields[2], [b'1'..=b'5']) {
+                return Err(bad("rating", "a rating from 1 to 5", fields[2]));
+            }
+            let time_s =
+                integer("timestamp", fields[3])?.parse::<i64>().ok().filter(|&time_s| time_s < YEAR_2100_S);
+            let time_s = time_s.ok_or_else(|| bad("timestamp", "seconds before the year 2100", fields[3]))?;
+            events.user.push(users.intern(user));
+            events.item.push(items.intern(item));
+            events.time_s.push(time_s);
+            Ok(Fate::Kept)
+        })?;
+        (self.user_ids, self.item_ids, self.events) = (users, items, events);
+        Ok(())
+    }
+
+    /// `places`: where gender, age, occupation and zip stand.
+    fn users(
+        &mut self,
+        path: &Path,
+        columns: &mut UserColumns,
+        names: [&'static str; 5],
+        places: [usize; 4],
+    ) -> Result<(), FeatureError> {
+        let ids = std::mem::take(&mut self.user_ids);
+        let mut seen = vec![false; ids.len()];
+        let read = self.rows(path, names, |fields: &[&[u8]; 5]| {
+            let user = integer("user", fields[0])?;
+            let [gender, age, occupation, zip] = places.map(|place| fields[place]);
+            let years = integer("age", age)?.parse::<u16>().map_err(|_| bad("age", "years", age))?;
+            for (name, field) in [("gender", gender), ("occupation", occupation), ("zip", zip)] {
+                if field.is_empty() {
+                    return Err(Bad(name, "expected text, found nothing".to_owned()));
+                }
+            }
+            let Some(user) = first_time("user", ids.get(user), &mut seen)? else { return Ok(Fate::Filtered) };
+            let zip = text(zip);
+            columns.gender[user] = Some(text(gender));
+            columns.age[user] = f64::from(years);
+            columns.occupation[user] = Some(text(occupation));
+            columns.zip3[user] = Some(zip.chars().take(3).collect());
+            columns.zip[user] = Some(zip);
+            Ok(Fate::Kept)
+        });
+        self.user_ids = ids;
+        read
+    }
+
+    fn items<const N: usize>(
+        &mut self,
+        path: &Path,
+        columns: &mut ItemColumns,
+        names: [&'static str; N],
+        mut title_and_genres: impl FnMut(&[&[u8]; N]) -> Result<(String, Vec<String>), Bad>,
+    ) -> Result<(), FeatureError> {
+        let ids = std::mem::take(&mut self.item_ids);
+        let mut seen = vec![false; ids.len()];
+        let read = self.rows(path, names, |fields: &[&[u8]; N]| {
+            let item = integer("item", fields[0])?;
+            let (title, genres) = title_and_genres(fields)?;
+            if title.is_empty() {
+                return Err(Bad("title", "expected a title, found nothing".to_owned()));
+            }
+            let Some(item) = first_time("item", ids.get(item), &mut seen)? else { return Ok(Fate::Filtered) };
+            if let Some(year) = year(&title) {
+                columns.year[item] = f64::from(year);
+                columns.year5[item] = Some((year / 5 * 5).to_string());
+            }
+            columns.first_genre[item] = genres.first().cloned();
+            columns.genres[item] = genres;
+            columns.titles[item] = Some(title);
+            Ok(Fate::Kept)
+        });
+        self.item_ids = ids;
+        read
+    }
+
+    /// Hands each row of a file to `row` and counts what became of it.
+    fn rows<const N: usize>(
+        &mut self,
+        path: &Path,
+        names: [&'static str; N],
+        mut row: impl FnMut(&[&[u8]; N]) -> Result<Fate, Bad>,
+    ) -> Result<(), FeatureError> {
+        let mut lines = Lines::open(path, self.limits)?;
+        let mut tally = Tally::new(path, self.limits);
+        let max_line_bytes = lines.max_line_bytes();
+        while let Some((number, line)) = lines.next_line()? {
+            tally.row();
+            let settled = match line {
+                Line::TooLong => {
+                    Err(Bad("", format!("longer than {max_line_bytes} bytes (key max_line_bytes)")))
+                }
+                Line::Nul => Err(Bad("", "has a NUL byte".to_owned())),
+                Line::Text(line) => {
+                    let mut fields = [&b""[..]; N];
+                    match self.separator.split(line, &mut fields) {
+                        n if n == N => row(&fields),
+                        n => Err(Bad("", format!("expected the {N} fields {}, found {n}", names.join(", ")))),
+                    }
+                }
+            };
+            match settled {
+                Ok(fate) => tally.settle(fate),
+                Err(Bad(column, reason)) => tally.reject(number, column, reason),
+            }
+        }
+        if tally.is_empty() {
+            return Err(FeatureError::Empty { path: path.to_owned() });
+        }
+        self.files.push(tally.finish()?);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.digest = std::mem::take(&mut self.digest).part(&name, &lines.sha256());
+        Ok(())
+    }
+
+    fn finish(self, users: UserColumns, items: ItemColumns) -> RawData {
+        let text = |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Text(values) };
+        let number =
+            |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Number(values) };
+        RawData {
+            user_ids: self.user_ids.into_texts(),
+            item_ids: self.item_ids.into_texts(),
+            titles: items.titles.clone(),
+            events: self.events,
+            users: vec![
+                text("gender", users.gender),
+                number("age", users.age),
+                text("occupation", users.occupation),
+                text("zip", users.zip),
+                text("zip3", users.zip3),
+            ],
+            items: vec![
+                text("title", items.titles),
+                RawColumn { name: "genres".to_owned(), values: RawValues::List(items.genres) },
+                text("first_genre", items.first_genre),
+                number("year", items.year),
+                text("year5", items.year5),
+            ],
+            request: Vec::new(),
+            files: self.files,
+            hash: self.digest.finish(),
+        }
+    }
+}
+
+struct UserColumns {
+    gender: Vec<Option<String>>,
+    age: Vec<f64>,
+    occupation: Vec<Option<String>>,
+    zip: Vec<Option<String>>,
+    zip3: Vec<Option<String>>,
+}
+
+impl UserColumns {
+    fn new(n: usize) -> Self {
+        let text = || vec![None; n];
+        UserColumns { gender: text(), age: vec![f64::NAN; n], occupation: text(), zip: text(), zip3: text() }
+    }
+}
+
+struct ItemColumns {
+    titles: Vec<Option<String>>,
+    genres: Vec<Vec<String>>,
+    first_genre: Vec<Option<String>>,
+    year: Vec<f64>,
+    year5: Vec<Option<String>>,
+}
+
+impl ItemColumns {
+    fn new(n: usize) -> Self {
+        ItemColumns {
+            titles: vec![None; n],
+            genres: vec![Vec::new(); n],
+            first_genre: vec![None; n],
+            year: vec![f64::NAN; n],
+            year5: vec![None; n],
+        }
+    }
+}
+
+/// The index of an id that has events, refusing a second row of it.
+fn first_time(column: &'static str, index: Option<u32>, seen: &mut [bool]) -> Result<Option<usize>, Bad> {
+    let Some(index) = index.map(|index| index as usize) else { return Ok(None) };
+    match std::mem::replace(&mut seen[index], true) {
+        true => Err(Bad(column, "a second row of the same id".to_owned())),
+        false => Ok(Some(index)),
+    }
+}
+
+fn integer<'a>(column: &'static str, field: &'a [u8]) -> Result<&'a str, Bad> {
+    match std::str::from_utf8(field) {
+        Ok(text) if !field.is_empty() && field.iter().all(u8::is_ascii_digit) => Ok(text),
+        _ => Err(bad(column, "an integer", field)),
+    }
+}
+
+fn bad(column: &'static str, wanted: &str, found: &[u8]) -> Bad {
+    // Enough to recognise the field by.
+    let found: String = text(found).chars().take(40).collect();
+    Bad(column, format!("expected {wanted}, found {found:?}"))
+}
+
+fn text(field: &[u8]) -> String {
+    Encoding::Latin1.decode(field).unwrap_or_default().into_owned()
+}
+
+/// The last `(1995)` of a title.
+fn year(title: &str) -> Option<u16> {
+    title.as_bytes().windows(6).rev().find_map(|window| match window {
+        [b'(', digits @ .., b')'] if digits.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(digits).ok()?.parse().ok()
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_year_is_the_last_in_parentheses() {
+        let cases = [
+            ("Toy Story (1995)", Some(1995)),
+            ("2001 (1968) (V)", Some(1968)),
+            ("(500) Days", None),
+            ("unknown", None),
+        ];
+        for (title, wanted) in cases {
+            assert_eq!(year(title), wanted, "{title}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+use u2i_schema::{
+    Catalog, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, TrainEvents, Users,
+};
+
+use crate::config::{FeaturesConfig, SamplesConfig, SplitConfig, invalid};
+use crate::fit::{Fitted, Training, fit};
+use crate::ids::id_order;
+use crate::order::Order;
+use crate::samples::samples;
+use crate::split::{Parts, split};
+use crate::{FeatureError, Prepared, RawData, sources};
+
+/// Orders and splits the events, fits the columns on training events, and chooses the training targets.
+///
+/// Users stand in the order of their raw ids, and so do items, those with training events first: by number if all
+/// ids are canonical integers, else as text. So nothing depends on the order of rows in the file but what the
+/// tie rule or the book's split leaves to it. `seed` decides draws of samples and nothing else.
+///
+/// # Errors
+///
+/// If the config does not fit the data, or the split leaves nothing to train or nobody to test.
+///
+/// # Panics
+///
+/// If a column of `raw` has another length than what it describes.
+pub fn prepare(
+    raw: &RawData,
+    split_config: &SplitConfig,
+    features: &FeaturesConfig,
+    samples_config: &SamplesConfig,
+    seed: u64,
+) -> Result<Prepared, FeatureError> {
+    check(raw, features)?;
+    let order = Order::new(raw, split_config);
+    let parts = split(split_config, raw, &order)?;
+
+    // Which items come first is known from training events only, so they are numbered as in the file until then.
+    let as_in_file: Vec<u32> = (0..raw.item_ids.len() as u32).collect();
+    let provisional = TrainEvents::prefixes(&store(raw, &order, &as_in_file, vec![]), &parts.lengths);
+    let items = item_order(raw, &provisional);
+    let training = Training::new(&provisional, &order, &as_in_file);
+
+    let mut fitted = [Side::User, Side::Item, Side::Request].map(|_| Vec::new());
+    for config in &features.column {
+        fitted[config.side as usize].push(fit(config, sources::find(raw, config)?, &training)?);
+    }
+    let [user_columns, item_columns, request_columns] = &fitted;
+    let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
+    let train = TrainEvents::prefixes(&events, &parts.lengths);
+    let samples = samples(samples_config, &train, seed);
+    if samples.is_empty() {
+        let (users, events, train) = (order.n_users(), events.n_events(), train.events().n_events());
+        return Err(FeatureError::NoTrainingTargets { users, events, train });
+    }
+    let ids =
+        |ids: &[String], order: &[u32]| order.iter().map(|&i| ids[i as usize].clone()).collect::<Vec<_>>();
+    let users = Users::new(ids(&raw.user_ids, &order.users), encode(user_columns, &order.users)?);
+    let titles = items.iter().map(|&item| raw.titles[item as usize].clone()).collect();
+    let counts = train.counts(items.len());
+    let catalog = Catalog::new(ids(&raw.item_ids, &items), titles, counts, encode(item_columns, &items)?);
+    let split_hash = split_hash(&users, &catalog, &events, &parts, &samples);
+    Ok(Prepared {
+        columns: fitted.into_iter().flatten().map(|fitted| fitted.column).collect(),
+        users,
+        catalog,
+        events,
+        train,
+        samples,
+        validation: parts.validation,
+        test: parts.test,
+        n_test_without_history: parts.n_test_without_history,
+        data_hash: raw.hash.clone(),
+        split_hash,
+    })
+}
+
+fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
+    let events = &raw.events;
+    assert_eq!(events.user.len(), events.item.len(), "one item per event");
+    assert_eq!(events.user.len(), events.time_s.len(), "one time per event");
+    assert_eq!(raw.titles.len(), raw.item_ids.len(), "one title per item");
+    for (columns, n) in
+        [(&raw.users, raw.user_ids.len()), (&raw.items, raw.item_ids.len()), (&raw.request, raw.n_events())]
+    {
+        let other = columns.iter().find(|column| column.values.len() != n);
+        assert!(other.is_none(), "expected {n} entries in column {:?}", other.map(|column| &column.name));
+    }
+    if u32::try_from(raw.n_events()).is_err() {
+        return Err(FeatureError::TooManyEvents(raw.n_events()));
+    }
+    if raw.n_events() == 0 {
+        return Err(FeatureError::NobodyToTest { users: 0, events: 0, train: 0 });
+    }
+    for (i, column) in features.column.iter().enumerate() {
+        if features.column[..i].iter().any(|other| other.name == column.name) {
+            return Err(FeatureError::DuplicateColumn(column.name.clone()));
+        }
+    }
+    match features.history.as_ref().and_then(|history| history.shares.as_deref()) {
+        None | Some("item_id") => Ok(()),
+        Some(other) => {
+            Err(invalid("features.history.shares", "item_id, or nothing for a table of its own", other))
+        }
+    }
+}
+
+/// The events in order; `items[i]` is the raw item that has `item_idx` `i + 1`.
+fn store(raw: &RawData, order: &Order, items: &[u32], request: Vec<ColumnData>) -> EventStore {
+    let mut item_idx = vec![PADDING; items.len()];
+    items.iter().zip(1..).for_each(|(&item, idx)| item_idx[item as usize] = idx);
+    let rows = || order.rows.iter().map(|&row| row as usize);
+    EventStore::new(
+        order.offsets.iter().map(|&offset| offset as u64).collect(),
+        rows().map(|row| item_idx[raw.events.item[row] as usize]).collect(),
+        rows().map(|row| raw.events.time_s[row]).collect(),
+        request,
+    )
+    .expect("offsets ascend to the number of rows, and every item has an index")
+}
+
+/// Raw items in the order of `item_idx`: those with training events first, each group by raw id.
+fn item_order(raw: &RawData, provisional: &TrainEvents) -> Vec<u32> {
+    let counts = provisional.counts(raw.item_ids.len());
+    let mut items = id_order(&raw.item_ids);
+    items.sort_by_key(|&item| counts[item as usize + 1] == 0);
+    items
+}
+
+fn encode(columns: &[Fitted<'_>], indices: &[u32]) -> Result<Vec<ColumnData>, FeatureError> {
+    columns.iter().map(|column| column.encode(indices)).collect()
+}
+
+fn split_hash(
+    users: &Users,
+    catalog: &Catalog,
+    events: &EventStore,
+    parts: &Parts,
+    samples: &SampleTable,
+) -> String {
+    let mut digest = Digest::new();
+    for id in users.ids() {
+        digest = digest.part("user", id.as_bytes());
+    }
+    for item_idx in 1..=catalog.n_items() as u32 {
+        digest = digest.part("item", catalog.item_id(item_idx).as_bytes());
+    }
+    let times: Vec<u64> = events.all_times_s().iter().map(|&time| time as u64).collect();
+    let pairs = |samples: &[Sample]| samples.iter().flat_map(|s| [s.user, s.position]).collect::<Vec<u32>>();
+    digest
+        .numbers("offsets", events.offsets())
+        .numbers("items", events.all_items())
+        .numbers("times_s", &times)
+        .numbers("lengths", &parts.lengths)
+        .numbers("samples", &pairs(samples.samples()))
+        .numbers("validation", &pairs(&parts.validation))
+        .numbers("test", &pairs(&parts.test))
+        .finish()
+}

@@ -1,0 +1,57 @@
+use u2i_schema::{BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, TrainEvents, Users};
+
+/// Data that is ready to train and to evaluate on.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Fitted columns: user, then item, then request side, each in the order of the config.
+    pub columns: Vec<Column>,
+    /// All users that have an event, with encoded columns.
+    pub users: Users,
+    /// All items that have an event, with encoded columns.
+    pub catalog: Catalog,
+    /// All events, by user in their total order. For histories at evaluation time only.
+    pub events: EventStore,
+    /// Training events: the only thing that vocabularies, counts, samples and baselines are made from.
+    pub train: TrainEvents,
+    /// Training targets.
+    pub samples: SampleTable,
+    /// Validation targets, at most one per user.
+    pub validation: Vec<Sample>,
+    /// Test targets, at most one per user.
+    pub test: Vec<Sample>,
+    /// Users whose test target has no event before it: they are not in `test` and reported apart.
+    pub n_test_without_history: usize,
+    /// SHA-256 of the input files.
+    pub data_hash: String,
+    /// SHA-256 of events, training prefixes, samples and targets.
+    pub split_hash: String,
+}
+
+impl Prepared {
+    /// The fitted columns of one side, in the order in which batches hold them.
+    pub fn columns(&self, side: Side) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(move |column| column.side == side)
+    }
+
+    /// Slices training batches: histories and targets come from training events.
+    pub fn train_batches(&self, history_len: usize) -> BatchMaker<'_> {
+        BatchMaker {
+            events: self.train.events(),
+            users: &self.users,
+            catalog: &self.catalog,
+            history_len,
+            newest_s: self.train.newest_s(),
+        }
+    }
+
+    /// Slices batches as a server would: histories are all events before a target, ages are zero.
+    pub fn eval_batches(&self, history_len: usize) -> BatchMaker<'_> {
+        BatchMaker {
+            events: &self.events,
+            users: &self.users,
+            catalog: &self.catalog,
+            history_len,
+            newest_s: None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use u2i_schema::Sample;
+
+use crate::config::{SplitConfig, invalid};
+use crate::order::Order;
+use crate::{FeatureError, RawData};
+
+/// What each user's events are used for.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// `[users]`: how many of the first events train.
+    pub(crate) lengths: Vec<u32>,
+    pub(crate) validation: Vec<Sample>,
+    pub(crate) test: Vec<Sample>,
+    pub(crate) n_test_without_history: usize,
+}
+
+pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Result<Parts, FeatureError> {
+    let parts = match *config {
+        SplitConfig::LeaveLastOut { .. } => last_two_out(order),
+        SplitConfig::Book { min_events } if min_events < 3 => {
+            return Err(invalid(
+                "split.book.min_events",
+                "at least 3: one to train, validate and test",
+                min_events,
+            ));
+        }
+        SplitConfig::Book { .. } => last_two_out(order),
+        SplitConfig::TimeCut { validation_quantile, test_quantile, .. } => {
+            if !(0.0 < validation_quantile && validation_quantile < test_quantile && test_quantile < 1.0) {
+                let found = (validation_quantile, test_quantile);
+                return Err(invalid(
+                    "split.time_cut.*_quantile",
+                    "0 < validation_quantile < test_quantile < 1",
+                    found,
+                ));
+            }
+            let mut times = raw.events.time_s.clone();
+            times.sort_unstable();
+            let cut = |quantile: f64| times[(quantile * times.len() as f64) as usize];
+            time_cut(raw, order, cut(validation_quantile), cut(test_quantile))
+        }
+    };
+    if parts.test.is_empty() {
+        let train = parts.lengths.iter().map(|&n| n as usize).sum();
+        return Err(FeatureError::NobodyToTest { users: order.n_users(), events: order.rows.len(), train });
+    }
+    Ok(parts)
+}
+
+fn last_two_out(order: &Order) -> Parts {
+    let mut parts = Parts::default();
+    for user in 0..order.n_users() {
+        let n = order.of(user).len() as u32;
+        if n < 3 {
+            parts.lengths.push(n);
+            continue;
+        }
+        parts.lengths.push(n - 2);
+        parts.validation.push(Sample { user: user as u32, position: n - 2 });
+        parts.test.push(Sample { user: user as u32, position: n - 1 });
+    }
+    parts
+}
+
+fn time_cut(raw: &RawData, order: &Order, validation_s: i64, test_s: i64) -> Parts {
+    let mut parts = Parts::default();
+    for user in 0..order.n_users() {
+        let rows = order.of(user);
+        let before = |cut_s| rows.partition_point(|&row| raw.events.time_s[row as usize] < cut_s);
+        let (validation, test) = (before(validation_s), before(test_s));
+        parts.lengths.push(validation as u32);
+        if validation > 0 && validation < test {
+            parts.validation.push(Sample { user: user as u32, position: validation as u32 });
+        }
+        match test {
+            0 if !rows.is_empty() => parts.n_test_without_history += 1,
+            _ if 0 < test && test < rows.len() => {
+                parts.test.push(Sample { user: user as u32, position: test as u32 })
+            }
+            _ => {}
+        }
+    }
+    parts
+}

@@ -1,0 +1,67 @@
+use std::path::Path;
+
+use crate::{FeatureError, FileCounts, ReadLimits, Reject};
+
+/// How many rejects an error lists.
+const LISTED: usize = 5;
+
+/// What became of a row that could be read.
+pub(crate) enum Fate {
+    /// Used.
+    Kept,
+    /// Of a user or item without events.
+    Filtered,
+}
+
+/// What is wrong with a row: the column, empty for the whole row, and the reason.
+pub(crate) struct Bad(pub &'static str, pub String);
+
+/// Counts the rows of one file as they are read.
+pub(crate) struct Tally {
+    counts: FileCounts,
+    max_reject_ratio: f64,
+}
+
+impl Tally {
+    pub(crate) fn new(path: &Path, limits: &ReadLimits) -> Self {
+        let counts = FileCounts { path: path.to_owned(), ..FileCounts::default() };
+        Tally { counts, max_reject_ratio: limits.max_reject_ratio }
+    }
+
+    /// One more row was met.
+    pub(crate) fn row(&mut self) {
+        self.counts.read += 1;
+    }
+
+    /// Whether no row was met.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.read == 0
+    }
+
+    pub(crate) fn settle(&mut self, fate: Fate) {
+        match fate {
+            Fate::Kept => self.counts.kept += 1,
+            Fate::Filtered => self.counts.filtered += 1,
+        }
+    }
+
+    pub(crate) fn reject(&mut self, line: u64, column: &str, reason: String) {
+        self.counts.rejects.push(Reject { line, column: column.to_owned(), reason });
+    }
+
+    /// The counts, unless too many rows were bad or none was good.
+    pub(crate) fn finish(mut self) -> Result<FileCounts, FeatureError> {
+        self.counts.rejects.sort_by_key(|reject| reject.line);
+        let FileCounts { path, read, kept, filtered, rejects } = self.counts;
+        let rejected = rejects.len() as u64;
+        if rejected as f64 > self.max_reject_ratio * read as f64 {
+            let first = rejects.into_iter().take(LISTED).collect();
+            let max_reject_ratio = self.max_reject_ratio;
+            return Err(FeatureError::TooManyRejects { path, read, rejected, max_reject_ratio, first });
+        }
+        if kept == 0 {
+            return Err(FeatureError::NoRows { path, read, rejected, filtered });
+        }
+        Ok(FileCounts { path, read, kept, filtered, rejects })
+    }
+}

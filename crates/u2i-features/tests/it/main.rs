@@ -1,0 +1,162 @@
+//! Tests of the public API: readers, splits, columns and samples, on small files that they write themselves, and
+//! on MovieLens where `U2I_DATA_DIR` names it.
+
+mod columns;
+mod leakage;
+mod movielens;
+mod movielens_whole;
+#[path = "../../../../xtask/src/real_data.rs"]
+mod real_data;
+mod splits;
+mod tables;
+
+use std::path::Path;
+
+use u2i_features::*;
+use u2i_random::{Purpose, Stream};
+use u2i_schema::Side;
+
+/// A folder with files in it.
+fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    dir
+}
+
+/// Limits that let half of the rows be bad.
+fn lenient() -> ReadLimits {
+    ReadLimits { max_reject_ratio: 0.5, ..ReadLimits::STRICT }
+}
+
+fn leave_last_out() -> SplitConfig {
+    SplitConfig::LeaveLastOut { ties: Ties::File }
+}
+
+fn all_samples() -> SamplesConfig {
+    SamplesConfig { per_user: PerUser::All {} }
+}
+
+fn column(name: &str, side: Side, kind: ColumnKind) -> ColumnConfig {
+    ColumnConfig { name: name.into(), side, source: None, kind }
+}
+
+fn features(column: Vec<ColumnConfig>) -> FeaturesConfig {
+    FeaturesConfig { column, history: None }
+}
+
+/// One column of each kind, over the attributes of [`random_log`].
+fn every_kind() -> FeaturesConfig {
+    let one = 1.try_into().unwrap();
+    features(vec![
+        column("group", Side::User, ColumnKind::Categorical { min_count: one }),
+        column("user_id", Side::User, ColumnKind::Hashed { buckets: 7.try_into().unwrap() }),
+        column("tags", Side::Item, ColumnKind::MultiCategorical { min_count: one }),
+        column("price", Side::Item, ColumnKind::Standardized {}),
+        column("device", Side::Request, ColumnKind::Categorical { min_count: one }),
+        column("load", Side::Request, ColumnKind::BucketizedQuantiles { buckets: 4.try_into().unwrap() }),
+    ])
+}
+
+/// A log of up to 8 users and 12 items in random file order with ties, and attributes of every type.
+fn random_log(seed: u64) -> RawData {
+    let mut rng = Stream::new(seed, Purpose::SYNTHETIC, 0, 0);
+    let (n_users, n_items, n_events) = (3 + rng.index(6), 4 + rng.index(9), 40 + rng.index(40));
+    let mut raw = RawData {
+        user_ids: (0..n_users).map(|user| (10 * user + 3).to_string()).rev().collect(),
+        item_ids: (0..n_items).map(|item| (7 * item + 5).to_string()).rev().collect(),
+        titles: vec![None; n_items],
+        hash: "random".into(),
+        ..RawData::default()
+    };
+    for event in 0..n_events {
+        // Every user and item occurs.
+        let user = if event < n_users { event } else { rng.index(n_users) };
+        let item = if event < n_items { event } else { rng.index(n_items) };
+        raw.events.user.push(user as u32);
+        raw.events.item.push(item as u32);
+        raw.events.time_s.push(rng.below(30) as i64);
+    }
+    let mut texts =
+        |n: usize, of: u64| (0..n).map(|_| Some(format!("v{}", rng.below(of)))).collect::<Vec<_>>();
+    let list = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
+    raw.users = vec![RawColumn { name: "group".into(), values: RawValues::Text(texts(n_users, 4)) }];
+    let tags = texts(n_items, 5).into_iter().map(list).collect();
+    let device = texts(n_events, 9);
+    let mut numbers = |n: usize| (0..n).map(|_| rng.normal()).collect::<Vec<_>>();
+    raw.items = vec![
+        RawColumn { name: "tags".into(), values: RawValues::List(tags) },
+        RawColumn { name: "price".into(), values: RawValues::Number(numbers(n_items)) },
+    ];
+    raw.request = vec![
+        RawColumn { name: "device".into(), values: RawValues::Text(device) },
+        RawColumn { name: "load".into(), values: RawValues::Number(numbers(n_events)) },
+    ];
+    raw
+}
+
+/// The same log with its rows in another order.
+fn reordered(raw: &RawData, rows: &[usize]) -> RawData {
+    let mut new = raw.clone();
+    for (to, &from) in rows.iter().enumerate() {
+        new.events.user[to] = raw.events.user[from];
+        new.events.item[to] = raw.events.item[from];
+        new.events.time_s[to] = raw.events.time_s[from];
+    }
+    for (new, old) in new.request.iter_mut().zip(&raw.request) {
+        match (&mut new.values, &old.values) {
+            (RawValues::Text(new), RawValues::Text(old)) => {
+                rows.iter().zip(new).for_each(|(&from, to)| to.clone_from(&old[from]))
+            }
+            (RawValues::Number(new), RawValues::Number(old)) => {
+                rows.iter().zip(new).for_each(|(&from, to)| *to = old[from])
+            }
+            _ => unreachable!(),
+        }
+    }
+    new
+}
+
+fn shuffled(raw: &RawData, seed: u64) -> RawData {
+    let mut rows: Vec<usize> = (0..raw.n_events()).collect();
+    Stream::new(seed, Purpose::PERMUTATION, 0, 0).shuffle(&mut rows);
+    reordered(raw, &rows)
+}
+
+/// `read = kept + rejected + filtered` in every file.
+fn assert_balanced(files: &[FileCounts]) {
+    for file in files {
+        assert_eq!(
+            file.read,
+            file.kept + file.filtered + file.rejects.len() as u64,
+            "{}",
+            file.path.display()
+        );
+    }
+}
+
+fn text_column<'a>(columns: &'a [RawColumn], name: &str) -> Vec<Option<&'a str>> {
+    match &columns.iter().find(|column| column.name == name).unwrap().values {
+        RawValues::Text(values) => values.iter().map(Option::as_deref).collect(),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn number_column(columns: &[RawColumn], name: &str) -> Vec<f64> {
+    match &columns.iter().find(|column| column.name == name).unwrap().values {
+        RawValues::Number(values) => values.clone(),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn list_column<'a>(columns: &'a [RawColumn], name: &str) -> &'a [Vec<String>] {
+    match &columns.iter().find(|column| column.name == name).unwrap().values {
+        RawValues::List(values) => values,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}

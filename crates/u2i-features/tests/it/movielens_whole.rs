@@ -1,0 +1,96 @@
+//! The whole MovieLens sets. Numbers are from their READMEs and from
+//!
+//! ```sh
+//! cut -d: -f3 ratings.dat | sort -u | wc -l                # 3706 items
+//! wc -l < ratings.dat                                      # 1000209 events, less 3 for each of 6040 users
+//! ```
+
+use std::io::Write;
+use std::time::Instant;
+
+use u2i_schema::Side;
+
+use crate::*;
+
+/// Columns as the tuned recipes have them.
+fn recipe() -> FeaturesConfig {
+    let one = 1.try_into().unwrap();
+    let user = |name| column(name, Side::User, ColumnKind::Categorical { min_count: one });
+    features(vec![
+        user("gender"),
+        user("age"),
+        user("occupation"),
+        user("zip3"),
+        column("genres", Side::Item, ColumnKind::MultiCategorical { min_count: one }),
+        column("year5", Side::Item, ColumnKind::Categorical { min_count: one }),
+    ])
+}
+
+#[test]
+fn ml_1m_has_its_published_numbers_and_is_ready_in_two_seconds() {
+    let Some(dir) = real_data::folder("ml-1m") else { return };
+    let start = Instant::now();
+    let raw = read_ml_1m(&dir, &ReadLimits::STRICT).unwrap();
+    let read = start.elapsed();
+    let data = prepare(&raw, &leave_last_out(), &recipe(), &all_samples(), 0).unwrap();
+    let whole = start.elapsed();
+    writeln!(std::io::stderr(), "ml-1m: read in {read:.2?}, ready in {whole:.2?} (2 s on a quiet machine)")
+        .unwrap();
+
+    assert_balanced(&raw.files);
+    let counts: Vec<_> = raw.files.iter().map(|f| (f.read, f.kept, f.filtered)).collect();
+    assert_eq!(counts, [(1_000_209, 1_000_209, 0), (6_040, 6_040, 0), (3_883, 3_706, 177)]);
+    assert!(raw.titles.iter().all(|title| title.as_ref().is_some_and(|title| !title.contains('\u{fffd}'))));
+    assert!(number_column(&raw.items, "year").iter().all(|year| (1919.0..=2000.0).contains(year)));
+    assert_eq!((data.users.ids().len(), data.events.n_events()), (6_040, 1_000_209));
+    assert_eq!((data.catalog.n_items(), data.catalog.n_trained()), (3_706, 3_704));
+    assert_eq!((data.samples.len(), data.validation.len(), data.test.len()), (982_089, 6_040, 6_040));
+    assert_eq!((data.users.ids()[0].as_str(), data.users.ids()[6_039].as_str()), ("1", "6040"));
+    // Rows of padding, out of vocabulary and 2 genders, 7 ages, 21 occupations.
+    let n_rows: Vec<_> = data.columns.iter().map(|column| column.transform.n_rows().unwrap()).collect();
+    assert_eq!(n_rows[..3], [4, 9, 23]);
+    assert_eq!(n_rows[4], 20);
+    assert!(whole.as_secs() < 10, "ready after {whole:?}");
+}
+
+#[test]
+fn ml_1m_splits_by_the_book_and_by_time() {
+    let Some(dir) = real_data::folder("ml-1m") else { return };
+    let raw = read_ml_1m(&dir, &ReadLimits::STRICT).unwrap();
+    let samples = SamplesConfig { per_user: PerUser::Newest { n: 200.try_into().unwrap() } };
+    let book = prepare(&raw, &SplitConfig::Book { min_events: 10 }, &recipe(), &samples, 0).unwrap();
+    assert_eq!((book.users.ids().len(), book.catalog.n_items()), (6_040, 3_706));
+    // The last rows of the file hold only 316 distinct items, since it is ordered by something else than time.
+    let mut targets: Vec<u32> =
+        book.test.iter().map(|s| book.events.items(s.user as usize)[s.position as usize]).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    assert_eq!(targets.len(), 316);
+
+    let cut = SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.8, test_quantile: 0.9 };
+    let cut = prepare(&raw, &cut, &recipe(), &all_samples(), 0).unwrap();
+    let newest = cut.train.newest_s().unwrap();
+    assert!(cut.train.events().n_events() <= 800_168);
+    for sample in cut.test.iter().chain(&cut.validation) {
+        assert!(cut.events.times_s(sample.user as usize)[sample.position as usize] > newest);
+    }
+    let stats = (cut.test.len(), cut.n_test_without_history, cut.validation.len(), cut.catalog.n_trained());
+    writeln!(
+        std::io::stderr(),
+        "ml-1m, time cut: test, without history, validation, trained items {stats:?}"
+    )
+    .unwrap();
+}
+
+#[test]
+fn ml_100k_has_its_published_numbers() {
+    let Some(dir) = real_data::folder("ml-100k") else { return };
+    let raw = read_ml_100k(&dir, &ReadLimits::STRICT).unwrap();
+    let data = prepare(&raw, &leave_last_out(), &recipe(), &all_samples(), 0).unwrap();
+    let counts: Vec<_> = raw.files.iter().map(|f| (f.read, f.kept, f.filtered)).collect();
+    assert_eq!(counts, [(100_000, 100_000, 0), (943, 943, 0), (1_682, 1_682, 0)]);
+    assert_eq!((data.users.ids().len(), data.catalog.n_items()), (943, 1_682));
+    assert_eq!(data.samples.len(), 100_000 - 3 * 943);
+    // Only "unknown" has no year.
+    assert_eq!(number_column(&raw.items, "year").iter().filter(|year| year.is_nan()).count(), 1);
+}
