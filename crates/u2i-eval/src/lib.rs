@@ -1,0 +1,41 @@
+//! Ranking metrics: from where a target was ranked, or from ranked ids and the ids that are relevant.
+//!
+//! No tensors, no frames; generic over the id type. Users are added one at a time to an [`Accumulator`], so
+//! memory does not grow with them, and everything is f64.
+//!
+//! ```toml
+//! u2i-eval = { git = "https://github.com/u2i-rs/u2i" }
+//! ```
+//!
+//! With `r` the rank of a user's one target, or `hits` the relevant ids among the first `k` of a list:
+//!
+//! | metric | from a rank | from a list |
+//! |---|---|---|
+//! | `hit_rate@k` | 1 if `r <= k` | 1 if `hits > 0` |
+//! | `ndcg@k` | `1 / log2(r + 1)` if `r <= k` | sum of `1 / log2(rank + 1)` over hits, by the best list's |
+//! | `precision@k` | `1 / k` if `r <= k` | `hits / k` |
+//! | `recall@k` | 1 if `r <= k` | `hits /` number of relevant ids |
+//! | `mrr` | `1 / r`, whatever `k` | `1 /` rank of the first relevant id, over the whole list |
+//!
+//! All are 0 where there is no hit. NDCG: Järvelin and Kekäläinen, "Cumulated Gain-Based Evaluation of IR
+//! Techniques", TOIS 2002, with gains of 0 and 1.
+//!
+//! # Examples
+//!
+//! Two users: a target ranked first, and one with two items above and one as good, which is rank 3.5.
+//!
+//! ```
+#![doc = include_str!("../examples/eval_alone.rs")]
+//! ```
+
+mod accumulator;
+mod coverage;
+mod metric;
+mod rank;
+mod spread;
+
+pub use accumulator::{Accumulator, Estimate, EvalError, Metrics};
+pub use coverage::distinct_items;
+pub use metric::{Metric, ParseMetricError};
+pub use rank::Rank;
+pub use spread::Spread;

@@ -1,0 +1,5 @@
+//! Tests of the public API.
+
+mod cases;
+mod oracle;
+mod reference;

@@ -1,0 +1,106 @@
+//! Both entries against a brute-force f64 oracle that looks up every place of the list.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use u2i_eval::{Accumulator, Metric, Rank};
+
+const CUTOFFS: [usize; 4] = [1, 3, 7, 40];
+
+/// Sums over places 1 to `k` of a list without duplicates, by definition.
+fn by_definition(metric: Metric, list: &[u8], truth: &HashSet<u8>) -> f64 {
+    let relevant = |place: usize| list.get(place - 1).is_some_and(|id| truth.contains(id));
+    let count = |k: usize| (1..=k).filter(|&place| relevant(place)).count() as f64;
+    let dcg = |k: usize, at: &dyn Fn(usize) -> bool| {
+        (1..=k).map(|place| if at(place) { 2f64.ln() / (place as f64 + 1.0).ln() } else { 0.0 }).sum::<f64>()
+    };
+    match metric {
+        Metric::HitRate(k) => count(k).min(1.0),
+        Metric::Ndcg(k) => dcg(k, &relevant) / dcg(k, &|place| place <= truth.len()),
+        Metric::Precision(k) => count(k) / k as f64,
+        Metric::Recall(k) => count(k) / truth.len() as f64,
+        Metric::Mrr => {
+            (1..=list.len()).find(|&place| relevant(place)).map_or(0.0, |place| 1.0 / place as f64)
+        }
+    }
+}
+
+fn first_of_each(list: &[u8]) -> Vec<u8> {
+    (0..list.len()).filter(|&i| !list[..i].contains(&list[i])).map(|i| list[i]).collect()
+}
+
+/// Mean and standard error of values, in two passes.
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
+}
+
+fn check(accumulator: &Accumulator, oracle: impl Fn(Metric) -> Vec<f64>) {
+    for (metric, estimate) in accumulator.finish().unwrap().iter() {
+        let values = oracle(metric);
+        let (mean, error) = mean_and_error(&values);
+        assert!((estimate.mean - mean).abs() <= 1e-12, "{metric}: {}, oracle {mean}", estimate.mean);
+        if let Some(found) = estimate.standard_error {
+            // The square of the error is what is exact to 1e-12; its root near 0 is not.
+            assert!((found.powi(2) - error.powi(2)).abs() <= 1e-12, "{metric}: ± {found}, oracle ± {error}");
+        }
+    }
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 500,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn lists_equal_the_oracle(
+        users in prop::collection::vec(
+            (prop::collection::vec(0u8..30, 0..40), prop::collection::hash_set(0u8..30, 0..12)), 1..12,
+        ),
+    ) {
+        let mut accumulator = Accumulator::new(&CUTOFFS).unwrap();
+        users.iter().for_each(|(list, truth)| accumulator.add_list(list, truth));
+        let known: Vec<_> = users.iter().filter(|(_, truth)| !truth.is_empty()).collect();
+        prop_assume!(!known.is_empty());
+        check(&accumulator, |metric| {
+            known.iter().map(|(list, truth)| by_definition(metric, &first_of_each(list), truth)).collect()
+        });
+        prop_assert_eq!(accumulator.finish().unwrap().n_without_truth(), users.len() - known.len());
+    }
+
+    /// Ranks counted from scores without ties are those of the sorted list.
+    #[test]
+    fn ranks_equal_the_lists_they_stand_for(
+        users in prop::collection::vec((Just((0u8..30).collect::<Vec<_>>()).prop_shuffle(), 0u8..33), 1..12),
+    ) {
+        let mut accumulator = Accumulator::new(&CUTOFFS).unwrap();
+        for (list, target) in &users {
+            // Targets 30 to 32 are not in the list.
+            let above = list.iter().position(|id| id == target);
+            accumulator.add_rank(above.map_or(Rank::MISS, |above| Rank::new(above, 0)));
+        }
+        check(&accumulator, |metric| {
+            let truth = |target: &u8| HashSet::from([*target]);
+            users.iter().map(|(list, target)| by_definition(metric, list, &truth(target))).collect()
+        });
+    }
+
+    /// The mean rank over every order of the tied items, counted one by one.
+    #[test]
+    fn a_tied_rank_is_the_mean_of_all_orders(scores in prop::collection::vec(0u8..4, 1..12)) {
+        let others = |keep: &dyn Fn(u8) -> bool| scores[1..].iter().filter(|&&score| keep(score)).count();
+        let (above, ties) = (others(&|score| score > scores[0]), others(&|score| score == scores[0]));
+        let orders = (0..=ties).map(|before| (above + before + 1) as f64);
+        let mean = orders.sum::<f64>() / (ties + 1) as f64;
+        prop_assert!((Rank::new(above, ties).get().unwrap() - mean).abs() < 1e-12);
+    }
+}
