@@ -1,0 +1,55 @@
+//! Losses of two-tower recall models, and the samplers of their negatives.
+//!
+//! A loss takes vectors or scores and never knows the model that made them. The losses are functions of
+//! [burn](https://burn.dev) tensors, on whatever device the tensors are; they are behind the feature
+//! `tensor`, which is on by default. The [`samplers`] are plain Rust and always there.
+//!
+//! ```toml
+//! u2i-losses = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-random = { git = "https://github.com/u2i-rs/u2i" }
+//! burn = { version = "0.22.1", default-features = false, features = ["std", "flex", "simd", "rayon"] }
+//! # the samplers alone, without burn:
+//! u2i-losses = { git = "https://github.com/u2i-rs/u2i", default-features = false }
+//! ```
+//!
+//! | loss | negatives of a row | source |
+//! |---|---|---|
+//! | [`full_softmax`] | every other item | |
+//! | [`sampled_softmax`] | one draw, shared by the batch | Jean et al. 2015, Covington et al. 2016 |
+//! | [`in_batch_softmax`] | the other rows' positives | Yi et al. 2019 |
+//! | [`bce`] | a few of its own | |
+//!
+//! # Examples
+//!
+//! A model that knows nothing scores all items of a catalogue of four the same. The loss of a user who likes
+//! item 1 is then ln 4, and the sampled one estimates it.
+//!
+#![cfg_attr(feature = "tensor", doc = "```")]
+#![cfg_attr(not(feature = "tensor"), doc = "```text")]
+#![doc = include_str!("../examples/losses_alone.rs")]
+//! ```
+
+#[cfg(feature = "tensor")]
+mod bce;
+#[cfg(feature = "tensor")]
+mod cross_entropy;
+#[cfg(feature = "tensor")]
+mod full_softmax;
+#[cfg(feature = "tensor")]
+mod in_batch_softmax;
+#[cfg(feature = "tensor")]
+mod sampled_softmax;
+pub mod samplers;
+mod temperature;
+
+#[cfg(feature = "tensor")]
+pub use bce::bce;
+#[cfg(feature = "tensor")]
+pub use burn;
+#[cfg(feature = "tensor")]
+pub use full_softmax::full_softmax;
+#[cfg(feature = "tensor")]
+pub use in_batch_softmax::in_batch_softmax;
+#[cfg(feature = "tensor")]
+pub use sampled_softmax::sampled_softmax;
+pub use temperature::{Temperature, TemperatureError};

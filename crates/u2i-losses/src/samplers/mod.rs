@@ -1,0 +1,81 @@
+//! Samplers of negative items: plain Rust, no tensors.
+//!
+//! Items are `item_idx` 1 and up; 0 is padding and is never drawn. All samplers draw with replacement.
+//!
+//! ```
+//! use u2i_losses::samplers::{LogUniform, Sampler};
+//! use u2i_random::{Purpose, Stream};
+//!
+//! // Item 2 is the most popular; P(rank 0) = ln 2 / ln 3, P(rank 1) = ln(3/2) / ln 3.
+//! let sampler = LogUniform::new(&[0, 5, 10])?;
+//! assert!((sampler.log_q(2).exp() - 0.630_930).abs() < 1e-6);
+//! let negatives = sampler.draw_rows(6, &mut Stream::new(0, Purpose::NEGATIVES, 0, 0));
+//! assert!(negatives.iter().all(|&item| item == 1 || item == 2));
+//! # Ok::<(), u2i_losses::samplers::SamplerError>(())
+//! ```
+
+mod log_uniform;
+mod popularity;
+mod uniform;
+
+pub use log_uniform::LogUniform;
+pub use popularity::popularity_log_q;
+use u2i_random::Stream;
+pub use uniform::Uniform;
+
+/// Draws items with a fixed probability each.
+pub trait Sampler: Send + Sync {
+    /// One item.
+    fn draw_one(&self, stream: &mut Stream) -> u32;
+
+    /// Natural log of the probability that a draw is `item_idx`; −∞ for what is never drawn.
+    fn log_q(&self, item_idx: u32) -> f32;
+
+    /// `n` independent draws, in the order they came: negatives of single rows, for pointwise losses.
+    fn draw_rows(&self, n: usize, stream: &mut Stream) -> Vec<u32> {
+        (0..n).map(|_| self.draw_one(stream)).collect()
+    }
+
+    /// `n` draws to be shared by a batch, each item once, with the correction a sampled softmax subtracts.
+    fn draw(&self, n: usize, stream: &mut Stream) -> Negatives {
+        let mut drawn = self.draw_rows(n, stream);
+        drawn.sort_unstable();
+        let log_n = (n as f64).ln();
+        drawn
+            .chunk_by(|a, b| a == b)
+            .map(|same| (same[0], (f64::from(self.log_q(same[0])) + log_n - (same.len() as f64).ln()) as f32))
+            .collect()
+    }
+}
+
+/// Items drawn for a whole batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Negatives {
+    /// `item_idx`, ascending, each once, `[negatives]`.
+    pub items: Vec<u32>,
+    /// `ln(n · q_j) - ln(count_j)`: log of how often item `j` is expected in the `n` draws, less that of how
+    /// often it came up, `[negatives]`. Each item then weighs as much as all its appearances would.
+    pub log_expected: Vec<f32>,
+}
+
+impl FromIterator<(u32, f32)> for Negatives {
+    fn from_iter<I: IntoIterator<Item = (u32, f32)>>(pairs: I) -> Self {
+        let (items, log_expected) = pairs.into_iter().unzip();
+        Negatives { items, log_expected }
+    }
+}
+
+/// Why a sampler could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SamplerError {
+    /// No item can be drawn: there is none, or none was seen in training.
+    #[error("no item to draw negatives from, wanted at least one with training events")]
+    NoItems,
+    /// `item_idx` is 32 bits.
+    #[error("{0} items to draw negatives from, wanted at most 4294967295")]
+    TooManyItems(usize),
+    /// Entry 0 of the counts is padding, which has no events.
+    #[error("entry 0 of the item counts is {0}, wanted 0: it is padding")]
+    PaddingCounted(u32),
+}
