@@ -1,0 +1,99 @@
+use crate::IndexError;
+use crate::vectors::{norm, row_of};
+
+/// Which items a search must not return.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Exclude<'a> {
+    /// Every item may be returned.
+    #[default]
+    None,
+    /// One ascending list of ids per query, as of the items a user has seen. Ids that are not in the index,
+    /// and repeated ones, do no harm.
+    Lists(&'a [Vec<u32>]),
+}
+
+impl Exclude<'_> {
+    /// Ascending rows to leave out for one query, each once.
+    pub(crate) fn rows(&self, query: usize, ids: &[u32]) -> Vec<u32> {
+        let Exclude::Lists(lists) = self else { return Vec::new() };
+        let mut rows: Vec<u32> =
+            lists[query].iter().filter_map(|&id| row_of(ids, id)).map(|row| row as u32).collect();
+        rows.dedup();
+        rows
+    }
+}
+
+/// Number of queries, once they are known to be whole, finite and short enough for 32-bit scores.
+pub(crate) fn check(
+    queries: &[f32],
+    dim: usize,
+    longest: f64,
+    exclude: Exclude<'_>,
+) -> Result<usize, IndexError> {
+    if !queries.len().is_multiple_of(dim) {
+        return Err(IndexError::QueryLength { found: queries.len(), dim });
+    }
+    for (query, vector) in queries.chunks_exact(dim).enumerate() {
+        if let Some(axis) = vector.iter().position(|value| !value.is_finite()) {
+            return Err(IndexError::QueryNotFinite { query, axis, value: vector[axis] });
+        }
+        // Bounds the inner product, every part of its sum, and the squared distance; so no score is infinite
+        // or NaN.
+        let length = norm(vector);
+        if (length + longest).powi(2) > f64::from(f32::MAX) / 4.0 {
+            return Err(IndexError::QueryTooLong { query, length, longest_item: longest });
+        }
+    }
+    let n = queries.len() / dim;
+    if let Exclude::Lists(lists) = exclude {
+        per_query("exclusion lists", lists.len(), n)?;
+        for (query, list) in lists.iter().enumerate() {
+            if let Some(pair) = list.windows(2).find(|pair| pair[0] > pair[1]) {
+                return Err(IndexError::ExcludeNotSorted { query, previous: pair[0], id: pair[1] });
+            }
+        }
+    }
+    Ok(n)
+}
+
+pub(crate) fn per_query(what: &'static str, found: usize, queries: usize) -> Result<(), IndexError> {
+    if found == queries { Ok(()) } else { Err(IndexError::PerQuery { what, found, queries }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_queries_are_refused() {
+        let lists = |lists: &[&[u32]]| lists.iter().map(|list| list.to_vec()).collect::<Vec<_>>();
+        let cases = [
+            (vec![1.0; 3], lists(&[]), "3 numbers are not queries of 2 dimensions"),
+            (
+                vec![1.0, 1.0, f32::INFINITY, 0.0],
+                lists(&[]),
+                "query 1 holds inf on axis 0, wanted a finite number",
+            ),
+            (
+                vec![3e19, 0.0],
+                lists(&[]),
+                "query 0 of length 3.0e19 is too long for 32-bit scores with items up to 1.0e0",
+            ),
+            (vec![1.0, 0.0], lists(&[&[], &[]]), "found 2 exclusion lists for 1 queries"),
+            (
+                vec![1.0, 0.0],
+                lists(&[&[1, 5, 4]]),
+                "the exclusion list of query 0 must ascend, found 4 after 5",
+            ),
+        ];
+        for (queries, lists, message) in cases {
+            assert_eq!(check(&queries, 2, 1.0, Exclude::Lists(&lists)).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn repeated_and_unknown_ids_are_excluded_once_and_never() {
+        let lists = [vec![1, 3, 3, 5, 9]];
+        assert_eq!(Exclude::Lists(&lists).rows(0, &[1, 2, 3, 5]), [0, 2, 3]);
+    }
+}

@@ -1,0 +1,141 @@
+use proptest::prelude::*;
+use u2i_index::{ExactIndex, Exclude, Index, IndexError, ItemVectors, Neighbors, Rank};
+use u2i_random::{Purpose, Stream};
+
+use crate::{items, lists, n, normals};
+
+/// All items by descending 64-bit score, then ascending id.
+fn sorted(vectors: &ItemVectors, query: &[f32]) -> Vec<(u32, f64)> {
+    let score =
+        |row| query.iter().zip(vectors.vector(row)).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
+    let mut all: Vec<_> = vectors.ids().iter().enumerate().map(|(row, &id)| (id, score(row))).collect();
+    all.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap().then(a.0.cmp(&b.0)));
+    all
+}
+
+fn rank(all: &[(u32, f64)], target: u32) -> Option<Rank> {
+    let score = all.iter().find(|(id, _)| *id == target)?.1;
+    let count = |keep: &dyn Fn(f64) -> bool| all.iter().filter(|(_, s)| keep(*s)).count() as u32;
+    Some(Rank { above: count(&|s| s > score), ties: count(&|s| s == score) - 1 })
+}
+
+/// Holds for whole numbers, whose scores have no rounding: search, ranks and their union equal the oracle.
+fn check(vectors: ItemVectors, queries: &[f32], targets: &[u32], exclude: &[Vec<u32>], k: usize) {
+    let index = ExactIndex::new(vectors.clone());
+    let scan = index.scan(queries, targets, Exclude::Lists(exclude), n(k)).unwrap();
+    assert_eq!(index.search(queries, n(k), Exclude::Lists(exclude)).unwrap(), scan.top);
+    assert_eq!(index.rank(queries, targets, Exclude::Lists(exclude)).unwrap(), scan.excluded);
+    assert_eq!(index.rank(queries, targets, Exclude::None).unwrap(), scan.kept);
+    for (i, query) in queries.chunks_exact(vectors.dim()).enumerate() {
+        let all = sorted(&vectors, query);
+        let left: Vec<_> = all.iter().copied().filter(|(id, _)| !exclude[i].contains(id)).collect();
+        assert_eq!(scan.kept[i], rank(&all, targets[i]), "query {i}");
+        assert_eq!(scan.excluded[i], rank(&left, targets[i]), "query {i}");
+        let best: Vec<_> = left.into_iter().take(k).collect();
+        assert_eq!(scan.top.ids(i), best.iter().map(|(id, _)| *id).collect::<Vec<_>>(), "query {i}");
+        assert_eq!(scan.top.scores(i), best.iter().map(|(_, s)| *s as f32).collect::<Vec<_>>(), "query {i}");
+    }
+}
+
+fn whole(len: usize, step: u64) -> Vec<f32> {
+    let mut stream = Stream::new(0, Purpose::SYNTHETIC, 10, step);
+    (0..len).map(|_| stream.index(5) as f32 - 2.0).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn search_and_ranks_equal_brute_force(
+        seed in 0u64..1_000_000,
+        (n_items, dim, n_queries) in (1usize..60, 1usize..6, 0usize..5),
+        (k, excluded) in (1usize..70, 0usize..90),
+    ) {
+        // Gaps in the ids; targets and exclusions may name items that are not there.
+        let ids: Vec<u32> = (1..=n_items as u32).map(|i| i * 3 / 2).collect();
+        let vectors = ItemVectors::new(ids, dim, whole(n_items * dim, seed)).unwrap();
+        let exclude = lists(n_queries, n_items * 3 / 2 + 2, excluded, seed);
+        let targets: Vec<u32> = lists(n_queries, n_items * 3 / 2 + 2, 1, seed + 1).concat();
+        check(vectors, &whole(n_queries * dim, seed + 1), &targets, &exclude, k);
+    }
+}
+
+#[test]
+fn several_blocks_equal_brute_force() {
+    // Blocks are 64 queries and 1,024 items: neither divides these.
+    let (n_items, n_queries, dim) = (2_300, 130, 3);
+    let targets: Vec<u32> = (0..n_queries).map(|i| (i * 17 % n_items) as u32 + 1).collect();
+    let exclude = lists(n_queries, n_items, 200, 11);
+    check(items(dim, whole(n_items * dim, 1)), &whole(n_queries * dim, 2), &targets, &exclude, 100);
+}
+
+#[test]
+fn a_result_depends_neither_on_threads_nor_on_the_other_queries() {
+    let (n_items, n_queries) = (1_500, 150);
+    // 300 dimensions are more than a matrix product packs at once.
+    for dim in [5, 32, 300] {
+        let index = ExactIndex::new(items(dim, normals(n_items, dim, 12)));
+        let (queries, exclude) = (normals(n_queries, dim, 13), lists(n_queries, n_items, 50, 14));
+        let targets: Vec<u32> = (1..=n_queries as u32).collect();
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| index.scan(&queries, &targets, Exclude::Lists(&exclude), n(20)).unwrap())
+        };
+        let scan = on(1);
+        assert_eq!(scan, on(3));
+        for i in [0, 63, 64, 149] {
+            let (query, list) = (&queries[i * dim..][..dim], &exclude[i..=i]);
+            let alone = index.scan(query, &targets[i..=i], Exclude::Lists(list), n(20)).unwrap();
+            assert_eq!((alone.kept[0], alone.excluded[0]), (scan.kept[i], scan.excluded[i]));
+            assert_eq!((alone.top.ids(0), alone.top.scores(0)), (scan.top.ids(i), scan.top.scores(i)));
+        }
+    }
+}
+
+#[test]
+fn equal_vectors_tie_whatever_their_place() {
+    // Copies of one vector of irrational numbers, spread over blocks and tile edges, must score the same
+    // bits.
+    for dim in [1, 7, 64, 300] {
+        let mut data = normals(2_100, dim, 15);
+        let copies = [0usize, 5, 1_023, 1_024, 2_099];
+        let vector = data[..dim].to_vec();
+        copies.iter().for_each(|&row| data[row * dim..][..dim].copy_from_slice(&vector));
+        let index = ExactIndex::new(items(dim, data));
+        let queries: Vec<f32> = copies.iter().flat_map(|_| vector.clone()).collect();
+        let targets = copies.map(|row| row as u32 + 1);
+        let ranks = index.rank(&queries, &targets, Exclude::None).unwrap();
+        assert!(
+            ranks.iter().all(|rank| *rank == ranks[0] && rank.unwrap().ties == 4),
+            "dim {dim}: {ranks:?}"
+        );
+    }
+}
+
+#[test]
+fn an_excluded_or_unknown_target_is_a_miss() {
+    let index = ExactIndex::new(items(1, vec![3.0, 2.0]));
+    let exclude = [vec![1], vec![1], vec![]];
+    let scan = index.scan(&[1.0; 3], &[1, 2, 7], Exclude::Lists(&exclude), n(9)).unwrap();
+    assert_eq!(scan.kept, [Some(Rank { above: 0, ties: 0 }), Some(Rank { above: 1, ties: 0 }), None]);
+    assert_eq!(scan.excluded, [None, Some(Rank { above: 0, ties: 0 }), None]);
+}
+
+#[test]
+fn a_search_with_nothing_left_is_empty() {
+    let index = ExactIndex::new(items(1, vec![1.0]));
+    assert_eq!(index.search(&[], n(3), Exclude::None).unwrap(), Neighbors::from_lists(3, []));
+    assert_eq!(index.search(&[1.0], n(usize::MAX), Exclude::None).unwrap().ids(0), [1]);
+    assert!(index.search(&[1.0], n(3), Exclude::Lists(&[vec![1]])).unwrap().ids(0).is_empty());
+}
+
+#[test]
+fn broken_input_is_an_error() {
+    let index = ExactIndex::new(items(2, vec![1.0, 1.0]));
+    let nan = index.search(&[0.0, f32::NAN], n(1), Exclude::None).unwrap_err();
+    assert!(matches!(nan, IndexError::QueryNotFinite { query: 0, axis: 1, .. }), "{nan}");
+    let targets = index.rank(&[0.0, 1.0], &[1, 1], Exclude::None).unwrap_err();
+    assert_eq!(targets.to_string(), "found 2 targets for 1 queries");
+    let long = index.search(&[f32::MAX, 0.0], n(1), Exclude::None).unwrap_err();
+    assert!(matches!(long, IndexError::QueryTooLong { query: 0, .. }), "{long}");
+}

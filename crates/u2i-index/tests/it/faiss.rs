@@ -1,0 +1,297 @@
+use std::collections::BTreeSet;
+use std::fs;
+
+use u2i_index::{
+    ExactIndex, Exclude, FaissIndex, FaissSpec, Index, IndexError, ItemVectors, Metric, Neighbors, recall,
+};
+use u2i_random::{Purpose, Stream};
+
+use crate::files::check_damage;
+use crate::{items, lists, n, normals};
+
+const ITEMS: usize = 3_000;
+const DIM: usize = 32;
+const QUERIES: usize = 200;
+
+/// Normals, each row of unit length.
+fn units(rows: usize, dim: usize, purpose: u64) -> Vec<f32> {
+    let mut data = normals(rows, dim, purpose);
+    for row in data.chunks_exact_mut(dim) {
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    data
+}
+
+/// The same, with log-normal lengths as popularity gives to the vectors of a factorization machine.
+fn varying(rows: usize, dim: usize, purpose: u64) -> Vec<f32> {
+    let mut data = units(rows, dim, purpose);
+    let mut stream = Stream::new(0, Purpose::SYNTHETIC, purpose, 1);
+    for row in data.chunks_exact_mut(dim) {
+        let length = (0.5 * stream.normal()).exp() as f32;
+        row.iter_mut().for_each(|x| *x *= length);
+    }
+    data
+}
+
+fn hnsw(ef_search: usize) -> FaissSpec {
+    FaissSpec::Hnsw { m: n(16), ef_construction: n(100), ef_search: n(ef_search) }
+}
+
+fn ivf(nprobe: usize) -> FaissSpec {
+    FaissSpec::Ivf { nlist: n(32), nprobe: n(nprobe) }
+}
+
+fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Metric) -> FaissIndex {
+    FaissIndex::build(vectors, spec, metric).unwrap()
+}
+
+fn search(index: &dyn Index, queries: &[f32], k: usize, exclude: Exclude<'_>) -> Neighbors {
+    index.search(queries, n(k), exclude).unwrap()
+}
+
+/// The same items, but that neighbours whose exact scores differ by less than one millionth may change
+/// places.
+fn assert_same(found: &Neighbors, exact: &Neighbors, scale: f32) {
+    for query in 0..exact.n_queries() {
+        assert_eq!(found.ids(query).len(), exact.ids(query).len());
+        for (place, (a, b)) in found.scores(query).iter().zip(exact.scores(query)).enumerate() {
+            assert!((a - b).abs() <= 1e-6 * scale, "query {query}, place {place}: {a} and {b}");
+            let same = found.ids(query)[place] == exact.ids(query)[place];
+            let near = |other: Option<&f32>| other.is_none_or(|other| (other - b).abs() <= 1e-6 * scale);
+            let close = near(exact.scores(query).get(place + 1))
+                || near(exact.scores(query).get(place.wrapping_sub(1)));
+            assert!(same || close, "query {query}, place {place}");
+        }
+    }
+}
+
+#[test]
+fn flat_equals_exact_search() {
+    // Scores of unit vectors are at most 1, of the others below 10; L2 loses about two bits in `(‖q‖² + 1 -
+    // d²) / 2`.
+    let cases = [
+        (units(ITEMS, DIM, 30), Metric::InnerProduct, 1.0),
+        (units(ITEMS, DIM, 30), Metric::L2, 4.0),
+        (varying(ITEMS, DIM, 30), Metric::InnerProduct, 10.0),
+        (varying(ITEMS, DIM, 30), Metric::AugmentedInnerProduct, 10.0),
+    ];
+    let (queries, exclude) = (units(QUERIES, DIM, 31), lists(QUERIES, ITEMS, 100, 31));
+    for (data, metric, scale) in cases {
+        let vectors = items(DIM, data);
+        let flat = build(&vectors, FaissSpec::Flat, metric);
+        let exact = ExactIndex::new(vectors);
+        for exclude in [Exclude::None, Exclude::Lists(&exclude)] {
+            assert_same(&search(&flat, &queries, 10, exclude), &search(&exact, &queries, 10, exclude), scale);
+        }
+    }
+}
+
+/// Recall@10 is at least .98 with nothing, some and the best items excluded.
+fn check_hnsw(data: Vec<f32>, metric: Metric) {
+    let queries = units(QUERIES, DIM, 33);
+    let vectors = items(DIM, data);
+    let index = build(&vectors, hnsw(256), metric);
+    let exact = ExactIndex::new(vectors);
+    let some = lists(QUERIES, ITEMS, 100, 33);
+    // Users have mostly seen what scores high for them.
+    let mut best: Vec<_> = search(&exact, &queries, 50, Exclude::None).iter().map(<[u32]>::to_vec).collect();
+    best.iter_mut().for_each(|list| list.sort_unstable());
+    for exclude in [Exclude::None, Exclude::Lists(&some), Exclude::Lists(&best)] {
+        let [found, wanted] =
+            [&index as &dyn Index, &exact].map(|index| search(index, &queries, 10, exclude));
+        let found = recall(&found, &wanted);
+        assert!(found >= 0.98, "{} finds {found}", index.kind());
+    }
+}
+
+#[test]
+fn hnsw_finds_the_neighbours_of_unit_length() {
+    check_hnsw(units(ITEMS, DIM, 32), Metric::InnerProduct);
+}
+
+#[test]
+fn hnsw_finds_the_neighbours_by_distance() {
+    check_hnsw(units(ITEMS, DIM, 32), Metric::L2);
+}
+
+#[test]
+fn hnsw_finds_the_neighbours_of_varying_length() {
+    check_hnsw(varying(ITEMS, DIM, 32), Metric::InnerProduct);
+}
+
+/// What [`Metric::AugmentedInnerProduct`] says of itself.
+#[test]
+fn augmented_vectors_help_neither_graphs_nor_clusters() {
+    let vectors = items(DIM, varying(ITEMS, DIM, 45));
+    let queries = units(QUERIES, DIM, 46);
+    let wanted = search(&ExactIndex::new(vectors.clone()), &queries, 10, Exclude::None);
+    let found =
+        |spec, metric| recall(&search(&build(&vectors, spec, metric), &queries, 10, Exclude::None), &wanted);
+    let graphs = [Metric::InnerProduct, Metric::AugmentedInnerProduct].map(|metric| found(hnsw(128), metric));
+    assert!(graphs[0] > 0.98 && graphs[1] < 0.5, "{graphs:?}");
+    let clusters = [Metric::InnerProduct, Metric::AugmentedInnerProduct].map(|metric| found(ivf(8), metric));
+    assert!((clusters[0] - clusters[1]).abs() < 0.1, "{clusters:?}");
+}
+
+#[test]
+fn every_index_returns_all_that_is_left() {
+    let vectors = items(DIM, varying(ITEMS, DIM, 34));
+    let queries = units(20, DIM, 35);
+    // Of most items, of all but three, of all.
+    let lists: Vec<Vec<u32>> = (0..20).map(|i| (1..=ITEMS as u32 - [500, 3, 0][i % 3]).collect()).collect();
+    let exact = ExactIndex::new(vectors.clone());
+    for (spec, metric) in [
+        (FaissSpec::Flat, Metric::InnerProduct),
+        (ivf(1), Metric::InnerProduct),
+        (ivf(1), Metric::AugmentedInnerProduct),
+        (hnsw(4), Metric::AugmentedInnerProduct),
+        (hnsw(4), Metric::InnerProduct),
+    ] {
+        let index = build(&vectors, spec, metric);
+        for (k, exclude) in [(10, Exclude::Lists(&lists)), (ITEMS + 5, Exclude::None), (200, Exclude::None)] {
+            let (found, wanted) =
+                (search(&index, &queries, k, exclude), search(&exact, &queries, k, exclude));
+            for query in 0..20 {
+                let ids = found.ids(query);
+                assert_eq!(ids.len(), wanted.ids(query).len(), "{}, query {query}", index.kind());
+                assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+                let allowed = |id: &u32| match exclude {
+                    Exclude::None => (1..=ITEMS as u32).contains(id),
+                    Exclude::Lists(lists) => !lists[query].contains(id) && *id <= ITEMS as u32,
+                };
+                assert!(ids.iter().all(allowed), "{}, query {query}", index.kind());
+                assert!(found.scores(query).is_sorted_by(|a, b| a >= b));
+            }
+        }
+    }
+}
+
+#[test]
+fn ivf_finds_more_with_more_probes_and_all_with_all() {
+    let vectors = items(DIM, units(ITEMS, DIM, 36));
+    let queries = units(QUERIES, DIM, 37);
+    let exact = ExactIndex::new(vectors.clone());
+    let wanted = search(&exact, &queries, 10, Exclude::None);
+    let found = [1, 8, 32].map(|probes| {
+        let index = build(&vectors, ivf(probes), Metric::InnerProduct);
+        recall(&search(&index, &queries, 10, Exclude::None), &wanted)
+    });
+    assert!(found[0] < found[1] && found[1] < found[2] && found[2] > 0.999, "{found:?}");
+}
+
+#[test]
+fn a_saved_index_finds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.faiss");
+    // Ids with gaps, so that positions would not do.
+    let ids: Vec<u32> = (1..=ITEMS as u32).map(|i| 2 * i + 5).collect();
+    let (queries, exclude) = (units(50, DIM, 39), lists(50, ITEMS, 100, 39));
+    for (spec, metric) in [
+        (FaissSpec::Flat, Metric::L2),
+        (ivf(4), Metric::InnerProduct),
+        (hnsw(64), Metric::AugmentedInnerProduct),
+    ] {
+        let index = build(&ItemVectors::new(ids.clone(), DIM, units(ITEMS, DIM, 38)).unwrap(), spec, metric);
+        index.save(&path).unwrap();
+        let loaded = FaissIndex::load(&path).unwrap();
+        assert_eq!((loaded.kind(), loaded.dim(), loaded.len()), (index.kind(), DIM, ITEMS));
+        for exclude in [Exclude::None, Exclude::Lists(&exclude)] {
+            let found = search(&index, &queries, 10, exclude);
+            assert_eq!(search(&loaded, &queries, 10, exclude), found);
+            assert!(found.iter().flatten().all(|id| id % 2 == 1 && (7..=2 * ITEMS as u32 + 5).contains(id)));
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn the_same_vectors_make_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let vectors = items(DIM, units(ITEMS, DIM, 40));
+    for spec in [FaissSpec::Flat, ivf(4), hnsw(64)] {
+        let saved = ["a", "b"].map(|name| {
+            let path = folder.path().join(name);
+            build(&vectors, spec, Metric::InnerProduct).save(&path).unwrap();
+            fs::read(path).unwrap()
+        });
+        assert!(saved[0] == saved[1], "{spec:?}");
+    }
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let vectors = items(4, units(100, 4, 41));
+    for spec in [FaissSpec::Flat, FaissSpec::Ivf { nlist: n(2), nprobe: n(1) }, hnsw(8)] {
+        build(&vectors, spec, Metric::InnerProduct).save(&path).unwrap();
+        check_damage(&path, |path| FaissIndex::load(path).map(drop));
+    }
+}
+
+#[test]
+fn an_index_of_the_other_kind_is_a_mismatch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let vectors = items(4, units(100, 4, 41));
+    build(&vectors, FaissSpec::Flat, Metric::L2).save(&path).unwrap();
+    let error = ExactIndex::load(&path).unwrap_err().to_string();
+    assert!(error.ends_with("has kind flat_l2, wanted exact"), "{error}");
+    ExactIndex::new(vectors).save(&path).unwrap();
+    let error = FaissIndex::load(&path).unwrap_err().to_string();
+    assert!(error.ends_with("has kind exact, wanted a faiss index"), "{error}");
+}
+
+#[test]
+fn searches_from_several_threads_equal_the_serial_one() {
+    let vectors = items(DIM, units(ITEMS, DIM, 42));
+    let (queries, exclude) = (units(QUERIES, DIM, 43), lists(QUERIES, ITEMS, 50, 43));
+    for spec in [FaissSpec::Flat, ivf(4), hnsw(32)] {
+        let index = build(&vectors, spec, Metric::InnerProduct);
+        for exclude in [Exclude::None, Exclude::Lists(&exclude)] {
+            let serial = search(&index, &queries, 10, exclude);
+            let (index, queries) = (&index, &queries);
+            std::thread::scope(|scope| {
+                let threads: Vec<_> =
+                    (0..4).map(|_| scope.spawn(move || search(index, queries, 10, exclude))).collect();
+                threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), serial, "{spec:?}"));
+            });
+        }
+    }
+}
+
+#[test]
+fn one_item_and_equal_items_can_be_found() {
+    for count in [1, 40] {
+        let vectors = items(2, [0.6, 0.8].repeat(count));
+        for metric in [Metric::InnerProduct, Metric::AugmentedInnerProduct, Metric::L2] {
+            for spec in [FaissSpec::Flat, hnsw(8)] {
+                let found = search(&build(&vectors, spec, metric), &[1.0, 0.0], 50, Exclude::None);
+                assert_eq!(found.ids(0), (1..=count as u32).collect::<Vec<_>>());
+                assert!(
+                    found.scores(0).iter().all(|score| (score - 0.6).abs() < 1e-6),
+                    "{:?}",
+                    found.scores(0)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn vectors_of_varying_length_are_refused_under_l2() {
+    let error =
+        FaissIndex::build(&items(2, vec![0.6, 0.8, 3.0, 4.0]), FaissSpec::Flat, Metric::L2).unwrap_err();
+    assert_eq!(error.to_string(), "the L2 metric wants vectors of unit length, item 2 has length 5");
+}
+
+#[test]
+fn broken_queries_never_reach_faiss() {
+    let index = build(&items(2, normals(50, 2, 44)), hnsw(8), Metric::InnerProduct);
+    let nan = index.search(&[0.0, f32::NAN], n(1), Exclude::None).unwrap_err();
+    assert!(matches!(nan, IndexError::QueryNotFinite { query: 0, axis: 1, .. }), "{nan}");
+    let odd = index.search(&[0.0; 3], n(1), Exclude::None).unwrap_err();
+    assert!(matches!(odd, IndexError::QueryLength { found: 3, dim: 2 }), "{odd}");
+    assert_eq!(index.search(&[], n(1), Exclude::None).unwrap().n_queries(), 0);
+}
