@@ -1,0 +1,175 @@
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use u2i_schema::{ColumnRows, ItemRows, PADDING, UserRows};
+
+use crate::Noise;
+
+/// Table rows on a device, with a mask where some are padding.
+#[derive(Debug, Clone)]
+pub struct Ids {
+    /// `[n]` table rows.
+    pub rows: Tensor<1, Int>,
+    /// `[n, 1]`, 0 at padding, else 1; `None` where nothing is padding.
+    pub mask: Option<Tensor<2>>,
+}
+
+impl Ids {
+    fn new(rows: &[u32], device: &Device) -> Self {
+        let mask = rows.contains(&PADDING).then(|| floats(mask(rows), device).reshape([rows.len(), 1]));
+        Ids { rows: ints(rows, device), mask }
+    }
+
+    /// Zeroes the vectors of padding. `vectors` is `[n, dim]`.
+    pub fn masked(&self, vectors: Tensor<2>) -> Tensor<2> {
+        match &self.mask {
+            Some(mask) => vectors * mask.clone(),
+            None => vectors,
+        }
+    }
+}
+
+/// A column of a batch on a device.
+#[derive(Debug, Clone)]
+pub enum ColumnBatch {
+    /// One row each: `[n]`.
+    Rows(Ids),
+    /// `width` rows each: `[n * width]`.
+    Bags {
+        /// Rows per entry.
+        width: usize,
+        /// `[n * width]`.
+        ids: Ids,
+    },
+    /// One number each: `[n, 1]`.
+    Values(Tensor<2>),
+}
+
+impl ColumnBatch {
+    fn new(column: &ColumnRows, device: &Device) -> Self {
+        match column {
+            ColumnRows::Rows(rows) => ColumnBatch::Rows(Ids::new(rows, device)),
+            ColumnRows::Bags { width, rows } => {
+                ColumnBatch::Bags { width: *width, ids: Ids::new(rows, device) }
+            }
+            ColumnRows::Values(values) => {
+                ColumnBatch::Values(floats(values.clone(), device).reshape([values.len(), 1]))
+            }
+        }
+    }
+}
+
+/// The user side of a batch on a device: `batch` targets in `chunks` chunks.
+#[derive(Debug, Clone)]
+pub struct UserBatch {
+    /// Number of chunks.
+    pub chunks: usize,
+    /// Places for targets per chunk.
+    pub targets: usize,
+    /// Number of targets.
+    pub batch: usize,
+    /// How many events before a target are its history.
+    pub history_len: usize,
+    /// `[chunks * (history_len + targets - 1)]` rows of the id table, oldest first; `None` without history.
+    pub history: Option<Tensor<1, Int>>,
+    /// `[chunks, history_len + targets - 1]`, 0 at padding, else 1; `None` without history.
+    pub history_mask: Option<Tensor<2>>,
+    /// User columns, `[chunks]` entries each.
+    pub user: Vec<ColumnBatch>,
+    /// Request columns, `[batch]` entries each.
+    pub request: Vec<ColumnBatch>,
+    /// `[batch]`: `chunk * targets + i` of each target; `None` if all are taken.
+    pub places: Option<Tensor<1, Int>>,
+    /// `[batch]`: the chunk of each target; `None` if each has one.
+    pub chunk_of: Option<Tensor<1, Int>>,
+    /// `[batch, 1]`: `ln(1 + n) / 5` for `n` events before the target.
+    pub log_n_earlier: Tensor<2>,
+    /// `[batch, 1]`: days from the target to the newest training event; 0 when serving.
+    pub example_age_days: Tensor<2>,
+    /// Dropout of a training batch.
+    pub noise: Option<Noise>,
+}
+
+impl UserBatch {
+    /// Moves a host batch to `device`.
+    pub fn new(rows: &UserRows, noise: Option<Noise>, device: &Device) -> Self {
+        let batch = rows.batch();
+        let targets = rows.targets as u32;
+        // Every place of every chunk is taken, so the places are 0, 1, 2, …
+        let is_full = batch == rows.chunks * rows.targets;
+        let chunk_of: Vec<u32> = rows.places.iter().map(|place| place / targets).collect();
+        let has_history = rows.history_len > 0;
+        let width = rows.history.len().checked_div(rows.chunks).unwrap_or(0);
+        let logs = rows.n_earlier.iter().map(|&n| (f64::from(n).ln_1p() / 5.0) as f32).collect();
+        UserBatch {
+            chunks: rows.chunks,
+            targets: rows.targets,
+            batch,
+            history_len: rows.history_len,
+            history: has_history.then(|| ints(&rows.history, device)),
+            history_mask: has_history
+                .then(|| floats(mask(&rows.history), device).reshape([rows.chunks, width])),
+            user: rows.user.iter().map(|column| ColumnBatch::new(column, device)).collect(),
+            request: rows.request.iter().map(|column| ColumnBatch::new(column, device)).collect(),
+            places: (!is_full).then(|| ints(&rows.places, device)),
+            chunk_of: (!(is_full && rows.targets == 1)).then(|| ints(&chunk_of, device)),
+            log_n_earlier: floats(logs, device).reshape([batch, 1]),
+            example_age_days: floats(rows.example_age_days.clone(), device).reshape([batch, 1]),
+            noise,
+        }
+    }
+
+    /// Repeats `[chunks, dim]` for the targets of each chunk: `[batch, dim]`.
+    pub fn per_target(&self, per_chunk: Tensor<2>) -> Tensor<2> {
+        match &self.chunk_of {
+            Some(chunk_of) => per_chunk.select(0, chunk_of.clone()),
+            None => per_chunk,
+        }
+    }
+
+    /// Picks the targets out of `[chunks * targets, dim]`: `[batch, dim]`.
+    pub fn at_places(&self, all: Tensor<2>) -> Tensor<2> {
+        match &self.places {
+            Some(places) => all.select(0, places.clone()),
+            None => all,
+        }
+    }
+}
+
+/// The item side of a batch on a device.
+#[derive(Debug, Clone)]
+pub struct ItemBatch {
+    /// Number of items.
+    pub items: usize,
+    /// `[items]` rows of the id table; padding for an item that has no id vector.
+    pub ids: Ids,
+    /// Item columns, `[items]` entries each.
+    pub columns: Vec<ColumnBatch>,
+    /// Dropout of a training batch.
+    pub noise: Option<Noise>,
+}
+
+impl ItemBatch {
+    /// Moves a host batch to `device`.
+    pub fn new(rows: &ItemRows, noise: Option<Noise>, device: &Device) -> Self {
+        ItemBatch {
+            items: rows.ids.len(),
+            ids: Ids::new(&rows.ids, device),
+            columns: rows.columns.iter().map(|column| ColumnBatch::new(column, device)).collect(),
+            noise,
+        }
+    }
+}
+
+fn mask(rows: &[u32]) -> Vec<f32> {
+    rows.iter().map(|&row| if row == PADDING { 0.0 } else { 1.0 }).collect()
+}
+
+fn ints(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), device)
+}
+
+fn floats(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), device)
+}

@@ -1,0 +1,31 @@
+use burn::tensor::{Tensor, TensorData};
+use u2i_random::{Purpose, Stream};
+
+/// The randomness of a training batch: which dropout masks it gets.
+///
+/// A batch made for evaluation or serving carries none, and then nothing is dropped. So the model has no mode,
+/// and a resumed run draws the same masks as an unbroken one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noise {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Optimizer step, counted over all epochs.
+    pub step: u64,
+}
+
+/// Sets elements to zero with probability `rate` and divides the others by `1 - rate`.
+///
+/// `site` numbers the places in a model where it is applied; each has its own mask. Srivastava et al.,
+/// "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 2014.
+pub(crate) fn dropout<const D: usize>(x: Tensor<D>, rate: f64, noise: Option<Noise>, site: u64) -> Tensor<D> {
+    match noise {
+        Some(Noise { seed, step }) if rate > 0.0 => {
+            let shape = x.dims();
+            let mask =
+                Stream::new(seed, Purpose::DROPOUT, step, site).dropout_mask(shape.iter().product(), rate);
+            let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device());
+            x * mask
+        }
+        _ => x,
+    }
+}

@@ -1,0 +1,218 @@
+use burn::module::{Module, Param};
+use burn::tensor::{Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::dropout::dropout;
+use crate::mlp::check_rate;
+use crate::{HistoryInput, Init, ModelError, Table, UserBatch};
+
+/// What a model looks back on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryConfig {
+    /// How their vectors become one, or one per head.
+    pub pooling: PoolingConfig,
+    /// Share of the numbers in history vectors dropped while training, one mask per chunk.
+    pub dropout: f64,
+}
+
+/// How the vectors of a history become one vector per head. Padding is masked by all of them, and an empty
+/// history gives zeros.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PoolingConfig {
+    /// Sum divided by the number of events.
+    Mean {},
+    /// Sum.
+    Sum {},
+    /// Largest value of each number.
+    Max {},
+    /// Sum divided by the square root of the number of events.
+    SqrtN {},
+    /// One weighted mean per head. Head `k` has a learned log-weight for each lag (0 is the newest event), which
+    /// starts at `-slopes[k] * lag`; weights are softmaxed over the events that are there.
+    Recency {
+        /// Initial decay per event, one per head.
+        slopes: Vec<f64>,
+    },
+}
+
+impl HistoryConfig {
+    /// Number of heads.
+    pub fn heads(&self) -> usize {
+        match &self.pooling {
+            PoolingConfig::Recency { slopes } => slopes.len(),
+            _ => 1,
+        }
+    }
+
+    /// Checks the values and makes the weights.
+    ///
+    /// # Errors
+    ///
+    /// If the batches hold no history, there is no head, a slope is not finite, or the dropout rate is not in
+    /// `[0, 1)`.
+    pub fn init(&self, input: Option<HistoryInput>, init: &mut Init) -> Result<Pooling, ModelError> {
+        check_rate("history.dropout", self.dropout)?;
+        let Some(HistoryInput { length: length @ 1.., .. }) = input else {
+            let reason = "the model looks at a history that the features do not have";
+            return Err(ModelError::Unsupported { key: "history", reason });
+        };
+        let log_weights = match &self.pooling {
+            PoolingConfig::Recency { slopes } => {
+                if slopes.is_empty() || slopes.iter().any(|slope| !slope.is_finite()) {
+                    return Err(ModelError::Range {
+                        key: "history.pooling.recency.slopes",
+                        found: format!("{slopes:?}"),
+                        expected: "at least one finite slope",
+                    });
+                }
+                let weights =
+                    slopes.iter().flat_map(|&slope| (0..length).map(move |lag| (-slope * lag as f64) as f32));
+                let weights = weights.collect();
+                Some(init.constant(weights, [slopes.len(), length]))
+            }
+            _ => None,
+        };
+        Ok(Pooling { log_weights, length, config: self.clone() })
+    }
+}
+
+/// Pools the histories of chunks of targets.
+///
+/// The targets of a chunk look at overlapping windows of one row of events, so their pooled vectors are the
+/// product of a banded matrix, the same for every chunk, with the vectors of that row: each event is looked up
+/// once per chunk instead of once per target.
+#[derive(Module, Debug)]
+pub struct Pooling {
+    /// `[heads, history]`; only of [`PoolingConfig::Recency`].
+    log_weights: Option<Param<Tensor<2>>>,
+    #[module(skip)]
+    length: usize,
+    #[module(skip)]
+    config: HistoryConfig,
+}
+
+impl Pooling {
+    /// Events that are seen before each target.
+    pub fn history_len(&self) -> usize {
+        self.length
+    }
+
+    /// Number of pooled vectors per target.
+    pub fn heads(&self) -> usize {
+        self.config.heads()
+    }
+
+    /// Pools what one table, or one table per head, holds for the histories.
+    ///
+    /// # Shapes
+    ///
+    /// - `tables`: one, or [`heads`](Self::heads)
+    /// - returns: `[batch, heads * dim]`, the vectors of the heads side by side
+    ///
+    /// # Panics
+    ///
+    /// If the batch has another history length or the number of tables is neither.
+    pub fn forward(&self, tables: &[Table], users: &UserBatch, site: u64) -> Tensor<2> {
+        let (ids, mask) = match (&users.history, &users.history_mask) {
+            (Some(ids), Some(mask)) if users.history_len == self.length => (ids, mask),
+            _ => panic!(
+                "the batch has {} events of history, the model sees {}",
+                users.history_len, self.length
+            ),
+        };
+        let [chunks, width] = mask.dims();
+        let (heads, targets) = (self.heads(), users.targets);
+        let vectors = |table: &Table, site| {
+            let dim = table.dim();
+            let vectors = table.lookup(ids.clone()).reshape([chunks, width, dim]);
+            dropout(vectors, self.config.dropout, users.noise, site)
+                * mask.clone().reshape([chunks, width, 1])
+        };
+        if matches!(self.config.pooling, PoolingConfig::Max {}) {
+            assert_eq!(tables.len(), 1, "one table");
+            return users.at_places(self.max(vectors(&tables[0], site), mask, targets));
+        }
+        let band = self.band(targets, width, mask);
+        // [chunks, targets, heads]: what each weighted sum is divided by.
+        let total = self.divide_by(band.clone().matmul(mask.clone().transpose()), targets, chunks);
+        let pooled = if tables.len() == 1 {
+            let dim = tables[0].dim();
+            let sums = broadcast_matmul(band, vectors(&tables[0], site));
+            let sums = sums.reshape([chunks, targets, heads, dim]);
+            (sums / total.reshape([chunks, targets, heads, 1])).reshape([chunks * targets, heads * dim])
+        } else {
+            assert_eq!(tables.len(), heads, "one table, or one per head");
+            let band = band.reshape([targets, heads, width]);
+            let pooled = tables.iter().enumerate().map(|(head, table)| {
+                let band = band.clone().narrow(1, head, 1).reshape([targets, width]);
+                let sums = broadcast_matmul(band, vectors(table, site + head as u64));
+                let pooled = sums / total.clone().narrow(2, head, 1);
+                pooled.reshape([chunks * targets, table.dim()])
+            });
+            Tensor::cat(pooled.collect(), 1)
+        };
+        users.at_places(pooled)
+    }
+
+    /// `[targets * heads, width]`: the weight of each event of a chunk for each target and head.
+    fn band(&self, targets: usize, width: usize, mask: &Tensor<2>) -> Tensor<2> {
+        let (length, device) = (self.length, mask.device());
+        let mut lags = Vec::with_capacity(targets * width);
+        let mut inside = Vec::with_capacity(targets * width);
+        for i in 0..targets {
+            for j in 0..width {
+                // Target i sees columns i..i + length, the newest last.
+                let lag = (length + i).checked_sub(j + 1).filter(|&lag| lag < length);
+                lags.push(lag.unwrap_or(0) as i32);
+                inside.push(if lag.is_some() { 1.0f32 } else { 0.0 });
+            }
+        }
+        let inside = Tensor::<1>::from_data(TensorData::new(inside, [targets * width]), &device);
+        match &self.log_weights {
+            None => inside.reshape([targets, width]),
+            Some(log_weights) => {
+                let log_weights = log_weights.val();
+                let heads = log_weights.dims()[0];
+                // Shifting a head's log-weights by their largest changes nothing after the division.
+                let largest = log_weights.clone().detach().max_dim(1);
+                let lags = Tensor::<1, Int>::from_data(TensorData::new(lags, [targets * width]), &device);
+                let weights = (log_weights - largest).exp().select(1, lags) * inside.unsqueeze_dim(0);
+                weights.reshape([heads, targets, width]).swap_dims(0, 1).reshape([targets * heads, width])
+            }
+        }
+    }
+
+    /// From the sums of weights `[targets * heads, chunks]` to the divisors `[chunks, targets, heads]`.
+    fn divide_by(&self, weights: Tensor<2>, targets: usize, chunks: usize) -> Tensor<3> {
+        let divisor = match self.config.pooling {
+            PoolingConfig::Sum {} => weights.ones_like(),
+            PoolingConfig::SqrtN {} => weights.clamp_min(1.0).sqrt(),
+            PoolingConfig::Mean {} | PoolingConfig::Max {} => weights.clamp_min(1.0),
+            PoolingConfig::Recency { .. } => weights.clamp_min(1e-8),
+        };
+        divisor.transpose().reshape([chunks, targets, self.heads()])
+    }
+
+    /// `[chunks * targets, dim]`: the largest values in the window of each target.
+    fn max(&self, vectors: Tensor<3>, mask: &Tensor<2>, targets: usize) -> Tensor<2> {
+        let [chunks, width, dim] = vectors.dims();
+        let mask = mask.clone().reshape([chunks, width, 1]);
+        // Far below any value, so padding never wins against an event.
+        let shifted = vectors + (mask.clone() - 1.0) * 1e30;
+        let windows = (0..targets).map(|i| {
+            let seen = mask.clone().narrow(1, i, self.length).max_dim(1);
+            shifted.clone().narrow(1, i, self.length).max_dim(1).clamp_min(-1e20) * seen
+        });
+        Tensor::cat(windows.collect(), 1).reshape([chunks * targets, dim])
+    }
+}
+
+/// `[n, width]` times each `[width, dim]` of `[chunks, width, dim]`: `[chunks, n, dim]`.
+fn broadcast_matmul(band: Tensor<2>, vectors: Tensor<3>) -> Tensor<3> {
+    let [chunks, width, dim] = vectors.dims();
+    let n = band.dims()[0];
+    let columns = vectors.swap_dims(0, 1).reshape([width, chunks * dim]);
+    band.matmul(columns).reshape([n, chunks, dim]).swap_dims(0, 1)
+}

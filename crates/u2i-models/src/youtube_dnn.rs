@@ -1,0 +1,84 @@
+use burn::module::Module;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Init, Inputs, ItemBatch, ModelError, Normalization, Table, TwoTower, UserBatch, UserTower,
+    UserTowerConfig,
+};
+
+/// YouTubeDNN's candidate generation: Covington, Adams and Sargin, "Deep Neural Networks for YouTube
+/// Recommendations", RecSys 2016.
+///
+/// The user tower pools the history and adds demographics; the item side is a table, the weights of the softmax.
+/// Departures: there is no search history in MovieLens; pooling may be recency-aware; with
+/// [`Normalization::L2`] the score is a cosine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct YoutubeDnnConfig {
+    /// Length of item vectors, those of the history and those that are recommended.
+    pub dim: usize,
+    /// Standard deviation of initial embeddings.
+    pub init_sd: f64,
+    /// Applied to both towers' outputs.
+    pub normalization: Normalization,
+    /// The user tower; its output has `dim` numbers.
+    pub user: UserTowerConfig,
+}
+
+/// See [`YoutubeDnnConfig`].
+#[derive(Module, Debug)]
+pub struct YoutubeDnn {
+    user: UserTower,
+    items: Table,
+    history: Option<Table>,
+    #[module(skip)]
+    normalization: Normalization,
+}
+
+impl YoutubeDnnConfig {
+    /// A model with weights drawn from `init`.
+    ///
+    /// # Errors
+    ///
+    /// If the user tower's output is not `dim` long or a value is out of range.
+    pub fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<YoutubeDnn, ModelError> {
+        let user_dim = self.user.mlp.output_dim()?;
+        if user_dim != self.dim {
+            return Err(ModelError::UnequalDims { user: user_dim, item: self.dim });
+        }
+        check_sd(self.init_sd)?;
+        let (items, history) = inputs.item_tables(self.dim, self.init_sd, self.user.history.is_some(), init);
+        let user = self.user.init(inputs, self.dim, self.init_sd, init)?;
+        Ok(YoutubeDnn { user, items, history, normalization: self.normalization })
+    }
+}
+
+pub(crate) fn check_sd(sd: f64) -> Result<(), ModelError> {
+    if sd.is_finite() && sd > 0.0 {
+        return Ok(());
+    }
+    Err(ModelError::Range { key: "init_sd", found: sd.to_string(), expected: "a positive number" })
+}
+
+impl TwoTower for YoutubeDnn {
+    fn encode_users(&self, users: &UserBatch) -> Tensor<2> {
+        self.normalization.apply(self.user.forward(self.history.as_ref().unwrap_or(&self.items), users))
+    }
+
+    fn encode_items(&self, items: &ItemBatch) -> Tensor<2> {
+        self.normalization.apply(items.ids.masked(self.items.lookup(items.ids.rows.clone())))
+    }
+
+    fn history_len(&self) -> usize {
+        self.user.history_len()
+    }
+
+    fn tables(&self) -> Vec<&Table> {
+        std::iter::once(&self.items).chain(&self.history).chain(self.user.tables()).collect()
+    }
+
+    fn tables_mut(&mut self) -> Vec<&mut Table> {
+        std::iter::once(&mut self.items).chain(&mut self.history).chain(self.user.tables_mut()).collect()
+    }
+}
