@@ -1,0 +1,133 @@
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use serde::{Deserialize, Serialize};
+use u2i_losses::Temperature;
+
+/// How one model is trained. No `Default`: the experiment file states every value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the samples.
+    pub epochs: NonZeroUsize,
+    /// Consecutive targets of one user that share one window of history. 1 makes every target its own chunk.
+    pub chunk_targets: NonZeroU32,
+    /// Chunks per optimizer step.
+    pub chunks_per_step: NonZeroUsize,
+    /// What the gradient does.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate moves.
+    pub schedule: ScheduleConfig,
+    /// When to stop before the last epoch; leave the section out to run them all. The best epoch is kept either
+    /// way.
+    pub early_stopping: Option<EarlyStopping>,
+}
+
+/// The optimizer of dense layers and of the rows of embedding tables.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// Kingma and Ba, "Adam", ICLR 2015. On table rows it is lazy: rows that are not in a batch keep their
+    /// values and moments, where dense Adam would go on moving them.
+    Adam {
+        /// Largest learning rate.
+        learning_rate: f64,
+        /// Decay of the mean of gradients.
+        beta_1: f32,
+        /// Decay of the mean of squared gradients.
+        beta_2: f32,
+        /// Added to the root of the second moment.
+        epsilon: f32,
+    },
+    /// Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 2011.
+    Adagrad {
+        /// Largest learning rate.
+        learning_rate: f64,
+        /// Added to the root of the sum of squared gradients.
+        epsilon: f32,
+    },
+}
+
+impl OptimizerConfig {
+    /// The largest learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        match *self {
+            OptimizerConfig::Adam { learning_rate, .. } | OptimizerConfig::Adagrad { learning_rate, .. } => {
+                learning_rate
+            }
+        }
+    }
+}
+
+/// The learning rate over the steps of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Steps in which the rate climbs linearly from 0.
+    pub warm_up_steps: usize,
+    /// What follows, and multiplies the warm-up.
+    pub decay: Decay,
+}
+
+/// The course of the learning rate over all steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decay {
+    /// It stays.
+    Constant {},
+    /// It falls along half a cosine to `final_share` of itself at the last step.
+    Cosine {
+        /// Share that is left in the end.
+        final_share: f64,
+    },
+}
+
+/// When to stop before the last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a better validation metric after which training stops.
+    pub patience: NonZeroUsize,
+}
+
+/// What a step minimises.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LossConfig {
+    /// [`u2i_losses::sampled_softmax`]: negatives shared by the batch, corrected by log q.
+    SampledSoftmax {
+        /// Draws per step, with replacement.
+        negatives: NonZeroUsize,
+        /// What they are drawn from.
+        sampler: SamplerConfig,
+        /// Divides every score.
+        temperature: Temperature,
+    },
+    /// [`u2i_losses::in_batch_softmax`]: the other positives of the step are the negatives, corrected by
+    /// their training frequency.
+    InBatchSoftmax {
+        /// Divides every score.
+        temperature: Temperature,
+    },
+    /// [`u2i_losses::full_softmax`] over all items with a training event.
+    FullSoftmax {
+        /// Divides every score.
+        temperature: Temperature,
+    },
+    /// [`u2i_losses::bce`]: each positive against negatives of its own.
+    Bce {
+        /// Draws per positive, with replacement.
+        negatives: NonZeroUsize,
+        /// What they are drawn from.
+        sampler: SamplerConfig,
+    },
+}
+
+/// What negatives are drawn from: always items with a training event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SamplerConfig {
+    /// All alike.
+    Uniform {},
+    /// By popularity rank: `ln((r + 2) / (r + 1)) / ln(n + 1)` for rank `r` from 0.
+    LogUniform {},
+}

@@ -1,0 +1,40 @@
+//! One training loop for every two-tower model: batches, negatives, losses, row-sparse embedding tables,
+//! schedules and early stopping.
+//!
+//! [`fit`] knows a model only by [`TwoTower`](u2i_models::TwoTower) and validates through a callback, so it
+//! trains models that this project has never seen and depends on no index and no metric. The embedding tables
+//! that a model lists are trained row by row: a step gathers the rows of its batch, lets the model run on that
+//! small table, and updates those rows and their moments, so that it costs the same at 10⁴ and 10⁶ rows.
+//!
+//! Everything random is keyed by (seed, epoch, step); on the CPU the same seed gives the same bytes.
+//!
+//! ```toml
+//! u2i-train = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-models = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-random = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-schema = { git = "https://github.com/u2i-rs/u2i" }
+//! burn = { version = "0.22.1", default-features = false, features = ["std", "flex", "simd", "rayon"] }
+//! ```
+//!
+//! # Examples
+//!
+//! ```
+#![doc = include_str!("../examples/train_alone.rs")]
+//! ```
+
+mod config;
+mod encode;
+mod error;
+mod fit;
+mod objective;
+mod schedule;
+mod sparse;
+
+pub use burn;
+pub use config::{
+    Decay, EarlyStopping, LossConfig, OptimizerConfig, SamplerConfig, ScheduleConfig, TrainConfig,
+};
+pub use encode::{Vectors, item_vectors, user_vectors};
+pub use error::TrainError;
+pub use fit::{EpochReport, Fitted, Observer, StepReport, TrainData, fit};
+pub use schedule::Schedule;

@@ -1,0 +1,256 @@
+//! Training through its public API, on small data of a known structure.
+
+mod fixture;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use fixture::{Data, fm, youtube_dnn};
+use u2i_losses::Temperature;
+use u2i_models::{Init, ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
+use u2i_train::burn;
+use u2i_train::{
+    Decay, EarlyStopping, EpochReport, Fitted, LossConfig, Observer, OptimizerConfig, SamplerConfig,
+    ScheduleConfig, StepReport, TrainConfig, TrainError, fit, item_vectors,
+};
+
+fn adam() -> OptimizerConfig {
+    OptimizerConfig::Adam { learning_rate: 0.02, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
+}
+
+fn config(epochs: usize) -> TrainConfig {
+    TrainConfig {
+        epochs: NonZeroUsize::new(epochs).unwrap(),
+        chunk_targets: NonZeroU32::new(4).unwrap(),
+        chunks_per_step: NonZeroUsize::new(8).unwrap(),
+        optimizer: adam(),
+        schedule: ScheduleConfig { warm_up_steps: 3, decay: Decay::Cosine { final_share: 0.05 } },
+        early_stopping: None,
+    }
+}
+
+fn sampled() -> LossConfig {
+    LossConfig::SampledSoftmax {
+        negatives: NonZeroUsize::new(8).unwrap(),
+        sampler: SamplerConfig::Uniform {},
+        temperature: Temperature::new(0.2).unwrap(),
+    }
+}
+
+/// Every optimizer step of a run.
+#[derive(Default)]
+struct Steps(Vec<StepReport>);
+
+impl Observer for Steps {
+    fn on_step(&mut self, report: &StepReport) -> bool {
+        self.0.push(*report);
+        true
+    }
+}
+
+fn train<M: TwoTower>(
+    model: M,
+    data: &Data,
+    loss: &LossConfig,
+    config: &TrainConfig,
+    seed: u64,
+) -> Fitted<M> {
+    let device = Device::flex();
+    fit(model, &data.train(4), loss, config, seed, &device, &mut (), |_, _| Ok(None)).unwrap()
+}
+
+fn init(seed: u64) -> Init {
+    Init::new(seed, &Device::flex().autodiff())
+}
+
+fn weights<M: TwoTower>(model: &M) -> Vec<u32> {
+    let bits = |table: &Table| table.weight.val().into_data().try_into_vec::<f32>().unwrap();
+    model.tables().into_iter().flat_map(bits).map(f32::to_bits).collect()
+}
+
+/// The same model, without its tables being listed: burn's Adam trains them densely.
+#[derive(Module, Debug)]
+struct Dense {
+    model: YoutubeDnn,
+}
+
+impl TwoTower for Dense {
+    fn encode_users(&self, users: &UserBatch) -> Tensor<2> {
+        self.model.encode_users(users)
+    }
+
+    fn encode_items(&self, items: &ItemBatch) -> Tensor<2> {
+        self.model.encode_items(items)
+    }
+
+    fn history_len(&self) -> usize {
+        self.model.history_len()
+    }
+}
+
+#[test]
+fn one_row_sparse_step_equals_one_dense_step() {
+    let data = Data::new();
+    let one_step = TrainConfig { chunks_per_step: NonZeroUsize::new(10_000).unwrap(), ..config(1) };
+    for optimizer in [adam(), OptimizerConfig::Adagrad { learning_rate: 0.02, epsilon: 1e-8 }] {
+        let config = TrainConfig { optimizer, ..one_step.clone() };
+        let sparse = train(youtube_dnn(&data, &mut init(1)), &data, &sampled(), &config, 1).model;
+        let dense =
+            train(Dense { model: youtube_dnn(&data, &mut init(1)) }, &data, &sampled(), &config, 1).model;
+        let sparse = item_vectors(&sparse, &data.catalog, &Device::flex()).data;
+        let dense = item_vectors(&dense, &data.catalog, &Device::flex()).data;
+        // The same numbers added in another order.
+        for (a, b) in sparse.iter().zip(&dense) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let data = Data::new();
+    let run = |seed| {
+        let fitted = train(youtube_dnn(&data, &mut init(seed)), &data, &sampled(), &config(2), seed);
+        (weights(&fitted.model), fitted.epochs.iter().map(|epoch| epoch.loss.to_bits()).collect::<Vec<_>>())
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+}
+
+#[test]
+fn the_padding_row_never_changes() {
+    let data = Data::new();
+    let fitted = train(youtube_dnn(&data, &mut init(1)), &data, &sampled(), &config(2), 1);
+    for table in fitted.model.tables() {
+        let dim = table.dim();
+        let row: Vec<f32> = table.weight.val().narrow(0, 0, 1).into_data().try_into_vec().unwrap();
+        assert_eq!(row, vec![0.0; dim]);
+    }
+}
+
+/// Items follow each other in a ring, so every loss can be learned.
+#[test]
+fn every_loss_falls() {
+    let data = Data::new();
+    let (negatives, temperature) = (NonZeroUsize::new(4).unwrap(), Temperature::new(0.2).unwrap());
+    let losses = [
+        sampled(),
+        LossConfig::SampledSoftmax { negatives, sampler: SamplerConfig::LogUniform {}, temperature },
+        LossConfig::InBatchSoftmax { temperature },
+        LossConfig::FullSoftmax { temperature },
+        LossConfig::Bce { negatives, sampler: SamplerConfig::Uniform {} },
+    ];
+    for loss in &losses {
+        for adagrad in [false, true] {
+            let adagrad = adagrad.then_some(OptimizerConfig::Adagrad { learning_rate: 0.1, epsilon: 1e-8 });
+            let config = TrainConfig { optimizer: adagrad.unwrap_or(adam()), ..config(6) };
+            let fitted = train(youtube_dnn(&data, &mut init(1)), &data, loss, &config, 1);
+            let (first, last) = (fitted.epochs[0].loss, fitted.epochs[5].loss);
+            assert!(last < 0.9 * first, "{loss:?}: {first} to {last}");
+        }
+    }
+    let bce = &losses[4];
+    let fitted = train(fm(&data, &mut init(1)), &data, bce, &config(6), 1);
+    assert!(fitted.epochs[5].loss < fitted.epochs[0].loss);
+}
+
+#[test]
+fn the_best_epoch_is_kept_and_training_stops_early() {
+    let data = Data::new();
+    let metrics = [0.1, 0.3, 0.2, 0.3, 0.9];
+    let stopping = Some(EarlyStopping { patience: NonZeroUsize::new(2).unwrap() });
+    let config = TrainConfig { early_stopping: stopping, ..config(5) };
+    let mut seen = Vec::new();
+    let device = Device::flex();
+    let fitted = fit(
+        youtube_dnn(&data, &mut init(1)),
+        &data.train(4),
+        &sampled(),
+        &config,
+        1,
+        &device,
+        &mut (),
+        |model, epoch| {
+            seen.push(weights(model));
+            Ok(Some(metrics[epoch - 1]))
+        },
+    )
+    .unwrap();
+    assert_eq!((fitted.best_epoch, fitted.epochs.len()), (2, 4));
+    assert_eq!(weights(&fitted.model), seen[1]);
+}
+
+#[test]
+fn a_run_follows_its_schedule_and_counts_its_targets() {
+    let data = Data::new();
+    let mut steps = Steps::default();
+    let fitted = fit(
+        youtube_dnn(&data, &mut init(1)),
+        &data.train(4),
+        &sampled(),
+        &config(2),
+        1,
+        &Device::flex(),
+        &mut steps,
+        |_, _| Ok(None),
+    )
+    .unwrap();
+    assert_eq!(fitted.targets as usize, 2 * data.samples.len());
+    assert_eq!(steps.0.iter().map(|step| step.targets).sum::<usize>(), 2 * data.samples.len());
+    assert_eq!(steps.0.len(), steps.0[0].steps);
+    assert!((steps.0[0].learning_rate - 0.02 / 3.0).abs() < 1e-9);
+    assert!(steps.0.last().unwrap().learning_rate < 0.002);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_training_at_its_step() {
+    let data = Data::new();
+    let mut model = youtube_dnn(&data, &mut init(1));
+    let poisoned = Tensor::from_inner(model.tables()[0].weight.val().inner() * f32::NAN);
+    model.tables_mut()[0].weight = burn::module::Param::from_tensor(poisoned);
+    let error =
+        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), &mut (), |_, _| Ok(None))
+            .unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_row_beyond_its_table_is_refused_before_it_reaches_the_device() {
+    let data = Data::new();
+    let fewer = Data { n_trained: data.n_trained - 3, ..Data::new() };
+    let error = fit(
+        youtube_dnn(&fewer, &mut init(1)),
+        &data.train(4),
+        &sampled(),
+        &config(1),
+        1,
+        &Device::flex(),
+        &mut (),
+        |_, _| Ok(None),
+    )
+    .unwrap_err();
+    assert!(
+        matches!(error, TrainError::RowOutOfRange { rows, .. } if rows == fewer.n_trained + 1),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_observer_can_stop_a_run() {
+    struct Stop;
+    impl Observer for Stop {
+        fn on_step(&mut self, report: &StepReport) -> bool {
+            report.step < 2
+        }
+        fn on_epoch(&mut self, _: &EpochReport) {
+            panic!("the epoch does not end");
+        }
+    }
+    let data = Data::new();
+    let model = youtube_dnn(&data, &mut init(1));
+    let error =
+        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), &mut Stop, |_, _| Ok(None))
+            .unwrap_err();
+    assert!(matches!(error, TrainError::Interrupted { step: 3 }), "{error}");
+}
