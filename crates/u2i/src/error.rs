@@ -1,0 +1,108 @@
+use std::path::PathBuf;
+
+use u2i_features::FeatureError;
+use u2i_index::IndexError;
+use u2i_models::ModelError;
+use u2i_train::TrainError;
+
+use crate::data::DataError;
+
+/// Anything that ends a command, with its exit code ([`exit_code`](Self::exit_code)).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An experiment file that cannot be understood.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// Column, counted from 1.
+        column: usize,
+        /// What was found and what was wanted.
+        message: String,
+    },
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// A data set that is not there.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Data that cannot be used.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// A model that cannot be built.
+    #[error("model: {0}")]
+    Model(#[from] ModelError),
+    /// Training that did not end well.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A search that failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// No such device.
+    #[error("no device `{wanted}`: {reason}")]
+    Device {
+        /// What was asked for.
+        wanted: String,
+        /// What was looked for.
+        reason: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A guard of `--check` failed; `guards.json` has the figures.
+    #[error("{0}")]
+    Guard(String),
+}
+
+/// The process's exit codes, the same for every command.
+pub mod exit_code {
+    /// A guard or a check failed.
+    pub const FAILED_CHECK: u8 = 1;
+    /// Config or usage.
+    pub const USAGE: u8 = 2;
+    /// Data.
+    pub const DATA: u8 = 3;
+    /// Files, network, disk.
+    pub const IO: u8 = 4;
+    /// A file is not what was written.
+    pub const INTEGRITY: u8 = 5;
+    /// NaN or infinity.
+    pub const NUMERIC: u8 = 7;
+    /// No such device.
+    pub const DEVICE: u8 = 8;
+    /// Interrupted.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+impl Error {
+    /// What a command that ends with this error returns to the shell.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config { .. } | Error::Usage(_) | Error::Model(_) => exit_code::USAGE,
+            Error::Data(error) => error.exit_code(),
+            Error::Features(error) => error.exit_code(),
+            Error::Train(TrainError::NotFinite { .. }) => exit_code::NUMERIC,
+            Error::Train(TrainError::NoSamples | TrainError::Sampler(_)) => exit_code::DATA,
+            Error::Train(TrainError::Interrupted { .. }) => exit_code::INTERRUPTED,
+            Error::Train(_) => exit_code::USAGE,
+            Error::Index(IndexError::Io { .. }) | Error::Io { .. } => exit_code::IO,
+            Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {
+                exit_code::NUMERIC
+            }
+            Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
+            Error::Index(_) => exit_code::INTEGRITY,
+            Error::Device { .. } => exit_code::DEVICE,
+            Error::Guard(_) => exit_code::FAILED_CHECK,
+        }
+    }
+}

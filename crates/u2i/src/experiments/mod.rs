@@ -1,0 +1,15 @@
+//! The chapter's experiments: which recipes belong to which protocol, runs, guards and tables.
+
+mod chapter;
+mod guards;
+mod protocol;
+mod recipes;
+mod run;
+mod tables;
+
+pub use chapter::{CHAPTER, ChapterRow};
+pub use guards::Guards;
+pub use protocol::Protocol;
+pub use recipes::{ModelName, Recipe, built_in, experiment};
+pub use run::{Progress, ReproduceOptions, reproduce};
+pub use tables::ProtocolTable;

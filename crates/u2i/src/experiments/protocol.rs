@@ -1,0 +1,78 @@
+use std::fmt;
+use std::str::FromStr;
+
+use u2i_features::{SplitConfig, Ties};
+
+use crate::config::{Experiment, Seen};
+
+/// How events are divided and what may be recommended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Leave-last-out in time order, seen items excluded: the default.
+    Time,
+    /// A global cut in time, seen items excluded.
+    Cut,
+    /// As the chapter's code: file order, seen items kept.
+    Book,
+}
+
+impl Protocol {
+    /// All of them, in the order in which tables are printed.
+    pub const ALL: [Protocol; 3] = [Protocol::Time, Protocol::Cut, Protocol::Book];
+
+    /// The split that it stands for.
+    pub fn split(self) -> SplitConfig {
+        match self {
+            Protocol::Time => SplitConfig::LeaveLastOut { ties: Ties::File },
+            Protocol::Cut => {
+                SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.8, test_quantile: 0.9 }
+            }
+            Protocol::Book => SplitConfig::Book { min_events: 10 },
+        }
+    }
+
+    /// The same experiment under this protocol.
+    #[must_use]
+    pub fn apply(self, mut experiment: Experiment) -> Experiment {
+        experiment.split = self.split();
+        experiment.evaluation.seen = match self {
+            Protocol::Book => Seen::Kept,
+            Protocol::Time | Protocol::Cut => Seen::Excluded,
+        };
+        experiment
+    }
+
+    /// One line on what is measured.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Protocol::Time => "time-ordered leave-last-out, full catalogue, seen items excluded",
+            Protocol::Cut => {
+                "global time cut at the 80 % and 90 % quantiles, full catalogue, seen items excluded"
+            }
+            Protocol::Book => {
+                "the book's protocol: file order, last row per user, full catalogue, seen items kept"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Time => "time",
+            Protocol::Cut => "cut",
+            Protocol::Book => "book",
+        })
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Protocol::ALL
+            .into_iter()
+            .find(|protocol| protocol.to_string() == text)
+            .ok_or_else(|| format!("unknown protocol `{text}`, expected time, cut, book or all"))
+    }
+}

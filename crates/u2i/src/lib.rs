@@ -1,0 +1,36 @@
+//! U2I (user-to-item) recall with FM, DSSM and YouTubeDNN: from raw events to a table of ranking metrics.
+//!
+//! The chapter's six steps are six calls, see [`pipeline`]:
+//!
+//! ```
+#![doc = include_str!("../examples/six_steps.rs")]
+//! ```
+//!
+//! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), counts baselines
+//! ([`baselines`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
+//! switches burn backends on ([`device`]).
+//!
+//! ```toml
+//! u2i = { git = "https://github.com/u2i-rs/u2i" }
+//! ```
+
+pub mod baselines;
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod experiments;
+pub mod model;
+pub mod pipeline;
+pub mod report;
+
+mod error;
+mod resources;
+
+pub use burn;
+pub use {
+    u2i_eval as eval, u2i_features as features, u2i_index as index, u2i_losses as losses,
+    u2i_models as models, u2i_random as random, u2i_schema as schema, u2i_train as train,
+};
+
+pub use error::{Error, exit_code};
+pub use resources::{Stage, StageCost};

@@ -1,0 +1,169 @@
+//! The command line `u2i`.
+
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use u2i::data::{DatasetName, Mirror, Places};
+use u2i::device::DeviceChoice;
+use u2i::experiments::{ModelName, Protocol, Recipe, ReproduceOptions, reproduce};
+use u2i::{Error, report};
+
+use terminal::Terminal;
+
+/// U2I recall: FM, DSSM and YouTubeDNN from raw events to ranked items.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train, evaluate and compare the chapter's models.
+    Reproduce(Reproduce),
+}
+
+/// Example: `u2i reproduce youtube_dnn --dataset ml-1m --protocol time --recipe tuned --seeds 3`
+#[derive(Args)]
+struct Reproduce {
+    /// Models: fm, dssm, youtube_dnn (the chapter's fm_recall and youtubednn, too). All of them if none is named.
+    models: Vec<ModelName>,
+    /// auto, synthetic, ml-100k or ml-1m. auto takes ml-1m where it is or can be had, else synthetic.
+    #[arg(long, default_value = "auto")]
+    dataset: DatasetName,
+    /// The folder of the data set, or the one that holds it. Then $U2I_DATA_DIR and the cache are looked into.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// time, cut, book or all. time and then book if none is named.
+    #[arg(long)]
+    protocol: Option<Protocols>,
+    /// tuned or book. Each that belongs to a protocol if none is named.
+    #[arg(long)]
+    recipe: Option<Recipe>,
+    /// Runs of each model, with seeds 1 to N.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// auto, cpu, ndarray, wgpu or wgpu:N.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Where reports go.
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Run the guards, too, and fail if one does.
+    #[arg(long)]
+    check: bool,
+    /// Write docs/results.md.
+    #[arg(long)]
+    write_docs: bool,
+    /// A folder of experiment files instead of those built in.
+    #[arg(long)]
+    configs: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+struct Protocols(Vec<Protocol>);
+
+impl std::str::FromStr for Protocols {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Protocols(if text == "all" { Protocol::ALL.to_vec() } else { vec![text.parse()?] }))
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Reproduce(arguments) => run_reproduce(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run_reproduce(arguments: Reproduce) -> Result<(), Error> {
+    let mut models = arguments.models;
+    let mut named = std::collections::BTreeSet::new();
+    models.retain(|model| named.insert(*model));
+    if models.is_empty() {
+        models = ModelName::ALL.to_vec();
+    }
+    let options = ReproduceOptions {
+        models,
+        dataset: arguments.dataset,
+        places: Places {
+            data_dir: arguments.data_dir,
+            env_dir: std::env::var_os("U2I_DATA_DIR").map(PathBuf::from),
+            cache_dir: cache_dir(),
+            mirror: Mirror::grouplens(),
+        },
+        protocols: arguments.protocol.map_or(vec![Protocol::Time, Protocol::Book], |protocols| protocols.0),
+        recipe: arguments.recipe,
+        seeds: arguments.seeds,
+        device: arguments.device,
+        out: arguments.out,
+        check: arguments.check,
+        configs: arguments.configs,
+    };
+    let stage = u2i::Stage::begin();
+    let mut terminal = Terminal::new();
+    let tables = reproduce(&options, &mut terminal)?;
+    for table in &tables {
+        terminal.print(&format!("\n{}", table.text()));
+    }
+    let cost = stage.cost();
+    terminal.print(&format!("all of it: {:.0} s, {:.0} s CPU (user + system)", cost.wall_s, cost.cpu_s));
+    if arguments.write_docs {
+        let path = PathBuf::from("docs/results.md");
+        report::write_text(&path, &results(&tables))?;
+        terminal.print(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+fn results(tables: &[u2i::experiments::ProtocolTable]) -> String {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let mut text = format!(
+        "# Results\n\nWritten by `cargo xtask reproduce {}`, version {}, on {}-{}, {} worker threads.\n",
+        arguments.join(" "),
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        std::thread::available_parallelism().map_or(1, usize::from),
+    );
+    for table in tables {
+        text += &format!("\n{}", table.markdown());
+    }
+    text
+}
+
+/// The user's cache folder: `$XDG_CACHE_HOME` or `~/.cache`, and below it `u2i/data`.
+fn cache_dir() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    caches.map(|caches| caches.join("u2i").join("data"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn all_protocols_come_in_the_order_of_the_tables() {
+        let Protocols(all) = "all".parse().unwrap();
+        assert_eq!(all, Protocol::ALL);
+    }
+}

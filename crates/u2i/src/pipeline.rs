@@ -1,0 +1,263 @@
+//! The six steps from an experiment file to a table of metrics: [`load_config`], [`load_data`],
+//! [`prepare_features`], [`train_model`], [`evaluate_model`], [`build_metrics_table`].
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use u2i_eval::{Accumulator, Metrics, Rank, distinct_items};
+use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
+use u2i_index::{ExactIndex, Exclude, Index, ItemVectors, Neighbors};
+use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
+use u2i_schema::{EventStore, Sample, Side};
+use u2i_train::{EpochReport, Fitted, Observer, TrainData, Vectors, fit, item_vectors, user_vectors};
+
+use crate::Error;
+use crate::config::{DataSource, EvaluationConfig, Experiment, Seen};
+use crate::data::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
+use crate::device::Opened;
+use crate::experiments::built_in;
+use crate::model::AnyModel;
+
+/// How many items the lists hold whose distinct items are counted.
+pub const COVERAGE_K: usize = 10;
+
+/// Step 1: reads an experiment, by the path of its file or by its name under `configs/`, such as `ml-1m/fm`; those
+/// are built in.
+///
+/// # Errors
+///
+/// As [`Experiment::load`].
+///
+/// # Examples
+///
+/// ```
+/// let experiment = u2i::pipeline::load_config("ml-1m/youtube_dnn").unwrap();
+/// assert_eq!(experiment.model.name(), "youtube_dnn");
+/// ```
+pub fn load_config(experiment: impl AsRef<Path>) -> Result<Experiment, Error> {
+    let path = experiment.as_ref();
+    match path.to_str().and_then(built_in) {
+        Some(experiment) => experiment,
+        None => Experiment::load(path),
+    }
+}
+
+/// Step 2: finds or makes the data that the experiment names, and reads it.
+///
+/// Relative paths of files start at `base`.
+///
+/// # Errors
+///
+/// If the data is not there or cannot be read.
+pub fn load_data(experiment: &Experiment, places: &Places, base: &Path) -> Result<RawData, Error> {
+    match &experiment.data {
+        DataSource::Files(files) => Ok(files.read(base)?),
+        DataSource::Named { dataset } => {
+            let name: DatasetName = dataset.parse().map_err(|error| Error::Usage(format!("{error}")))?;
+            read_dataset(&resolve(name, places)?.dataset)
+        }
+    }
+}
+
+/// Reads a data set that was found.
+///
+/// # Errors
+///
+/// If a file cannot be read or holds a bad row.
+pub fn read_dataset(dataset: &Dataset) -> Result<RawData, Error> {
+    Ok(match dataset {
+        Dataset::Synthetic => synthetic(SYNTHETIC_SEED, &SyntheticConfig::STANDARD),
+        Dataset::Ml1m(dir) => read_ml_1m(dir, &ReadLimits::STRICT)?,
+        Dataset::Ml100k(dir) => read_ml_100k(dir, &ReadLimits::STRICT)?,
+    })
+}
+
+/// The synthetic data set is one fixed set; seeds of experiments do not change it.
+const SYNTHETIC_SEED: u64 = 1;
+
+/// Step 3: splits the events, fits the feature columns on training events, and lists the training targets.
+///
+/// # Errors
+///
+/// If a column cannot be made, or nothing is left to train or to test on.
+pub fn prepare_features(experiment: &Experiment, raw: &RawData) -> Result<Prepared, Error> {
+    let Experiment { split, features, samples, seed, .. } = experiment;
+    Ok(prepare(raw, split, features, samples, *seed)?)
+}
+
+/// A trained model and its vectors.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model of the best epoch and how it got there.
+    pub fitted: Fitted<AnyModel>,
+    /// Vectors of all items that the model can rank.
+    pub items: ItemVectors,
+}
+
+/// The sizes that a model of this experiment is built for.
+pub fn model_inputs(experiment: &Experiment, prepared: &Prepared) -> Inputs {
+    let columns = |side| prepared.columns(side).cloned().collect();
+    Inputs {
+        n_trained: prepared.catalog.n_trained(),
+        user: columns(Side::User),
+        request: columns(Side::Request),
+        item: columns(Side::Item),
+        history: experiment.features.history.as_ref().map(|history| HistoryInput {
+            length: history.length.get(),
+            shares_item_id: history.shares.is_some(),
+        }),
+    }
+}
+
+/// Step 4: trains the model, keeping the epoch with the best validation metric.
+///
+/// # Errors
+///
+/// If the model cannot be built or training fails.
+pub fn train_model(
+    experiment: &Experiment,
+    prepared: &Prepared,
+    device: &Opened,
+    observer: &mut dyn Observer,
+) -> Result<Trained, Error> {
+    let inputs = model_inputs(experiment, prepared);
+    let mut init = Init::new(experiment.seed, &device.device.clone().autodiff());
+    let model = experiment.model.init(&inputs, &mut init)?;
+    let history_len = model.history_len();
+    let data = TrainData { batches: prepared.train_batches(history_len), samples: &prepared.samples };
+    let metric = experiment.evaluation.validation_metric();
+    let fitted = fit(
+        model,
+        &data,
+        &experiment.loss,
+        &experiment.train,
+        experiment.seed,
+        &device.device,
+        observer,
+        |model, _| {
+            if prepared.validation.is_empty() {
+                return Ok(None);
+            }
+            let index = ExactIndex::new(vectors_of_items(model, prepared, device)?);
+            let evaluation =
+                rank(model, &index, prepared, &prepared.validation, &experiment.evaluation, device)?;
+            Ok(evaluation.metrics.mean(metric))
+        },
+    )?;
+    let items = vectors_of_items(&fitted.model, prepared, device)?;
+    Ok(Trained { fitted, items })
+}
+
+fn vectors_of_items(model: &AnyModel, prepared: &Prepared, device: &Opened) -> Result<ItemVectors, Error> {
+    let Vectors { ids, dim, data } = item_vectors(model, &prepared.catalog, &device.device);
+    Ok(ItemVectors::new(ids, dim, data)?)
+}
+
+/// What came out of ranking the whole catalogue for each target.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Metrics with the experiment's rule for seen items.
+    pub metrics: Metrics,
+    /// Metrics with seen items ranked like any other.
+    pub metrics_seen_kept: Metrics,
+    /// Targets that are in their own history: misses where seen items are excluded.
+    pub n_targets_seen: usize,
+    /// Distinct items in the top 10 of all users, seen items excluded.
+    pub distinct_top_10: usize,
+    /// Items that were ranked.
+    pub n_items_ranked: usize,
+}
+
+/// Step 5: ranks the whole catalogue for each test target by exact search.
+///
+/// # Errors
+///
+/// If a vector is not finite.
+pub fn evaluate_model(
+    experiment: &Experiment,
+    trained: &Trained,
+    prepared: &Prepared,
+    device: &Opened,
+) -> Result<Evaluation, Error> {
+    let index = ExactIndex::new(trained.items.clone());
+    rank(&trained.fitted.model, &index, prepared, &prepared.test, &experiment.evaluation, device)
+}
+
+/// Step 6: the chapter's table, one row per name.
+pub fn build_metrics_table(rows: &[(&str, &Metrics)]) -> String {
+    crate::report::table(rows)
+}
+
+/// The items that each target's user had seen before, ascending.
+pub fn seen_items(events: &EventStore, targets: &[Sample]) -> Vec<Vec<u32>> {
+    let seen = |target: &Sample| {
+        let mut items = events.items(target.user as usize)[..target.position as usize].to_vec();
+        items.sort_unstable();
+        items.dedup();
+        items
+    };
+    targets.iter().map(seen).collect()
+}
+
+fn rank(
+    model: &AnyModel,
+    index: &ExactIndex,
+    prepared: &Prepared,
+    targets: &[Sample],
+    config: &EvaluationConfig,
+    device: &Opened,
+) -> Result<Evaluation, Error> {
+    let batches = prepared.eval_batches(model.history_len());
+    let cutoffs = config.cutoffs();
+    let metrics = || Accumulator::new(&cutoffs).expect("list lengths are at least 1");
+    let (mut excluded, mut kept) = (metrics(), metrics());
+    let mut n_targets_seen = 0;
+    let mut top = Vec::with_capacity(targets.len());
+    let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
+    // Blocks of users bound the memory, whatever the size of the data.
+    for targets in targets.chunks(4096) {
+        let users = user_vectors(model, &batches, targets, &device.device);
+        let seen = seen_items(&prepared.events, targets);
+        let item = |target: &Sample| prepared.events.items(target.user as usize)[target.position as usize];
+        let items: Vec<u32> = targets.iter().map(item).collect();
+        let scan = index.scan(&users.data, &items, Exclude::Lists(&seen), k)?;
+        n_targets_seen +=
+            seen.iter().zip(&items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
+        for (accumulator, ranks) in [(&mut excluded, &scan.excluded), (&mut kept, &scan.kept)] {
+            for found in ranks {
+                let rank =
+                    found.map_or(Rank::MISS, |found| Rank::new(found.above as usize, found.ties as usize));
+                accumulator.add_rank(rank);
+            }
+        }
+        top.extend(scan.top.iter().map(<[u32]>::to_vec));
+    }
+    let finish = |metrics: Accumulator| metrics.finish().expect("a split without targets is refused");
+    let (excluded, kept) = (finish(excluded), finish(kept));
+    Ok(Evaluation {
+        metrics: match config.seen {
+            Seen::Excluded => excluded,
+            Seen::Kept => kept.clone(),
+        },
+        metrics_seen_kept: kept,
+        n_targets_seen,
+        distinct_top_10: distinct_items(top.iter().map(Vec::as_slice), COVERAGE_K),
+        n_items_ranked: index.len(),
+    })
+}
+
+/// The best `k` items of some users by exact search, for comparison with an approximate index.
+///
+/// # Errors
+///
+/// If a vector is not finite.
+pub fn exact_neighbors(items: &ItemVectors, users: &Vectors, k: NonZeroUsize) -> Result<Neighbors, Error> {
+    Ok(ExactIndex::new(items.clone()).search(&users.data, k, Exclude::None)?)
+}
+
+/// Epochs as one line each.
+pub fn epoch_line(report: &EpochReport, metric: &str) -> String {
+    let validation =
+        report.validation.map_or("no validation".to_owned(), |value| format!("{metric} {value:.4}"));
+    format!("epoch {}: loss {:.4}, validation {validation}", report.epoch, report.loss)
+}

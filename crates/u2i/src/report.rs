@@ -1,0 +1,280 @@
+//! `report.json` and the tables that people read.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use u2i_eval::{Metric, Metrics, Spread};
+
+use crate::resources::StageCost;
+use crate::{Error, config::Seen};
+
+/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib` and rates is the
+/// same for the same seed, build, machine and device `cpu`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
+    pub model: String,
+    /// `tuned` or `book`.
+    pub recipe: String,
+    /// Name of the data set.
+    pub dataset: String,
+    /// `time`, `cut` or `book`.
+    pub protocol: String,
+    /// SHA-256 of events, training prefixes, samples and targets.
+    pub split_hash: String,
+    /// SHA-256 of the input files.
+    pub data_hash: String,
+    /// SHA-256 of the experiment.
+    pub config_hash: String,
+    /// SHA-256 of the training events.
+    pub train_events_hash: String,
+    /// SHA-256 of the catalogue: ids, training counts, columns.
+    pub catalog_hash: String,
+    /// SHA-256 of the trained item vectors.
+    pub item_vectors_hash: String,
+    /// Test users.
+    pub n_users: usize,
+    /// Users left out for want of any event before their target.
+    pub n_users_without_history: usize,
+    /// Items in the catalogue.
+    pub n_items: usize,
+    /// Items that the model can rank; a target among the others is a miss.
+    pub n_items_ranked: usize,
+    /// What is ranked for each user.
+    pub candidates: &'static str,
+    /// The rule for seen items in `metrics`.
+    pub seen: Seen,
+    /// Order of events of one user and second.
+    pub ties: &'static str,
+    /// Share of targets that are in their own history.
+    pub targets_seen_share: f64,
+    /// Distinct items in the top 10 of all users, seen items excluded.
+    pub distinct_items_top_10: usize,
+    /// Test metrics.
+    pub metrics: Metrics,
+    /// Half the width of their 95 % confidence intervals over users.
+    pub metrics_ci95: Map<String, Value>,
+    /// Test metrics with seen items ranked like any other.
+    pub metrics_seen_kept: Metrics,
+    /// Metrics of counting, each in the shape of `metrics`.
+    pub baselines: Baselines,
+    /// Whether the model's NDCG@10 is below that of the Markov window.
+    pub below_markov_window: bool,
+    /// How it was trained.
+    pub train: TrainReport,
+    /// Reading, splitting and encoding.
+    pub prepare: StageCost,
+    /// Ranking the test targets.
+    pub evaluate: StageCost,
+    /// Indexes over the item vectors, against exact search.
+    pub index: Vec<IndexReport>,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Where tensors were.
+    pub device: String,
+    /// Worker threads.
+    pub threads: usize,
+    /// Processor architecture and operating system.
+    pub platform: String,
+    /// Version of this program.
+    pub version: &'static str,
+}
+
+/// What counting reaches on the same targets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Baselines {
+    /// A random order.
+    pub random: Metrics,
+    /// The most popular items.
+    pub popularity: Metrics,
+    /// Items that followed the newest ones of the history.
+    pub markov_window: Metrics,
+}
+
+/// How a model was trained.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrainReport {
+    /// Epochs that were run.
+    pub epochs: usize,
+    /// The epoch that was kept.
+    pub best_epoch: usize,
+    /// Targets per epoch.
+    pub samples: usize,
+    /// Mean loss of each epoch.
+    pub losses: Vec<f64>,
+    /// Validation metric after each epoch.
+    pub validation: Vec<Option<f64>>,
+    /// Targets per second of wall time, validation included.
+    pub samples_per_s: f64,
+    /// Wall time in seconds.
+    pub wall_s: f64,
+    /// Processor time in seconds.
+    pub cpu_s: f64,
+    /// Most memory held at once, in MiB.
+    pub peak_rss_mib: Option<f64>,
+}
+
+/// An index against exact search.
+#[derive(Debug, Clone, Serialize)]
+pub struct IndexReport {
+    /// Its name with all settings.
+    pub kind: String,
+    /// Mean share of the exact top 10 that it finds.
+    #[serde(rename = "recall@10")]
+    pub recall_at_10: f64,
+    /// Users that were searched for.
+    pub n_queries: usize,
+    /// Building, saving, loading and searching, in seconds.
+    pub wall_s: f64,
+}
+
+/// Half the width of 95 % confidence intervals over users, by metric.
+pub fn half_widths(metrics: &Metrics) -> Map<String, Value> {
+    let half = |(metric, estimate): (Metric, u2i_eval::Estimate)| {
+        estimate.interval_95().map(|[low, high]| (metric.to_string(), json!((high - low) / 2.0)))
+    };
+    metrics.iter().filter_map(half).collect()
+}
+
+/// Writes `value` as JSON to a temporary file beside `path`, syncs it and renames it.
+///
+/// # Errors
+///
+/// If a folder or file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(value).expect("reports are plain data");
+    text.push('\n');
+    write_text(path, &text)
+}
+
+/// Writes `text` to a temporary file beside `path`, syncs it and renames it.
+///
+/// # Errors
+///
+/// If a folder or file cannot be written.
+pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|source| Error::Io { action: "write", path: path.into(), source })
+}
+
+/// The chapter's columns, then longer lists.
+pub const COLUMNS: [Metric; 10] = [
+    Metric::HitRate(10),
+    Metric::HitRate(5),
+    Metric::Ndcg(10),
+    Metric::Ndcg(5),
+    Metric::Precision(10),
+    Metric::Precision(5),
+    Metric::HitRate(50),
+    Metric::HitRate(100),
+    Metric::Ndcg(50),
+    Metric::Ndcg(100),
+];
+
+/// Metrics of several models in the chapter's layout, one row each.
+pub fn table(rows: &[(&str, &Metrics)]) -> String {
+    let rows = rows.iter().map(|(name, metrics)| (*name, vec![*metrics])).collect::<Vec<_>>();
+    grid(&metric_cells(&rows))
+}
+
+/// A header and a row per name; where a name has metrics of several seeds, mean ± standard deviation.
+pub fn metric_cells(rows: &[(&str, Vec<&Metrics>)]) -> Vec<Vec<String>> {
+    let header = std::iter::once("model".to_owned()).chain(COLUMNS.iter().map(Metric::to_string)).collect();
+    let cell = |metrics: &[&Metrics], metric: Metric| {
+        let values: Vec<f64> = metrics.iter().filter_map(|metrics| metrics.mean(metric)).collect();
+        Spread::over(&values).map_or("-".to_owned(), |spread| format!("{spread:.4}"))
+    };
+    let row = |(name, metrics): &(&str, Vec<&Metrics>)| {
+        let cells = COLUMNS.iter().map(|&metric| cell(metrics, metric));
+        std::iter::once((*name).to_owned()).chain(cells).collect()
+    };
+    std::iter::once(header).chain(rows.iter().map(row)).collect()
+}
+
+/// A table for a terminal, in the chapter's style; the first row is the header.
+pub fn grid(rows: &[Vec<String>]) -> String {
+    let widths = widths(rows);
+    let rule = |fill: &str| {
+        let cells: Vec<String> = widths.iter().map(|&width| fill.repeat(width + 2)).collect();
+        format!("+{}+\n", cells.join("+"))
+    };
+    let mut text = rule("-");
+    for (i, row) in rows.iter().enumerate() {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).enumerate().map(|(c, (cell, &w))| pad(cell, w, c)).collect();
+        text += &format!("| {} |\n", cells.join(" | "));
+        text += &rule(if i == 0 { "=" } else { "-" });
+    }
+    text
+}
+
+/// The same table in Markdown.
+pub fn markdown(rows: &[Vec<String>]) -> String {
+    let widths = widths(rows);
+    let mut text = String::new();
+    for (i, row) in rows.iter().enumerate() {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).enumerate().map(|(c, (cell, &w))| pad(cell, w, c)).collect();
+        text += &format!("| {} |\n", cells.join(" | "));
+        if i == 0 {
+            let line =
+                |(c, &w): (usize, &usize)| if c == 0 { "-".repeat(w) } else { "-".repeat(w - 1) + ":" };
+            text += &format!("| {} |\n", widths.iter().enumerate().map(line).collect::<Vec<_>>().join(" | "));
+        }
+    }
+    text
+}
+
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max();
+    (0..columns).map(|c| width(c).unwrap_or(0).max(3)).collect()
+}
+
+/// The first column is text, the others are figures.
+fn pad(cell: &str, width: usize, column: usize) -> String {
+    if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_have_the_chapters_layout() {
+        let rows = vec![vec!["model".into(), "hit_rate@10".into()], vec!["fm".into(), "0.2920".into()]];
+        let expected = "\
++-------+-------------+
+| model | hit_rate@10 |
++=======+=============+
+| fm    |      0.2920 |
++-------+-------------+
+";
+        assert_eq!(grid(&rows), expected);
+        assert_eq!(
+            markdown(&rows),
+            "| model | hit_rate@10 |\n| ----- | ----------: |\n| fm    |      0.2920 |\n"
+        );
+    }
+
+    #[test]
+    fn a_report_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/report.json");
+        write_json(&path, &json!({"seed": 1})).unwrap();
+        write_json(&path, &json!({"seed": 2})).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\n  \"seed\": 2\n}\n");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,76 @@
+//! What a person sees: bars on a terminal, plain lines elsewhere.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use u2i::Error;
+use u2i::experiments::Progress;
+
+/// Bars on a terminal, plain lines elsewhere. Tables go to standard output, everything else to standard error.
+pub struct Terminal {
+    live: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Terminal {
+    pub fn new() -> Self {
+        Terminal { live: std::io::stderr().is_terminal(), bar: None }
+    }
+
+    /// Prints a result. A closed pipe ends nothing.
+    pub fn print(&self, text: &str) {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+}
+
+impl Progress for Terminal {
+    fn line(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn begin(&mut self, label: &str, steps: u64) {
+        if !self.live {
+            eprintln!("{label}: {steps} steps");
+            return;
+        }
+        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg} · {eta} left");
+        let bar = ProgressBar::new(steps).with_prefix(label.to_owned());
+        bar.set_style(style.expect("the template is fixed").progress_chars("=> "));
+        bar.enable_steady_tick(Duration::from_millis(500));
+        self.bar = Some(bar);
+    }
+
+    fn advance(&mut self, done: u64, note: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            if done.is_multiple_of(16) {
+                bar.set_message(note.to_owned());
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Prints an error and its causes on one line.
+pub fn error(error: &Error) {
+    let mut text = format!("error: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.ends_with(&message) {
+            text += &format!(": {message}");
+        }
+        cause = error.source();
+    }
+    eprintln!("{text}");
+}

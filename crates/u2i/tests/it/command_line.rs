@@ -1,0 +1,146 @@
+//! The binary as a user meets it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn u2i(arguments: &[&str], threads: &str, folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_u2i"))
+        .args(arguments)
+        .env("RAYON_NUM_THREADS", threads)
+        .env_remove("U2I_DATA_DIR")
+        .env("XDG_CACHE_HOME", folder)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// The report without what may differ: times, rates, memory, and the number of threads.
+fn comparable(path: &Path) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                for key in ["wall_s", "cpu_s", "peak_rss_mib", "samples_per_s", "threads"] {
+                    map.remove(key);
+                }
+                map.values_mut().for_each(strip);
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut report = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    strip(&mut report);
+    report
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |out: &str, threads| {
+        let arguments =
+            ["reproduce", "--dataset", "synthetic", "--protocol", "time", "--recipe", "tuned", "--out", out];
+        let output = u2i(&arguments, threads, folder.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    };
+    let (first, _) = (run("a", "1"), run("b", "2"));
+    let table = String::from_utf8(first.stdout).unwrap();
+    assert!(
+        table.contains("| hit_rate@10 | hit_rate@5 | ndcg@10 | ndcg@5 | precision@10 | precision@5 |"),
+        "{table}"
+    );
+    for model in ["fm", "dssm", "youtube_dnn"] {
+        let path =
+            |out: &str| folder.path().join(format!("{out}/synthetic/time/tuned/{model}/seed-1/report.json"));
+        let report = comparable(&path("a"));
+        assert_eq!(report, comparable(&path("b")), "{model}");
+
+        let ndcg = |key: &str| report.pointer(&format!("/{key}/ndcg@10")).and_then(Value::as_f64).unwrap();
+        assert!(ndcg("metrics") > ndcg("baselines/popularity"), "{model}");
+        let index = report["index"].as_array().unwrap();
+        if cfg!(feature = "faiss") {
+            assert_eq!(index.len(), 3);
+            for (entry, least) in index.iter().zip([0.9999, 0.9, 0.98]) {
+                assert!(entry["recall@10"].as_f64().unwrap() >= least, "{model}: {entry}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &str); 6] = [
+        (&["reproduce", "bert"], "expected fm, dssm or youtube_dnn"),
+        (&["reproduce", "--dataset", "ml-20m"], "expected auto, synthetic, ml-100k or ml-1m"),
+        (&["reproduce", "--protocol", "random"], "expected time, cut, book or all"),
+        (&["reproduce", "--recipe", "best"], "expected tuned or book"),
+        (&["reproduce", "--seeds", "0"], "0 is not in"),
+        (
+            &["reproduce", "--dataset", "synthetic", "--protocol", "book", "--recipe", "tuned"],
+            "has no recipe `tuned`",
+        ),
+    ];
+    for (arguments, message) in cases {
+        let output = u2i(arguments, "1", folder.path());
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(message), "{arguments:?}: {text}");
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_device_that_this_build_lacks_exits_with_8() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = u2i(&["reproduce", "--dataset", "synthetic", "--device", "wgpu"], "1", folder.path());
+    assert_eq!(output.status.code(), Some(8));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: no device `wgpu:0`"));
+}
+
+#[test]
+fn a_broken_experiment_file_exits_with_2_and_names_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("synthetic")).unwrap();
+    let text =
+        include_str!("../../../../configs/synthetic/fm.toml").replacen("dim = 32", "dim = \"wide\"", 1);
+    std::fs::write(folder.path().join("synthetic/fm.toml"), &text).unwrap();
+    let arguments = ["reproduce", "fm", "--dataset", "synthetic", "--protocol", "time", "--recipe", "tuned"];
+    let output = u2i(&[&arguments[..], &["--configs", "."]].concat(), "1", folder.path());
+    let line = text.lines().position(|line| line == "dim = \"wide\"").unwrap() + 1;
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains(&format!("synthetic/fm.toml:{line}:7: ")), "{message}");
+}
+
+#[test]
+fn bad_data_exits_with_3_and_names_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("ml-100k");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("u.data"), "1\t2\t3\t881250949\n1\t3\t3\tsoon\n").unwrap();
+    std::fs::write(data.join("u.user"), "1|24|M|technician|85711\n").unwrap();
+    let flags = "|0".repeat(19);
+    std::fs::write(
+        data.join("u.item"),
+        format!("2|A (1995)|01-Jan-1995||x{flags}\n3|B|01-Jan-1995||x{flags}\n"),
+    )
+    .unwrap();
+    let output = u2i(&["reproduce", "--dataset", "ml-100k", "--data-dir", "."], "1", folder.path());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains("u.data:2") && message.contains("soon"), "{message}");
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_made_exits_with_4() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("taken"), "").unwrap();
+    let arguments = ["reproduce", "fm", "--dataset", "synthetic", "--protocol", "book", "--out", "taken"];
+    let output = u2i(&arguments, "1", folder.path());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{message}");
+    assert!(message.contains("cannot write taken/synthetic/book/book/fm/seed-1/report.json"), "{message}");
+}
