@@ -1,0 +1,302 @@
+//! The walls of the house: who may depend on whom, checked on what cargo resolves.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::cargo::metadata;
+
+/// Each crate, the crates of the workspace that it may use, and the engines that it must not reach.
+const HOUSE: [Room; 9] = [
+    Room { name: "u2i-random", uses: &[], free_of: &["polars", "faiss", "burn"] },
+    Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
+    Room { name: "u2i-features", uses: &["u2i-random", "u2i-schema"], free_of: &["faiss", "burn"] },
+    Room { name: "u2i-losses", uses: &["u2i-random"], free_of: &["polars", "faiss"] },
+    Room { name: "u2i-models", uses: &["u2i-random", "u2i-schema"], free_of: &["polars", "faiss"] },
+    Room {
+        name: "u2i-train",
+        uses: &["u2i-losses", "u2i-models", "u2i-random", "u2i-schema"],
+        free_of: &["polars", "faiss"],
+    },
+    Room { name: "u2i-index", uses: &[], free_of: &["polars", "burn"] },
+    Room { name: "u2i-eval", uses: &[], free_of: &["polars", "faiss", "burn"] },
+    Room {
+        name: "u2i",
+        uses: &[
+            "u2i-eval",
+            "u2i-features",
+            "u2i-index",
+            "u2i-losses",
+            "u2i-models",
+            "u2i-random",
+            "u2i-schema",
+            "u2i-train",
+        ],
+        free_of: &[],
+    },
+];
+
+struct Room {
+    name: &'static str,
+    uses: &'static [&'static str],
+    free_of: &'static [&'static str],
+}
+
+/// The crates of the house, which others may import. Benches and xtask are tools.
+pub fn library_crates() -> impl Iterator<Item = &'static str> {
+    HOUSE.iter().map(|room| room.name)
+}
+
+/// Features of burn that switch no backend on. Whatever is not named here is taken for a backend.
+const BURN_WITHOUT_BACKEND: [&str; 3] = ["std", "optim", "autodiff"];
+
+/// Fails with every wall that is broken.
+pub fn run() -> Result<()> {
+    let broken = violations(&metadata()?);
+    if !broken.is_empty() {
+        bail!("the fence is broken:\n  {}", broken.join("\n  "));
+    }
+    eprintln!("xtask: the fence holds for {} crates", HOUSE.len());
+    Ok(())
+}
+
+fn violations(metadata: &Value) -> Vec<String> {
+    let graph = Graph::new(metadata);
+    let mut broken = Vec::new();
+    for package in graph.members() {
+        let name = text(&package["name"]);
+        if name == "xtask" {
+            broken.extend(
+                normal_dependencies(package)
+                    .map(|dependency| text(&dependency["name"]))
+                    .filter(|used| used.starts_with("u2i"))
+                    .map(|used| format!("xtask depends on {used}, but must build without the workspace")),
+            );
+        } else if name != "u2i-benches" {
+            match HOUSE.iter().find(|room| room.name == name) {
+                Some(room) => broken.extend(room.violations(package, &graph)),
+                None => broken.push(format!("{name} has no row in the table of xtask/src/fence.rs")),
+            }
+        }
+    }
+    broken
+}
+
+impl Room {
+    fn violations(&self, package: &Value, graph: &Graph<'_>) -> Vec<String> {
+        let name = self.name;
+        let mut broken = Vec::new();
+        for dependency in normal_dependencies(package) {
+            let used = text(&dependency["name"]);
+            if used.starts_with("u2i") && !self.uses.contains(&used) {
+                broken.push(format!("{name} depends on {used}, which its place in the house does not allow"));
+            }
+            if name != "u2i" && is_backend_crate(used) {
+                broken.push(format!("{name} depends on {used}; only u2i chooses backends"));
+            }
+            if name != "u2i" && used == "burn" {
+                if dependency["uses_default_features"] != Value::Bool(false) {
+                    broken.push(format!("{name} takes burn's default features"));
+                }
+                broken.extend(switches_backend(texts(&dependency["features"])).map(|feature| {
+                    format!("{name} switches on burn/{feature} outside dev-dependencies; only u2i does that")
+                }));
+            }
+        }
+        let reached = graph.reached_from(text(&package["id"]));
+        for engine in self.free_of {
+            if let Some(found) = reached.iter().find(|found| belongs_to(found, engine)) {
+                broken.push(format!("{name} reaches {found}, but must be free of {engine}"));
+            }
+        }
+        broken.extend(self.feature_violations(package));
+        broken
+    }
+
+    /// Features of the crate's own that switch a backend on, or faiss on by default.
+    fn feature_violations(&self, package: &Value) -> Vec<String> {
+        let name = self.name;
+        let mut broken = Vec::new();
+        if name == "u2i" {
+            return broken;
+        }
+        for (feature, switched) in package["features"].as_object().into_iter().flatten() {
+            let of_burn =
+                texts(switched).filter_map(|on| on.strip_prefix("burn/").or(on.strip_prefix("burn?/")));
+            broken.extend(
+                switches_backend(of_burn).map(|on| {
+                    format!("feature {feature} of {name} switches on burn/{on}; only u2i does that")
+                }),
+            );
+        }
+        for dependency in normal_dependencies(package).filter(|d| belongs_to(text(&d["name"]), "faiss")) {
+            let on_by_default = default_features(package);
+            let used = text(&dependency["name"]);
+            if dependency["optional"] != Value::Bool(true) || on_by_default.contains(&format!("dep:{used}")) {
+                broken.push(format!("{name} takes {used} without being asked to; keep it behind a feature"));
+            }
+        }
+        broken
+    }
+}
+
+/// Everything that the crate's default features switch on.
+fn default_features(package: &Value) -> BTreeSet<String> {
+    let mut on = BTreeSet::new();
+    let mut open = vec!["default".to_owned()];
+    while let Some(feature) = open.pop() {
+        open.extend(texts(&package["features"][&feature]).map(str::to_owned));
+        on.insert(feature);
+    }
+    on
+}
+
+fn switches_backend<'a>(features: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    features.filter(|feature| !BURN_WITHOUT_BACKEND.contains(feature))
+}
+
+fn is_backend_crate(name: &str) -> bool {
+    [
+        "burn-flex",
+        "burn-ndarray",
+        "burn-wgpu",
+        "burn-cuda",
+        "burn-rocm",
+        "burn-tch",
+        "burn-cpu",
+        "burn-remote",
+    ]
+    .contains(&name)
+}
+
+/// Whether a package is the engine or a part of it: `polars`, `polars-core`.
+fn belongs_to(package: &str, engine: &str) -> bool {
+    package.strip_prefix(engine).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// Dependencies other than those of tests.
+fn normal_dependencies(package: &Value) -> impl Iterator<Item = &Value> {
+    package["dependencies"].as_array().into_iter().flatten().filter(|d| d["kind"] != "dev")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn texts(values: &Value) -> impl Iterator<Item = &str> {
+    values.as_array().into_iter().flatten().map(text)
+}
+
+/// What cargo resolved.
+struct Graph<'a> {
+    packages: HashMap<&'a str, &'a Value>,
+    nodes: HashMap<&'a str, &'a Value>,
+    members: BTreeSet<&'a str>,
+}
+
+impl<'a> Graph<'a> {
+    fn new(metadata: &'a Value) -> Self {
+        let by_id =
+            |list: &'a Value| list.as_array().into_iter().flatten().map(|one| (text(&one["id"]), one));
+        Graph {
+            packages: by_id(&metadata["packages"]).collect(),
+            nodes: by_id(&metadata["resolve"]["nodes"]).collect(),
+            members: texts(&metadata["workspace_members"]).collect(),
+        }
+    }
+
+    fn members(&self) -> impl Iterator<Item = &'a Value> {
+        self.members.iter().filter_map(|id| self.packages.get(id).copied())
+    }
+
+    /// Names of all packages below one, leaving dependencies of tests aside.
+    fn reached_from(&self, id: &'a str) -> BTreeSet<&'a str> {
+        let mut seen = BTreeSet::from([id]);
+        let mut open = vec![id];
+        while let Some(node) = open.pop().and_then(|id| self.nodes.get(id)) {
+            for dependency in node["deps"].as_array().into_iter().flatten() {
+                let kinds = dependency["dep_kinds"].as_array();
+                let used = kinds.into_iter().flatten().any(|kind| kind["kind"] != "dev");
+                let id = text(&dependency["pkg"]);
+                if used && seen.insert(id) {
+                    open.push(id);
+                }
+            }
+        }
+        seen.remove(id);
+        seen.iter().filter_map(|id| self.packages.get(id)).map(|package| text(&package["name"])).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A workspace of one crate with one dependency, itself depending on `below`.
+    fn workspace(name: &str, dependency: Value, features: Value, below: &str) -> Value {
+        let used = text(&dependency["name"]).to_owned();
+        json!({
+            "workspace_members": [name],
+            "packages": [
+                {"id": name, "name": name, "dependencies": [dependency], "features": features},
+                {"id": used, "name": used, "dependencies": [], "features": {}},
+                {"id": below, "name": below, "dependencies": [], "features": {}},
+            ],
+            "resolve": {"nodes": [
+                {"id": name, "deps": [{"pkg": used, "dep_kinds": [{"kind": dependency["kind"]}]}]},
+                {"id": used, "deps": [{"pkg": below, "dep_kinds": [{"kind": null}]}]},
+                {"id": below, "deps": []},
+            ]},
+        })
+    }
+
+    fn check(name: &str, dependency: Value, features: Value, below: &str, wanted: Option<&str>) {
+        let found = violations(&workspace(name, dependency, features, below));
+        match wanted {
+            None => assert_eq!(found, Vec::<String>::new(), "{name}"),
+            Some(wanted) => assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn each_wall_is_seen_to_break() {
+        let plain = |name: &str| json!({"name": name, "kind": null, "features": [], "optional": false});
+        let burn = |kind: Value, on: &[&str]| {
+            let off = false;
+            json!({"name": "burn", "kind": kind, "features": on, "uses_default_features": off})
+        };
+        let none = json!({});
+        check("u2i-eval", plain("serde"), none.clone(), "serde_core", None);
+        check("u2i-eval", plain("frames"), none.clone(), "polars-core", Some("reaches polars-core"));
+        check("u2i-schema", plain("u2i-models"), none.clone(), "x", Some("does not allow"));
+        check("u2i-new", plain("serde"), none.clone(), "x", Some("no row"));
+        check("xtask", plain("u2i-schema"), none.clone(), "x", Some("without the workspace"));
+        check("u2i-models", burn(Value::Null, &["std", "optim"]), none.clone(), "burn-core", None);
+        check("u2i-models", burn(json!("dev"), &["flex"]), none.clone(), "burn-core", None);
+        check("u2i-models", burn(Value::Null, &["std", "flex"]), none.clone(), "x", Some("burn/flex"));
+        check("u2i", burn(Value::Null, &["std", "flex"]), none.clone(), "burn-flex", None);
+        check("u2i-train", plain("burn"), none.clone(), "x", Some("default features"));
+        check("u2i-train", plain("burn-ndarray"), none.clone(), "x", Some("only u2i chooses"));
+        let gpu = json!({"gpu": ["burn/wgpu"]});
+        check("u2i-losses", burn(Value::Null, &["std"]), gpu, "x", Some("feature gpu of u2i-losses"));
+    }
+
+    #[test]
+    fn faiss_stays_behind_a_feature_that_is_off_by_default() {
+        let faiss = |optional: bool| json!({"name": "faiss-sys", "kind": null, "optional": optional});
+        let off = json!({"default": [], "faiss": ["dep:faiss-sys"]});
+        let on = json!({"default": ["faiss"], "faiss": ["dep:faiss-sys"]});
+        check("u2i-index", faiss(true), off.clone(), "x", None);
+        check("u2i-index", faiss(true), on, "x", Some("keep it behind a feature"));
+        check("u2i-index", faiss(false), off, "x", Some("keep it behind a feature"));
+    }
+
+    #[test]
+    fn an_engine_is_known_by_the_whole_of_its_name() {
+        assert!(belongs_to("polars", "polars") && belongs_to("polars-core", "polars"));
+        assert!(!belongs_to("burnt", "burn") && !belongs_to("my-polars", "polars"));
+    }
+}

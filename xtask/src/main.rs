@@ -1,0 +1,70 @@
+//! Runs the project's jobs as `cargo xtask …`. It sequences commands and checks what only the workspace as
+//! a whole can be asked; experiments, tables and guards are library code in `u2i`.
+#![allow(clippy::print_stderr, reason = "a command-line tool says what it does")]
+
+mod cargo;
+mod ci;
+mod fence;
+mod import_check;
+#[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
+mod real_data;
+mod reproduce;
+mod smoke;
+mod test;
+
+#[cfg(all(test, unix))]
+mod bootstrap;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Runs the project's jobs")]
+struct Cli {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// Train, evaluate and print the tables: `u2i reproduce` with all arguments passed on
+    #[command(disable_help_flag = true)]
+    Reproduce {
+        /// Arguments of `u2i reproduce`; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// All tests and doc tests, in the profile of the runs; fails if one skipped with U2I_DATA_DIR set
+    Test,
+    /// Which crate may depend on which, and who switches on polars, faiss and burn's backends
+    Fence,
+    /// Use each crate alone: a project outside the workspace, from the dependency lines of the crate's docs
+    ImportCheck {
+        /// Crates to check, all if none is named
+        crates: Vec<String>,
+    },
+    /// All checks, or the ones named, each with its time
+    Ci {
+        /// Checks in the order to run them
+        stages: Vec<ci::Stage>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().job {
+        Job::Reproduce { args } => reproduce::run(&args),
+        Job::Test => test::run(),
+        Job::Fence => fence::run(),
+        Job::ImportCheck { crates } => import_check::run(&crates),
+        Job::Ci { stages } => ci::run(&stages),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            let child = error.downcast_ref::<cargo::ChildFailed>();
+            child.map_or(ExitCode::FAILURE, |failed| ExitCode::from(failed.exit_code))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! All tests.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::{cargo, root, run as run_command, target_dir};
+use crate::real_data::{DATA_DIR, SKIP_LOG};
+
+/// Every test and doc test of the workspace, in the profile of the runs, so that dependencies are built once.
+pub fn run() -> Result<()> {
+    let target = target_dir();
+    announce_long_build(&target);
+    let data_dir = env::var_os(DATA_DIR).map(std::path::absolute).transpose().context(DATA_DIR)?;
+    let log = target.join("skipped-tests.txt");
+    fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
+    fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
+
+    let mut command = cargo();
+    // criterion asks for more features of a crate that burn stands on: with the benches among the tests, burn would
+    // be built once for the tests and once for the binary. Clippy sees the benches.
+    command.args(["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches"]);
+    command.current_dir(root()).env(SKIP_LOG, &log);
+    if let Some(dir) = &data_dir {
+        // Tests run in the folders of their crates, where a relative path means something else.
+        command.env(DATA_DIR, dir);
+    }
+    run_command(&mut command)?;
+    let skipped = fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
+    judge(&skipped, data_dir)
+}
+
+/// Skipped tests are fine without data and an error with it.
+fn judge(skipped: &str, data_dir: Option<PathBuf>) -> Result<()> {
+    let n = skipped.lines().count();
+    match data_dir {
+        Some(dir) if n > 0 => {
+            bail!("{n} tests skipped although {DATA_DIR} is {}:\n{}", dir.display(), skipped.trim_end())
+        }
+        Some(dir) => eprintln!("xtask: tests passed, none skipped, real data from {}", dir.display()),
+        None if n > 0 => {
+            eprintln!("xtask: tests passed, {n} skipped for want of real data (set {DATA_DIR}):\n{skipped}");
+        }
+        None => eprintln!("xtask: tests passed, none skipped"),
+    }
+    Ok(())
+}
+
+/// Says that a long build is coming, where the slow dependencies are not built yet.
+pub fn announce_long_build(target: &Path) {
+    const SLOW: [&str; 3] = ["libburn_flex-", "libfaiss_sys-", "libpolars-"];
+    let built: Vec<String> = fs::read_dir(target.join("release").join("deps"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rlib"))
+        .collect();
+    if !SLOW.iter().all(|slow| built.iter().any(|name| name.starts_with(slow))) {
+        eprintln!(
+            "xtask: a long build is coming: burn, polars and faiss are compiled and optimised, about \
+             {BUILD_MINUTES} minutes on 2 cores the first time and seconds from then on"
+        );
+    }
+}
+
+/// Measured; `docs/development.md` says how.
+const BUILD_MINUTES: u32 = 25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_tests_fail_only_where_the_data_was_promised() {
+        let line = "skipped: crates/u2i/tests/it/main.rs:7: no ml-1m\n";
+        assert!(judge("", None).is_ok());
+        assert!(judge(line, None).is_ok());
+        assert!(judge("", Some("data".into())).is_ok());
+        let error = judge(line, Some("data".into())).unwrap_err().to_string();
+        assert!(error.contains("1 tests skipped") && error.contains("main.rs:7"), "{error}");
+    }
+
+    #[test]
+    fn each_skipped_test_adds_its_line_to_the_log() {
+        let log = env::temp_dir().join(format!("u2i-skip-log-{}", std::process::id()));
+        crate::real_data::record("skipped: it.rs:1: one\n", &log);
+        crate::real_data::record("skipped: it.rs:2: two\n", &log);
+        let lines = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        assert_eq!(lines, "skipped: it.rs:1: one\nskipped: it.rs:2: two\n");
+    }
+}
