@@ -1,4 +1,5 @@
 //! A model of one's own: implement [`TwoTower`] and call `fit`. This one only averages the last items.
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use u2i::burn;
 use u2i::burn::module::Module;

@@ -1,4 +1,5 @@
 //! The chapter's six steps as six calls.
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use u2i::data::{Mirror, Places};
 use u2i::device::DeviceChoice;

@@ -84,7 +84,7 @@ fn bad_rows_are_rejected_with_line_column_and_reason() {
         (b"1::10::5::1\n1::1\0::5::1\n", 2, "", "has a NUL byte"),
     ];
     for (ratings, line, column, reason) in cases {
-        let raw = read(ratings, b"1::F::1::10::48067\n", &MOVIES[..], lenient()).unwrap();
+        let raw = read(ratings, b"1::F::1::10::48067\n", MOVIES, lenient()).unwrap();
         let wanted = Reject { line, column: column.into(), reason: reason.into() };
         assert_eq!(raw.files[0].rejects, [wanted]);
         assert_balanced(&raw.files);

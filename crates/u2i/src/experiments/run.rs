@@ -205,7 +205,7 @@ impl Job<'_> {
             n_items_ranked: evaluation.n_items_ranked,
             candidates: "all items of the catalogue",
             seen: experiment.evaluation.seen,
-            ties: if protocol == Protocol::Book { "file order, times ignored" } else { "row in file" },
+            ties: if protocol == Protocol::Book { "row in file, times ignored" } else { "row in file" },
             targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
             distinct_items_top_10: evaluation.distinct_top_10,
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),

@@ -52,10 +52,10 @@ impl ProtocolTable {
         let mut text = format!("{}: {}\n\n", self.dataset, self.protocol.describe());
         text += &layout(&self.metric_rows(first));
         if self.reports().any(|report| report.below_markov_window) {
-            text += "\n\\* below the Markov window: counting does better than this model.\n";
+            text += "\nA star marks a model below the Markov window: counting does better.\n";
         }
         text += &format!(
-            "\n{} test users ({} more have no history), {} items, ties in {}; {:.2} % of targets are in their own \
+            "\n{} test users ({} more have no history), {} items, ties by {}; {:.2} % of targets are in their own \
              history. 95 % confidence intervals over users are about ± {:.4} for hit_rate@10.\n",
             first.n_users,
             first.n_users_without_history,

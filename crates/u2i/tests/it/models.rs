@@ -108,8 +108,8 @@ fn exported_vectors_rank_as_training_scores() {
                 |row: usize| -> f32 { user.iter().zip(trained.items.vector(row)).map(|(a, b)| a * b).sum() };
             let best = (0..n).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
             let largest = scores.iter().fold(0.0f32, |largest, score| largest.max(score.abs()));
-            for row in 0..n {
-                assert!((product(row) - scores[row]).abs() <= 1e-5 * largest, "{name}");
+            for (row, score) in scores.iter().enumerate() {
+                assert!((product(row) - score).abs() <= 1e-5 * largest, "{name}");
                 assert!(product(best) >= product(row) - 2e-5 * largest, "{name}");
             }
         }
