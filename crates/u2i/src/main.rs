@@ -102,7 +102,7 @@ fn run_reproduce(arguments: Reproduce) -> Result<(), Error> {
             data_dir: arguments.data_dir,
             env_dir: std::env::var_os("U2I_DATA_DIR").map(PathBuf::from),
             cache_dir: cache_dir(),
-            mirror: Mirror::grouplens(),
+            mirror: Mirror { proxy: proxy(), ..Mirror::grouplens() },
         },
         protocols: arguments.protocol.map_or(vec![Protocol::Time, Protocol::Book], |protocols| protocols.0),
         recipe: arguments.recipe,
@@ -142,6 +142,12 @@ fn results(tables: &[u2i::experiments::ProtocolTable]) -> String {
         text += &format!("\n{}", table.markdown());
     }
     text
+}
+
+/// The proxy of HTTPS requests, as curl and others take it from the environment.
+fn proxy() -> Option<String> {
+    let named = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    named.into_iter().find_map(|name| std::env::var(name).ok()).filter(|proxy| !proxy.is_empty())
 }
 
 /// The user's cache folder: `$XDG_CACHE_HOME` or `~/.cache`, and below it `u2i/data`.

@@ -89,6 +89,16 @@ pub fn reproduce(
         job.read.wall_s,
         device.name
     ));
+    for file in &raw.files {
+        progress.line(&format!(
+            "  {}: {} rows read = {} kept + {} rejected + {} filtered",
+            file.path.file_name().unwrap_or(file.path.as_os_str()).display(),
+            file.read,
+            file.kept,
+            file.rejects.len(),
+            file.filtered
+        ));
+    }
     options.protocols.iter().map(|&protocol| job.protocol(protocol, progress)).collect()
 }
 
