@@ -129,7 +129,16 @@ fn run_reproduce(arguments: Reproduce) -> Result<(), Error> {
 }
 
 fn results(tables: &[u2i::experiments::ProtocolTable]) -> String {
-    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    // Where things lie changes no figure.
+    let mut arguments = Vec::new();
+    let mut all = std::env::args().skip(2);
+    while let Some(argument) = all.next() {
+        match argument.as_str() {
+            "--out" | "--data-dir" => drop(all.next()),
+            _ if argument.starts_with("--out=") || argument.starts_with("--data-dir=") => {}
+            _ => arguments.push(argument),
+        }
+    }
     let mut text = format!(
         "# Results\n\nWritten by `cargo xtask reproduce {}`, version {}, on {}-{}, {} worker threads.\n",
         arguments.join(" "),

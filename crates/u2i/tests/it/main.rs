@@ -2,6 +2,7 @@
 
 mod command_line;
 mod models;
+mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
