@@ -99,7 +99,7 @@ fn wgpu(n: usize) -> Result<Opened, Error> {
     let wanted = format!("wgpu:{n}");
     let kind = if n == 0 { DeviceKind::DefaultDevice } else { DeviceKind::DiscreteGpu(n) };
     // Without an adapter `Device::wgpu` panics; `init` returns an error.
-    match Device::wgpu_options(kind).init() {
+    match Device::wgpu_options().device_kind(kind).init() {
         Ok(device) => Ok(Opened { device, name: wanted }),
         Err(error) => Err(Error::Device { wanted, reason: format!("no adapter was found: {error}") }),
     }

@@ -71,6 +71,7 @@ pub fn reproduce(
     options: &ReproduceOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<ProtocolTable>, Error> {
+    let protocols = protocols(options, progress)?;
     let device = options.device.open()?;
     let resolved = resolve(options.dataset, &options.places)?;
     for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
@@ -99,7 +100,21 @@ pub fn reproduce(
             file.filtered
         ));
     }
-    options.protocols.iter().map(|&protocol| job.protocol(protocol, progress)).collect()
+    protocols.into_iter().map(|protocol| job.protocol(protocol, progress)).collect()
+}
+
+/// The protocols that the recipe belongs to, known before anything is trained.
+fn protocols(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<Protocol>, Error> {
+    let Some(recipe) = options.recipe else { return Ok(options.protocols.clone()) };
+    let (with, without): (Vec<Protocol>, Vec<Protocol>) =
+        options.protocols.iter().partition(|&&protocol| Recipe::of(protocol).contains(&recipe));
+    let lines = without.iter().map(|protocol| format!("the protocol `{protocol}` has no recipe `{recipe}`"));
+    let lines: Vec<String> = lines.collect();
+    if with.is_empty() {
+        return Err(Error::Usage(lines.join("; ")));
+    }
+    lines.iter().for_each(|line| progress.line(&format!("{line}, so it is left out")));
+    Ok(with)
 }
 
 /// What all runs share.
@@ -137,10 +152,6 @@ impl Job<'_> {
                 }
                 rows.push(Row { model, recipe, reports });
             }
-        }
-        if rows.is_empty() {
-            let recipe = self.options.recipe.map_or("any".to_owned(), |recipe| recipe.to_string());
-            return Err(Error::Usage(format!("the protocol `{protocol}` has no recipe `{recipe}`")));
         }
         if self.options.check && protocol == Protocol::Time {
             self.guards(coverage, progress)?;
