@@ -101,6 +101,36 @@ pub struct ItemRows {
     pub columns: Vec<ColumnRows>,
 }
 
+/// Request columns that do not fit the event store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Every request column has to be given.
+    #[error("expected {expected} request columns, found {found}")]
+    Columns {
+        /// Columns of the event store.
+        expected: usize,
+        /// Columns that were given.
+        found: usize,
+    },
+    /// Rows, bags or numbers where the store holds another of them.
+    #[error("request column {column} is of another kind than in the event store")]
+    Kind {
+        /// Which column, counted from 0.
+        column: usize,
+    },
+    /// One entry per user.
+    #[error("request column {column} has {found} entries for {expected} users")]
+    Length {
+        /// Which column, counted from 0.
+        column: usize,
+        /// Number of users.
+        expected: usize,
+        /// Number of entries.
+        found: usize,
+    },
+}
+
 /// Slices batches out of an event store: the one feature code path of training, evaluation and serving.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchMaker<'a> {
@@ -120,7 +150,8 @@ impl BatchMaker<'_> {
     /// The user side of `chunks`.
     ///
     /// Only events strictly before a target are in its window. A target may lie one past the end of a user's
-    /// events, which asks for the next item; then there must be no request columns.
+    /// events, which asks for the next item: what the request columns are then is not in the store, so they are
+    /// missing here, and [`asked_now`](Self::asked_now) takes them from the caller.
     ///
     /// # Panics
     ///
@@ -162,7 +193,7 @@ impl BatchMaker<'_> {
                     _ => 0,
                 };
                 example_age_days.push((age_s as f64 / 86_400.0) as f32);
-                targets_at.push(Some(self.events.start(user) + first + i));
+                targets_at.push((first + i < items.len()).then(|| self.events.start(user) + first + i));
             }
         }
         let user = chunks.iter().map(|chunk| Some(chunk.user as usize));
@@ -177,6 +208,35 @@ impl BatchMaker<'_> {
             n_earlier,
             example_age_days,
         }
+    }
+
+    /// What each of `users` is asked for next, as a server does: the history is all that is in the store, and
+    /// `request` holds the request columns of the moment, `[users]` entries each in the order of the schema.
+    ///
+    /// # Errors
+    ///
+    /// If the columns are not as many, of the same kind and as long as those that the store holds per event.
+    ///
+    /// # Panics
+    ///
+    /// If a user is not in the store.
+    pub fn asked_now(&self, users: &[u32], request: &[ColumnData]) -> Result<UserRows, RequestError> {
+        let stored = self.events.request();
+        if request.len() != stored.len() {
+            return Err(RequestError::Columns { expected: stored.len(), found: request.len() });
+        }
+        for (column, (given, stored)) in request.iter().zip(stored).enumerate() {
+            if std::mem::discriminant(given) != std::mem::discriminant(stored) {
+                return Err(RequestError::Kind { column });
+            }
+            if given.len() != users.len() {
+                return Err(RequestError::Length { column, expected: users.len(), found: given.len() });
+            }
+        }
+        let next =
+            |&user: &u32| Chunk { user, first: self.events.items(user as usize).len() as u32, targets: 1 };
+        let rows = self.users(&users.iter().map(next).collect::<Vec<_>>());
+        Ok(UserRows { request: gather(request, (0..users.len()).map(Some)), ..rows })
     }
 
     /// The targets of `chunks`, `[batch]` item indices in the order of [`UserRows::places`].
@@ -322,5 +382,35 @@ mod tests {
             BatchMaker { events: &events, users: &users, catalog: &catalog, history_len: 0, newest_s: None };
         let next = maker.users(&[Chunk { user: 0, first: 4, targets: 1 }]);
         assert_eq!((next.example_age_days, next.n_earlier, next.history), (vec![0.0], vec![4], vec![]));
+    }
+
+    /// The store's request columns are those of events; the moment of asking has its own, and a user's next event
+    /// is not the first one of the user behind.
+    #[test]
+    fn request_columns_of_a_next_item_come_from_the_caller() {
+        let (plain, users, catalog) = parts();
+        let request = vec![ColumnData::Rows(vec![2, 3, 4, 5, 6, 7])];
+        let items = plain.all_items().to_vec();
+        let events =
+            EventStore::new(plain.offsets().to_vec(), items, plain.all_times_s().to_vec(), request).unwrap();
+        let maker =
+            BatchMaker { events: &events, users: &users, catalog: &catalog, history_len: 2, newest_s: None };
+        let chunks = [Chunk { user: 0, first: 3, targets: 2 }, Chunk { user: 1, first: 2, targets: 1 }];
+        assert_eq!(maker.users(&chunks).request, [ColumnRows::Rows(vec![5, PADDING, PADDING])]);
+
+        let now = maker.asked_now(&[1, 0], &[ColumnData::Rows(vec![8, 9])]).unwrap();
+        assert_eq!(now.request, [ColumnRows::Rows(vec![8, 9])]);
+        assert_eq!((now.history, now.n_earlier), (vec![2, 0, 3, 1], vec![2, 4]));
+        let refused = [
+            (vec![], "expected 1 request columns, found 0"),
+            (
+                vec![ColumnData::Values(vec![0.0; 2])],
+                "request column 0 is of another kind than in the event store",
+            ),
+            (vec![ColumnData::Rows(vec![8])], "request column 0 has 1 entries for 2 users"),
+        ];
+        for (request, message) in refused {
+            assert_eq!(maker.asked_now(&[1, 0], &request).unwrap_err().to_string(), message);
+        }
     }
 }

@@ -24,7 +24,7 @@ mod events;
 mod hash;
 mod vocabulary;
 
-pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, Slot, UserRows};
+pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, RequestError, Slot, UserRows};
 pub use catalog::{Catalog, Users};
 pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform};
 pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
