@@ -143,18 +143,16 @@ pub enum FeatureError {
         max_line_bytes: usize,
     },
     /// More rows had to be rejected than the config allows.
-    #[error("{}", too_many_rejects(path, *read, *rejected, *max_reject_ratio, first))]
+    #[error("{}", too_many_rejects(path, *read, *max_reject_ratio, rejects))]
     TooManyRejects {
         /// The file.
         path: PathBuf,
         /// Rows in the file.
         read: u64,
-        /// Rows that could not be used.
-        rejected: u64,
         /// The limit in the config.
         max_reject_ratio: f64,
-        /// The first few of them.
-        first: Vec<Reject>,
+        /// Rows that could not be used, all of them; the message lists the first five.
+        rejects: Vec<Reject>,
     },
     /// polars could not read the file.
     #[error("{path}: {source}")]
@@ -227,17 +225,21 @@ fn word(side: Side) -> &'static str {
     }
 }
 
-fn too_many_rejects(path: &std::path::Path, read: u64, rejected: u64, max: f64, first: &[Reject]) -> String {
-    let mut message = format!(
-        "{}: {rejected} of {read} rows cannot be used, max_reject_ratio allows {max}",
-        path.display()
-    );
-    for reject in first {
-        message += &format!("\n  {}:{}", path.display(), reject.line);
+fn too_many_rejects(path: &std::path::Path, read: u64, max: f64, rejects: &[Reject]) -> String {
+    const LISTED: usize = 5;
+    let path = path.display();
+    let rejected = rejects.len();
+    let mut message =
+        format!("{path}: {rejected} of {read} rows cannot be used, max_reject_ratio allows {max}");
+    for reject in rejects.iter().take(LISTED) {
+        message += &format!("\n  {path}:{}", reject.line);
         if !reject.column.is_empty() {
             message += &format!(" column `{}`", reject.column);
         }
         message += &format!(": {}", reject.reason);
+    }
+    if rejected > LISTED {
+        message += &format!("\n  and {} more", rejected - LISTED);
     }
     message
 }

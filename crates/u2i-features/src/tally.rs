@@ -2,9 +2,6 @@ use std::path::Path;
 
 use crate::{FeatureError, FileCounts, ReadLimits, Reject};
 
-/// How many rejects an error lists.
-const LISTED: usize = 5;
-
 /// What became of a row that could be read.
 pub(crate) enum Fate {
     /// Used.
@@ -55,9 +52,8 @@ impl Tally {
         let FileCounts { path, read, kept, filtered, rejects } = self.counts;
         let rejected = rejects.len() as u64;
         if rejected as f64 > self.max_reject_ratio * read as f64 {
-            let first = rejects.into_iter().take(LISTED).collect();
             let max_reject_ratio = self.max_reject_ratio;
-            return Err(FeatureError::TooManyRejects { path, read, rejected, max_reject_ratio, first });
+            return Err(FeatureError::TooManyRejects { path, read, max_reject_ratio, rejects });
         }
         if kept == 0 {
             return Err(FeatureError::NoRows { path, read, rejected, filtered });

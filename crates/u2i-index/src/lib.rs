@@ -38,7 +38,7 @@ pub use error::IndexError;
 pub use exact::{ExactIndex, Scan};
 #[cfg(feature = "faiss")]
 pub use faiss::FaissIndex;
-pub use neighbors::{Neighbors, recall};
+pub use neighbors::{Neighbors, recall, same_lists};
 pub use query::Exclude;
 pub use row::Rank;
 pub use spec::{FaissSpec, Metric};

@@ -86,6 +86,34 @@ pub fn recall(approximate: &Neighbors, exact: &Neighbors) -> f64 {
     if n == 0 { 1.0 } else { approximate.iter().zip(exact.iter()).map(share).sum::<f64>() / n as f64 }
 }
 
+/// Number of queries that both answer with the same items in the same places; two items may change places if their
+/// scores differ by less than `tolerance`, relative to the exact score.
+///
+/// # Panics
+///
+/// If the two answer different numbers of queries.
+///
+/// # Examples
+///
+/// ```
+/// # use u2i_index::{Neighbors, same_lists};
+/// let exact = Neighbors::from_lists(2, [vec![(1, 0.9), (2, 0.8)], vec![(3, 0.7), (1, 0.7)]]);
+/// let found = Neighbors::from_lists(2, [vec![(2, 0.8), (1, 0.9)], vec![(1, 0.7), (3, 0.7)]]);
+/// assert_eq!(same_lists(&found, &exact, 1e-6), 1); // the second: its items tie
+/// ```
+pub fn same_lists(found: &Neighbors, exact: &Neighbors, tolerance: f32) -> usize {
+    let n = exact.n_queries();
+    assert_eq!(found.n_queries(), n, "both must answer the same queries");
+    let same = |&query: &usize| {
+        let scores = found.scores(query).iter().zip(exact.scores(query));
+        let close = scores.map(|(found, exact)| (found - exact).abs() < tolerance * exact.abs());
+        let equal = found.ids(query).iter().zip(exact.ids(query)).map(|(found, exact)| found == exact);
+        found.ids(query).len() == exact.ids(query).len()
+            && equal.zip(close).all(|(equal, close)| equal || close)
+    };
+    (0..n).filter(same).count()
+}
+
 /// A neighbour as one number that is smaller the better it is: higher scores first, ties to the lower row.
 /// Numbers are selected and sorted several times faster than pairs. Scores are never NaN.
 pub(crate) fn key(score: f32, row: u32) -> u64 {
@@ -123,6 +151,7 @@ mod tests {
         assert_eq!(recall(&none, &none), 1.0);
         let nobody = Neighbors::from_lists(3, []);
         assert_eq!(recall(&nobody, &nobody), 1.0);
+        assert_eq!((same_lists(&none, &none, 0.0), same_lists(&nobody, &nobody, 0.0)), (1, 0));
         assert_eq!((nobody.n_queries(), nobody.k(), none.ids(0).len(), none.scores(0).len()), (0, 3, 0, 0));
     }
 }

@@ -3,7 +3,8 @@
 //! A model turns users into vectors with [`encode_users`](TwoTower::encode_users) and items with
 //! [`encode_items`](TwoTower::encode_items); a match is always their inner product. A model that wants cosine
 //! normalises inside its towers. There are no modes: training, evaluation and export call the same two
-//! functions, and dropout is part of the batch (its [`Noise`]), not of the model.
+//! functions, and dropout is part of the batch (its [`Noise`]), not of the model. The one exception is batch norm
+//! ([`NormKind::Batch`]).
 //!
 //! Any optimizer of burn can train the models. `u2i-train` trains their embedding [`Table`]s row by row, so that
 //! a step costs the same with 10⁴ and 10⁶ rows.

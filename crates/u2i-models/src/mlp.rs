@@ -19,13 +19,19 @@ pub enum Activation {
 }
 
 /// Normalisation of a layer's outputs before its activation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum NormKind {
     /// None.
     None,
-    /// Over the batch (Ioffe and Szegedy, 2015); running statistics outside of training.
-    Batch,
+    /// Over the batch (Ioffe and Szegedy, 2015). The one thing here that differs off the training device: there it
+    /// uses the batch's statistics, elsewhere the running ones.
+    Batch {
+        /// Share of a batch's statistics that goes into the running ones. (Keras calls 1 minus this momentum.)
+        momentum: f64,
+        /// Added to the variance.
+        epsilon: f64,
+    },
     /// Over the outputs of one example (Ba et al., 2016).
     Layer,
 }
@@ -106,7 +112,13 @@ impl MlpConfig {
         let activated = &self.layers[..n_activated];
         let device = init.device();
         let batch_norms = match self.norm {
-            NormKind::Batch => activated.iter().map(|&n| BatchNormConfig::new(n).init(device)).collect(),
+            NormKind::Batch { momentum, epsilon } => {
+                check_share("norm.batch.momentum", momentum)?;
+                check_share("norm.batch.epsilon", epsilon)?;
+                let config =
+                    |&n: &usize| BatchNormConfig::new(n).with_momentum(momentum).with_epsilon(epsilon);
+                activated.iter().map(|n| config(n).init(device)).collect()
+            }
             _ => Vec::new(),
         };
         let layer_norms = match self.norm {
@@ -123,6 +135,13 @@ pub(crate) fn check_rate(key: &'static str, rate: f64) -> Result<(), ModelError>
         return Ok(());
     }
     Err(ModelError::Range { key, found: rate.to_string(), expected: "a rate in [0, 1)" })
+}
+
+fn check_share(key: &'static str, share: f64) -> Result<(), ModelError> {
+    if share > 0.0 && share <= 1.0 {
+        return Ok(());
+    }
+    Err(ModelError::Range { key, found: share.to_string(), expected: "a number above 0 and at most 1" })
 }
 
 impl Mlp {
@@ -152,5 +171,51 @@ impl Mlp {
             x = dropout(x, self.dropout, noise, self.site + i as u64);
         }
         x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn host(x: Tensor<2>) -> Vec<f32> {
+        x.into_data().try_into_vec().unwrap()
+    }
+
+    /// By hand from the layer's weights: while training the batch's mean and variance, afterwards the running ones,
+    /// which begin at 0 and 1 and have taken in one batch's. Variances are the population's, as burn documents.
+    #[test]
+    fn batch_norm_uses_running_statistics_off_the_training_device() {
+        let (momentum, epsilon) = (0.25, 1e-3);
+        let config = MlpConfig {
+            layers: vec![1],
+            activation: Activation::Tanh,
+            norm: NormKind::Batch { momentum, epsilon },
+            output: OutputKind::Activated,
+            dropout: 0.0,
+        };
+        let device = Device::flex();
+        let mlp = config.init(1, 0, &mut Init::new(1, &device.clone().autodiff())).unwrap();
+        let x = [1.0f32, 2.0, 6.0];
+        let on = |device: &Device| Tensor::<2>::from_data(TensorData::new(x.to_vec(), [3, 1]), device);
+        let weight: f32 = mlp.layers[0].weight.val().into_scalar();
+        let bias: f32 = mlp.layers[0].bias.as_ref().unwrap().val().into_scalar();
+        let y = x.map(|x| f64::from(x * weight + bias));
+        let mean = y.iter().sum::<f64>() / 3.0;
+        let squares: f64 = y.iter().map(|y| (y - mean).powi(2)).sum();
+        let check = |found: Vec<f32>, mean: f64, variance: f64| {
+            for (found, y) in found.into_iter().zip(y) {
+                let expected = ((y - mean) / (variance + epsilon).sqrt()).tanh();
+                assert!((f64::from(found) - expected).abs() < 1e-5, "{found} and {expected}");
+            }
+        };
+        let training = host(mlp.forward(on(&device.clone().autodiff()), None));
+        check(training, mean, squares / 3.0);
+        let serving = host(mlp.valid().forward(on(&device), None));
+        check(serving.clone(), momentum * mean, 1.0 - momentum + momentum * squares / 3.0);
+        assert_eq!(host(mlp.valid().forward(on(&device), None)), serving, "serving changes no statistics");
     }
 }

@@ -31,6 +31,7 @@ enum Command {
 #[derive(Args)]
 struct Reproduce {
     /// Models: fm, dssm, youtube_dnn (the chapter's fm_recall and youtubednn, too). All of them if none is named.
+    /// dssm_text, the chapter's words instead of its code, has the recipe book only.
     models: Vec<ModelName>,
     /// auto, synthetic, ml-100k or ml-1m. auto takes ml-1m where it is or can be had, else synthetic.
     #[arg(long, default_value = "auto")]
@@ -114,18 +115,16 @@ fn run_reproduce(arguments: Reproduce) -> Result<(), Error> {
     };
     let stage = u2i::Stage::begin();
     let mut terminal = Terminal::new();
-    let tables = reproduce(&options, &mut terminal)?;
-    for table in &tables {
-        terminal.print(&format!("\n{}", table.text()));
-    }
+    let found = reproduce(&options, &mut terminal)?;
     let cost = stage.cost();
     terminal.print(&format!("all of it: {:.0} s, {:.0} s CPU (user + system)", cost.wall_s, cost.cpu_s));
     if arguments.write_docs {
         let path = PathBuf::from("docs/results.md");
-        report::write_text(&path, &results(&tables))?;
+        report::write_text(&path, &results(&found.tables))?;
         terminal.print(&format!("wrote {}", path.display()));
     }
-    Ok(())
+    // Last: a guard that failed takes no result along.
+    found.guards.map_or(Ok(()), |guards| guards.check())
 }
 
 fn results(tables: &[u2i::experiments::ProtocolTable]) -> String {

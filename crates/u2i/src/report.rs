@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use u2i_eval::{Metric, Metrics, Spread};
+use u2i_features::Reject;
+use u2i_index::FaissSpec;
 
 use crate::resources::StageCost;
 use crate::{Error, config::Seen};
@@ -125,10 +127,15 @@ pub struct IndexReport {
     /// Mean share of the exact top 10 that it finds.
     #[serde(rename = "recall@10")]
     pub recall_at_10: f64,
+    /// Users whose list is that of exact search, but for items whose scores differ by less than 1e-6, relative.
+    pub lists_as_exact: usize,
     /// Users that were searched for.
     pub n_queries: usize,
     /// Building, saving, loading and searching, in seconds.
     pub wall_s: f64,
+    /// What `kind` names.
+    #[serde(skip)]
+    pub faiss: FaissSpec,
 }
 
 /// Half the width of 95 % confidence intervals over users, by metric.
@@ -137,6 +144,25 @@ pub fn half_widths(metrics: &Metrics) -> Map<String, Value> {
         estimate.interval_95().map(|[low, high]| (metric.to_string(), json!((high - low) / 2.0)))
     };
     metrics.iter().filter_map(half).collect()
+}
+
+/// Writes rows that could not be used to a CSV file with the columns `file`, `line`, `column` (empty where the whole
+/// row was wrong) and `reason`.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn write_rejects<'a>(
+    path: &Path,
+    rejects: impl IntoIterator<Item = (&'a Path, &'a Reject)>,
+) -> Result<(), Error> {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut text = "file,line,column,reason\n".to_owned();
+    for (file, Reject { line, column, reason }) in rejects {
+        let file = quoted(&file.display().to_string());
+        text += &format!("{file},{line},{},{}\n", quoted(column), quoted(reason));
+    }
+    write_text(path, &text)
 }
 
 /// Writes `value` as JSON to a temporary file beside `path`, syncs it and renames it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use u2i::Error;
-use u2i::experiments::Progress;
+use u2i::experiments::{Progress, ProtocolTable};
 
 /// Bars on a terminal, plain lines elsewhere. Tables go to standard output, everything else to standard error.
 pub struct Terminal {
@@ -58,6 +58,10 @@ impl Progress for Terminal {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+
+    fn table(&mut self, table: &ProtocolTable) {
+        self.print(&format!("\n{}", table.text()));
     }
 }
 

@@ -2,29 +2,54 @@ use u2i_schema::{Chunk, PADDING};
 
 use crate::*;
 
-/// Raw rows that do not train, by the definition of the split and not by our code: of each user with at least
-/// three events, the last two by (time, row).
-fn held_out(raw: &RawData) -> Vec<usize> {
+/// Raw rows that do not train, by the definition of each split and not by our code.
+fn held_out(raw: &RawData, split: &SplitConfig) -> Vec<usize> {
+    let cut = |quantile: f64| {
+        let mut times = raw.events.time_s.clone();
+        times.sort_unstable();
+        times[(quantile * times.len() as f64) as usize]
+    };
     let mut held_out = Vec::new();
     for user in 0..raw.user_ids.len() as u32 {
         let mut rows: Vec<usize> = (0..raw.n_events()).filter(|&row| raw.events.user[row] == user).collect();
-        rows.sort_by_key(|&row| (raw.events.time_s[row], row));
-        if rows.len() >= 3 {
-            held_out.extend_from_slice(&rows[rows.len() - 2..]);
+        if !matches!(split, SplitConfig::Book { .. }) {
+            rows.sort_by_key(|&row| (raw.events.time_s[row], row));
+        }
+        match split {
+            // The last two in time order.
+            SplitConfig::LeaveLastOut { .. } if rows.len() >= 3 => held_out.extend(&rows[rows.len() - 2..]),
+            SplitConfig::LeaveLastOut { .. } => {}
+            SplitConfig::TimeCut { validation_quantile, .. } => {
+                let first = cut(*validation_quantile);
+                held_out.extend(rows.into_iter().filter(|&row| raw.events.time_s[row] >= first));
+            }
+            // The last two in the file; users with fewer events are dropped and train nothing.
+            SplitConfig::Book { min_events } if rows.len() >= *min_events as usize => {
+                held_out.extend(&rows[rows.len() - 2..]);
+            }
+            SplitConfig::Book { .. } => {}
         }
     }
     held_out
 }
 
-/// L2: 200 random logs. Every validation and test event gets another item, a later time and other request
-/// values, one of them never seen; nothing that training sees may change.
+fn splits() -> [SplitConfig; 3] {
+    [
+        leave_last_out(),
+        SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.6, test_quantile: 0.8 },
+        SplitConfig::Book { min_events: 5 },
+    ]
+}
+
+/// L2: 200 random logs under each split. Every validation and test event gets another item, a later time and other
+/// request values, one of them never seen; nothing that training sees may change.
 #[test]
 fn held_out_events_leave_every_training_artefact_equal() {
-    for seed in 0..200 {
+    for (seed, split) in (0..200).flat_map(|seed| splits().map(|split| (seed, split))) {
         let before = random_log(seed);
         let mut after = before.clone();
         let mut rng = Stream::new(seed, Purpose::PERMUTATION, 0, 0);
-        for row in held_out(&before) {
+        for row in held_out(&before, &split) {
             // A later row of the file keeps a later time, so that the two swap neither roles nor order.
             after.events.time_s[row] += 100;
             after.events.item[row] = rng.index(before.item_ids.len()) as u32;
@@ -37,27 +62,28 @@ fn held_out_events_leave_every_training_artefact_equal() {
         }
         let samples = SamplesConfig { per_user: PerUser::Drawn { n: 5.try_into().unwrap() } };
         let [before, after] =
-            [before, after].map(|raw| prepare(&raw, &leave_last_out(), &every_kind(), &samples, 3).unwrap());
-        assert_eq!(before.columns, after.columns, "seed {seed}");
-        assert_eq!(before.train, after.train, "seed {seed}");
-        assert_eq!(before.samples, after.samples, "seed {seed}");
-        assert_eq!(before.catalog, after.catalog, "seed {seed}");
-        assert_eq!(before.users, after.users, "seed {seed}");
+            [before, after].map(|raw| prepare(&raw, &split, &every_kind(), &samples, 3).unwrap());
+        assert_eq!(before.columns, after.columns, "seed {seed}, {split:?}");
+        assert_eq!(before.train, after.train, "seed {seed}, {split:?}");
+        assert_eq!(before.samples, after.samples, "seed {seed}, {split:?}");
+        assert_eq!(before.catalog, after.catalog, "seed {seed}, {split:?}");
+        assert_eq!(before.users, after.users, "seed {seed}, {split:?}");
         let chunks: Vec<Chunk> = before.samples.samples().iter().map(|&sample| sample.into()).collect();
         assert_eq!(
             before.train_batches(5).users(&chunks),
             after.train_batches(5).users(&chunks),
-            "seed {seed}"
+            "seed {seed}, {split:?}"
         );
-        assert_ne!(before.split_hash, after.split_hash, "seed {seed}");
+        assert_ne!(before.split_hash, after.split_hash, "seed {seed}, {split:?}");
     }
 }
 
 #[test]
 fn histories_are_the_events_before_the_target() {
-    for seed in 0..50 {
-        let data = prepare(&random_log(seed), &leave_last_out(), &every_kind(), &all_samples(), 0).unwrap();
-        for &sample in data.test.iter().chain(&data.validation).chain(data.samples.samples()) {
+    for (seed, split) in (0..50).flat_map(|seed| splits().map(|split| (seed, split))) {
+        let data = prepare(&random_log(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
+        let held_out: Vec<_> = data.test.iter().chain(&data.validation).copied().collect();
+        for &sample in held_out.iter().chain(data.samples.samples()) {
             let batch = data.eval_batches(4).users(&[sample.into()]);
             let position = sample.position as usize;
             assert!(position > 0, "a first event is never a target");
@@ -66,9 +92,16 @@ fn histories_are_the_events_before_the_target() {
             history.extend(events.iter().map(|&item| data.catalog.id_row(item)));
             assert_eq!(batch.history, history);
         }
+        let trained = |user: u32| data.train.events().items(user as usize).len();
+        assert!(held_out.iter().all(|target| target.position as usize >= trained(target.user)), "{split:?}");
         assert!(
-            data.test.iter().all(|s| s.position as usize + 1 == data.events.items(s.user as usize).len())
+            data.samples.samples().iter().all(|own| (own.position as usize) < trained(own.user)),
+            "{split:?}"
         );
+        if split == leave_last_out() {
+            let last = |user: u32| data.events.items(user as usize).len() - 1;
+            assert!(data.test.iter().all(|target| target.position as usize == last(target.user)));
+        }
     }
 }
 
@@ -77,6 +110,7 @@ fn the_same_input_gives_the_same_output() {
     let samples = SamplesConfig { per_user: PerUser::Fixed { n: 3.try_into().unwrap() } };
     let raw = random_log(9);
     let [a, b] = [0, 0].map(|_| prepare(&raw, &leave_last_out(), &every_kind(), &samples, 1).unwrap());
-    assert_eq!(format!("{a:?}").len(), format!("{b:?}").len());
-    assert_eq!((a.split_hash, a.columns, a.catalog.digest()), (b.split_hash, b.columns, b.catalog.digest()));
+    assert_eq!((&a.columns, &a.users, &a.catalog), (&b.columns, &b.users, &b.catalog));
+    assert_eq!((&a.events, &a.train, &a.samples), (&b.events, &b.train, &b.samples));
+    assert_eq!((a.validation, a.test, a.split_hash), (b.validation, b.test, b.split_hash));
 }

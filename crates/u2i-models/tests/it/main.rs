@@ -3,7 +3,7 @@
 mod fixture;
 
 use fixture::{batch, device, inputs, item_rows, maker_parts};
-use u2i_models::burn::module::{Module, Param};
+use u2i_models::burn::module::{Module, ModuleVisitor, Param};
 use u2i_models::burn::optim::{AdamConfig, GradientsParams};
 use u2i_models::burn::tensor::{Tensor, TensorData, activation};
 use u2i_models::{
@@ -176,6 +176,59 @@ fn a_stock_optimizer_trains_every_model() {
     check::<YoutubeDnn>(youtube_dnn(recency()).init(&tied, &mut init).unwrap());
     check::<Dssm>(dssm().init(&inputs, &mut init).unwrap());
     check::<Fm>(fm().init(&fixture::inputs(false), &mut init).unwrap());
+}
+
+/// Collects the parameters that a loss does not depend on.
+struct Loose<'a> {
+    gradients: &'a GradientsParams,
+    within: Vec<String>,
+    found: Vec<String>,
+    n_parameters: usize,
+}
+
+impl ModuleVisitor for Loose<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.within.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.within.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.n_parameters += 1;
+        let gradient = self.gradients.get::<D>(param.id).map_or(Vec::new(), host);
+        if gradient.iter().all(|&g| g == 0.0) || gradient.iter().any(|g| !g.is_finite()) {
+            self.found.push(self.within.join("."));
+        }
+    }
+}
+
+#[test]
+fn every_parameter_has_a_gradient() {
+    fn check<M: TwoTower>(model: M) {
+        let parts = maker_parts();
+        let rows = parts.maker(4).users(&[Chunk { user: 0, first: 1, targets: 7 }]);
+        let autodiff = device().autodiff();
+        let users = UserBatch::new(&rows, None, &autodiff);
+        let items = model.encode_items(&ItemBatch::new(&item_rows(&parts), None, &autodiff));
+        let scores = model.encode_users(&users).matmul(items.transpose());
+        let bias = model.user_bias(&users).map(|bias| bias.unsqueeze_dim(1));
+        let scores = bias.map_or(scores.clone(), |bias: Tensor<2>| scores + bias);
+        // Each pair weighs differently, so that nothing cancels over users or items.
+        let [n_users, n_items] = scores.dims();
+        let weights = (0..n_users * n_items).map(|i| (i as f32).sin()).collect();
+        let weights = Tensor::from_data(TensorData::new(weights, [n_users, n_items]), &autodiff);
+        let gradients = GradientsParams::from_grads((scores * weights).sum().backward(), &model);
+        let mut loose = Loose { gradients: &gradients, within: vec![], found: vec![], n_parameters: 0 };
+        model.visit(&mut loose);
+        assert_eq!(loose.found, Vec::<String>::new());
+        assert!(loose.n_parameters > model.tables().len(), "recency weights are parameters, too");
+    }
+    let mut init = Init::new(1, &device().autodiff());
+    check::<YoutubeDnn>(youtube_dnn(recency()).init(&inputs(true), &mut init).unwrap());
+    check::<Dssm>(dssm().init(&inputs(true), &mut init).unwrap());
+    check::<Fm>(fm().init(&inputs(false), &mut init).unwrap());
 }
 
 #[test]

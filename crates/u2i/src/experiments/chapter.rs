@@ -23,7 +23,8 @@ user's other ratings lie after the test rating; seen items stay in the list; hyp
 Not imitated: padding ranked as an item; FM ranked by cosine without its last layer, whose weight came out negative,
 so that its ranking is upside down; a mean over 50 places whether filled or not; YouTubeDNN trained on raw item
 vectors and ranked by normalised ones (here inner products in both); negatives alone at the end of the
-validation data; a log-uniform sampler over ids that are not sorted by popularity. One row per user is held back for
+validation data; a log-uniform sampler over ids that are not sorted by popularity; batch norm over one row per pair of
+user and item (here the item tower sees each distinct item of a batch once). One row per user is held back for
 validation. The original sets no seed, so its figures scatter. dssm_text is DSSM as the chapter's words describe it:
 sampled softmax, L2 normalisation, temperature.
 ";

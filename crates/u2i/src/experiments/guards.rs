@@ -2,11 +2,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use u2i_features::Prepared;
+use u2i_index::FaissSpec;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::TrainEvents;
 
+use super::Recipe;
+use super::tables::Row;
 use crate::Error;
 use crate::config::Experiment;
+use crate::report::IndexReport;
 
 /// What `--check` found, as written to `guards.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +19,8 @@ pub struct Guards {
     pub permuted_training_events: Permuted,
     /// A model that recommends the same few items to all is not personal.
     pub coverage: BTreeMap<String, Coverage>,
+    /// An index that misses what exact search finds loses hits silently.
+    pub index: BTreeMap<String, Vec<IndexGuard>>,
 }
 
 /// Hit rate after one epoch on permuted training events.
@@ -40,24 +46,66 @@ pub struct Coverage {
     pub passed: bool,
 }
 
+/// What a saved and reloaded index finds, in the worst of all seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexGuard {
+    /// Its name with all settings.
+    pub kind: String,
+    /// Mean share of the exact top 10 that it finds.
+    #[serde(rename = "recall@10")]
+    pub recall_at_10: f64,
+    /// It must find at least so much. IVF is only reported.
+    pub at_least: Option<f64>,
+    /// Users whose list is that of exact search.
+    pub lists_as_exact: usize,
+    /// There must be at least so many: all, where the index is exact.
+    pub lists_at_least: Option<usize>,
+    /// Whether both hold.
+    pub passed: bool,
+}
+
 const MOST_HITS: f64 = 0.07;
 const FEWEST_ITEMS: usize = 1000;
+const LEAST_RECALL: f64 = 0.98;
 
 impl Coverage {
-    /// Judges a number of distinct items.
-    pub fn new(distinct_items: usize) -> Self {
+    fn new(distinct_items: usize) -> Self {
         Coverage { distinct_items, at_least: FEWEST_ITEMS, passed: distinct_items >= FEWEST_ITEMS }
     }
 }
 
+impl IndexGuard {
+    fn new(report: IndexReport) -> Self {
+        let IndexReport { kind, recall_at_10, lists_as_exact, n_queries, faiss, .. } = report;
+        let (at_least, lists_at_least) = match faiss {
+            FaissSpec::Flat => (None, Some(n_queries)),
+            FaissSpec::Hnsw { .. } => (Some(LEAST_RECALL), None),
+            FaissSpec::Ivf { .. } => (None, None),
+        };
+        let passed = at_least.is_none_or(|least| recall_at_10 >= least)
+            && lists_at_least.is_none_or(|least| lists_as_exact >= least);
+        IndexGuard { kind, recall_at_10, at_least, lists_as_exact, lists_at_least, passed }
+    }
+}
+
 impl Guards {
-    pub(super) fn new(hit_rate_at_10: f64, coverage: BTreeMap<String, Coverage>) -> Self {
+    /// Judges the tuned rows of the `time` table and the hit rate on permuted training events.
+    pub(super) fn new(hit_rate_at_10: f64, rows: &[Row]) -> Self {
         let passed = hit_rate_at_10 < MOST_HITS;
-        Guards { permuted_training_events: Permuted { hit_rate_at_10, below: MOST_HITS, passed }, coverage }
+        let permuted_training_events = Permuted { hit_rate_at_10, below: MOST_HITS, passed };
+        let tuned = || rows.iter().filter(|row| row.recipe == Recipe::Tuned);
+        let fewest = |row: &Row| row.reports.iter().map(|report| report.distinct_items_top_10).min();
+        let coverage =
+            tuned().map(|row| (row.model.to_string(), Coverage::new(fewest(row).unwrap_or(0)))).collect();
+        let index = tuned().map(|row| {
+            let guards = row.worst_indexes().into_iter().map(IndexGuard::new);
+            (row.model.to_string(), guards.collect())
+        });
+        Guards { permuted_training_events, coverage, index: index.collect() }
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
-        let word = |passed| if passed { "passed" } else { "FAILED" };
+    /// A line per guard, with its figure.
+    pub fn lines(&self) -> Vec<String> {
         let Permuted { hit_rate_at_10, below, passed } = self.permuted_training_events;
         let permuted = format!(
             "guard {}: hit_rate@10 {hit_rate_at_10:.4} on permuted training events, must be below {below}",
@@ -70,13 +118,35 @@ impl Guards {
                 word(passed)
             )
         });
-        std::iter::once(permuted).chain(coverage).collect()
+        let of_model = |(model, guards): (&String, &Vec<IndexGuard>)| {
+            guards.iter().filter_map(|guard| guard.line(model)).collect::<Vec<_>>()
+        };
+        std::iter::once(permuted).chain(coverage).chain(self.index.iter().flat_map(of_model)).collect()
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// # Errors
+    ///
+    /// [`Guard`](Error::Guard) names each guard that failed, with its figure.
+    pub fn check(&self) -> Result<(), Error> {
         let failed: Vec<String> = self.lines().into_iter().filter(|line| line.contains("FAILED")).collect();
         if failed.is_empty() { Ok(()) } else { Err(Error::Guard(failed.join("; "))) }
     }
+}
+
+impl IndexGuard {
+    fn line(&self, model: &str) -> Option<String> {
+        let IndexGuard { kind, recall_at_10, lists_as_exact, .. } = self;
+        let found = match (self.at_least, self.lists_at_least) {
+            (Some(least), _) => format!("recall@10 {recall_at_10:.4}, must be at least {least}"),
+            (_, Some(least)) => format!("{lists_as_exact} lists as exact search's, must be {least}"),
+            _ => return None,
+        };
+        Some(format!("guard {}: {model} {kind}: {found}", word(self.passed)))
+    }
+}
+
+fn word(passed: bool) -> &'static str {
+    if passed { "passed" } else { "FAILED" }
 }
 
 /// The same experiment with one epoch and its own schedule of that length.
@@ -106,13 +176,45 @@ pub(super) fn permuted(prepared: &Prepared, seed: u64) -> Prepared {
 mod tests {
     use super::*;
 
+    fn index(faiss: FaissSpec, recall_at_10: f64, lists_as_exact: usize) -> IndexGuard {
+        let kind = faiss.kind(u2i_index::Metric::InnerProduct);
+        IndexGuard::new(IndexReport {
+            kind,
+            recall_at_10,
+            lists_as_exact,
+            n_queries: 1000,
+            wall_s: 0.0,
+            faiss,
+        })
+    }
+
+    fn guards(hit_rate_at_10: f64, distinct: usize, index: Vec<IndexGuard>) -> Guards {
+        Guards {
+            coverage: BTreeMap::from([("fm".to_owned(), Coverage::new(distinct))]),
+            index: BTreeMap::from([("fm".to_owned(), index)]),
+            ..Guards::new(hit_rate_at_10, &[])
+        }
+    }
+
     #[test]
     fn a_failed_guard_names_its_figure() {
-        let coverage = BTreeMap::from([("fm".to_owned(), Coverage::new(999))]);
-        let guards = Guards::new(0.0712, coverage);
-        let message = guards.check().unwrap_err().to_string();
-        assert!(message.contains("0.0712") && message.contains("fm recommends 999 items"), "{message}");
-        assert!(Guards::new(0.047, BTreeMap::new()).check().is_ok());
-        assert!(Guards::new(f64::NAN, BTreeMap::new()).check().is_err());
+        let two = 2.try_into().unwrap();
+        let hnsw = FaissSpec::Hnsw { m: two, ef_construction: two, ef_search: two };
+        let ivf = FaissSpec::Ivf { nlist: two, nprobe: two };
+        let good = || vec![index(FaissSpec::Flat, 0.999, 1000), index(hnsw, 0.98, 900), index(ivf, 0.5, 1)];
+        assert!(guards(0.047, 1000, good()).check().is_ok());
+        assert_eq!(guards(0.047, 1000, good()).lines().len(), 4, "IVF is only reported");
+        let cases = [
+            (guards(0.0712, 1000, good()), "hit_rate@10 0.0712"),
+            (guards(f64::NAN, 1000, good()), "hit_rate@10 NaN"),
+            (guards(0.047, 999, good()), "fm recommends 999 items"),
+            (guards(0.047, 1000, vec![index(FaissSpec::Flat, 1.0, 999)]), "fm flat_ip: 999 lists"),
+            (guards(0.047, 1000, vec![index(hnsw, 0.9799, 1000)]), "recall@10 0.9799"),
+            (guards(0.047, 1000, vec![index(hnsw, f64::NAN, 1000)]), "recall@10 NaN"),
+        ];
+        for (guards, figure) in cases {
+            let message = guards.check().unwrap_err().to_string();
+            assert!(message.contains(figure) && message.matches("FAILED").count() == 1, "{message}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod chapter;
 mod guards;
+mod indexes;
 mod protocol;
 mod recipes;
 mod run;
@@ -11,5 +12,5 @@ pub use chapter::{CHAPTER, ChapterRow};
 pub use guards::Guards;
 pub use protocol::Protocol;
 pub use recipes::{ModelName, Recipe, built_in, experiment};
-pub use run::{Progress, ReproduceOptions, reproduce};
+pub use run::{Progress, ReproduceOptions, Reproduced, reproduce};
 pub use tables::ProtocolTable;

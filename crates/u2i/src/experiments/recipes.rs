@@ -43,8 +43,9 @@ impl FromStr for ModelName {
         match text {
             "fm" | "fm_recall" => Ok(ModelName::Fm),
             "dssm" => Ok(ModelName::Dssm),
+            "dssm_text" => Ok(ModelName::DssmText),
             "youtube_dnn" | "youtubednn" => Ok(ModelName::YoutubeDnn),
-            _ => Err(format!("unknown model `{text}`, expected fm, dssm or youtube_dnn")),
+            _ => Err(format!("unknown model `{text}`, expected fm, dssm, youtube_dnn or dssm_text")),
         }
     }
 }
@@ -175,6 +176,7 @@ mod tests {
     fn the_chapters_names_are_accepted() {
         assert_eq!("fm_recall".parse(), Ok(ModelName::Fm));
         assert_eq!("youtubednn".parse(), Ok(ModelName::YoutubeDnn));
-        assert!("fmm".parse::<ModelName>().unwrap_err().contains("fm, dssm or youtube_dnn"));
+        assert!("fmm".parse::<ModelName>().unwrap_err().contains("fm, dssm, youtube_dnn or dssm_text"));
+        assert_eq!("dssm_text".parse(), Ok(ModelName::DssmText));
     }
 }

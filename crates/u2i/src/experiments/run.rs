@@ -1,26 +1,23 @@
-use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use u2i_eval::{Accumulator, Metric, Metrics, Rank};
-use u2i_features::{Prepared, RawData};
-use u2i_index::{Exclude, ItemVectors, recall};
-use u2i_models::TwoTower;
+use u2i_features::{FeatureError, Prepared, RawData, Reject};
+use u2i_index::ItemVectors;
 use u2i_schema::Digest;
-use u2i_train::{EpochReport, Observer, StepReport, user_vectors};
+use u2i_train::{EpochReport, Observer, StepReport};
 
-use super::guards::{self, Coverage};
+use super::guards;
+use super::indexes::compare_indexes;
 use super::tables::{ProtocolTable, Row};
 use super::{Guards, ModelName, Protocol, Recipe, experiment};
 use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, TargetRank, rank_targets};
-use crate::config::{Experiment, IndexConfig, Seen};
+use crate::config::{Experiment, Seen};
 use crate::data::{Dataset, DatasetName, Places, resolve};
 use crate::device::{DeviceChoice, Opened};
-use crate::pipeline::{
-    COVERAGE_K, Trained, epoch_line, evaluate_model, exact_neighbors, prepare_features, read_dataset,
-    train_model,
-};
-use crate::report::{Baselines, IndexReport, Report, TrainReport, half_widths, write_json};
+use crate::pipeline::{COVERAGE_K, epoch_line, evaluate_model, prepare_features, read_dataset, train_model};
+use crate::report::{Baselines, Report, TrainReport, half_widths, write_json, write_rejects};
 use crate::{Error, Stage, StageCost};
 
 /// Follows a long job. Does nothing unless told otherwise.
@@ -33,6 +30,9 @@ pub trait Progress {
     fn advance(&mut self, _done: u64, _note: &str) {}
     /// The bar is over.
     fn end(&mut self) {}
+    /// A protocol is through. Comes before the next one begins, so that whatever ends the job later takes no result
+    /// along.
+    fn table(&mut self, _table: &ProtocolTable) {}
 }
 
 impl Progress for () {}
@@ -62,16 +62,23 @@ pub struct ReproduceOptions {
     pub configs: Option<PathBuf>,
 }
 
+/// What a job found.
+#[derive(Debug, Clone)]
+pub struct Reproduced {
+    /// One table per protocol.
+    pub tables: Vec<ProtocolTable>,
+    /// The guards, where they were asked for and the data is MovieLens 1M. One that failed is no error of
+    /// [`reproduce`]: ask [`Guards::check`].
+    pub guards: Option<Guards>,
+}
+
 /// Trains and evaluates, writes a report per run, and returns a table per protocol.
 ///
 /// # Errors
 ///
-/// If data cannot be had, an experiment cannot be run, a file cannot be written, or a guard fails.
-pub fn reproduce(
-    options: &ReproduceOptions,
-    progress: &mut dyn Progress,
-) -> Result<Vec<ProtocolTable>, Error> {
-    let protocols = protocols(options, progress)?;
+/// If options do not go together, data cannot be had, an experiment cannot be run, or a file cannot be written.
+pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Reproduced, Error> {
+    let plans = plan(options, progress)?;
     let device = options.device.open()?;
     let resolved = resolve(options.dataset, &options.places)?;
     for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
@@ -79,7 +86,7 @@ pub fn reproduce(
     }
     let dataset = resolved.dataset;
     let stage = Stage::begin();
-    let raw = read_dataset(&dataset)?;
+    let raw = read(&dataset, options, progress)?;
     let job = Job { options, dataset: &dataset, raw: &raw, read: stage.cost(), device: &device };
     progress.line(&format!(
         "{}: {} events of {} users and {} items, read in {:.2} s; device {}",
@@ -100,21 +107,107 @@ pub fn reproduce(
             file.filtered
         ));
     }
-    protocols.into_iter().map(|protocol| job.protocol(protocol, progress)).collect()
+    let mut tables = Vec::new();
+    let mut guards = None;
+    for plan in &plans {
+        let table = job.protocol(plan, progress)?;
+        progress.table(&table);
+        if options.check && plan.protocol == Protocol::Time {
+            guards = job.guards(&table.rows, progress)?;
+        }
+        tables.push(table);
+    }
+    Ok(Reproduced { tables, guards })
 }
 
-/// The protocols that the recipe belongs to, known before anything is trained.
-fn protocols(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<Protocol>, Error> {
-    let Some(recipe) = options.recipe else { return Ok(options.protocols.clone()) };
-    let (with, without): (Vec<Protocol>, Vec<Protocol>) =
-        options.protocols.iter().partition(|&&protocol| Recipe::of(protocol).contains(&recipe));
-    let lines = without.iter().map(|protocol| format!("the protocol `{protocol}` has no recipe `{recipe}`"));
-    let lines: Vec<String> = lines.collect();
+/// Reads the data and lists the rows that could not be used beside the reports, be they few or too many.
+fn read(
+    dataset: &Dataset,
+    options: &ReproduceOptions,
+    progress: &mut dyn Progress,
+) -> Result<RawData, Error> {
+    let result = read_dataset(dataset);
+    let rejects: Vec<(&Path, &Reject)> = match &result {
+        Ok(raw) => raw.files.iter().flat_map(|file| listed(&file.path, &file.rejects)).collect(),
+        Err(Error::Features(FeatureError::TooManyRejects { path, rejects, .. })) => {
+            listed(path, rejects).collect()
+        }
+        Err(_) => Vec::new(),
+    };
+    let path = options.out.join(dataset.name().to_string()).join("rejects.csv");
+    if !rejects.is_empty() {
+        write_rejects(&path, rejects)?;
+        progress.line(&format!("rows that cannot be used are listed in {}", path.display()));
+    } else if result.is_ok() {
+        // An older job's list would be taken for this one's.
+        match std::fs::remove_file(&path) {
+            Err(source)
+                if source.kind() != ErrorKind::NotFound && source.kind() != ErrorKind::NotADirectory =>
+            {
+                return Err(Error::Io { action: "remove", path, source });
+            }
+            _ => {}
+        }
+    }
+    result
+}
+
+fn listed<'a>(path: &'a Path, rejects: &'a [Reject]) -> impl Iterator<Item = (&'a Path, &'a Reject)> {
+    rejects.iter().map(move |reject| (path, reject))
+}
+
+/// The runs of a protocol, in the order of its table.
+struct Plan {
+    protocol: Protocol,
+    runs: Vec<(Recipe, ModelName)>,
+}
+
+/// What is to be run, known before anything is trained.
+fn plan(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<Plan>, Error> {
+    let plan = |&protocol: &Protocol| {
+        let recipes = Recipe::of(protocol).iter().copied();
+        let recipes = recipes.filter(|&own| options.recipe.is_none_or(|one| one == own));
+        let runs = recipes.flat_map(|recipe| {
+            models(&options.models, recipe, protocol).into_iter().map(move |model| (recipe, model))
+        });
+        Plan { protocol, runs: runs.collect() }
+    };
+    let (with, without): (Vec<Plan>, Vec<Plan>) =
+        options.protocols.iter().map(plan).partition(|plan| !plan.runs.is_empty());
+    let recipe = options.recipe.map_or(String::new(), |recipe| format!(" `{recipe}`"));
+    let models: Vec<String> = options.models.iter().map(ModelName::to_string).collect();
+    let lines: Vec<String> = without
+        .iter()
+        .map(|plan| {
+            format!("the protocol `{}` has no recipe{recipe} of {}", plan.protocol, models.join(", "))
+        })
+        .collect();
     if with.is_empty() {
         return Err(Error::Usage(lines.join("; ")));
     }
     lines.iter().for_each(|line| progress.line(&format!("{line}, so it is left out")));
+    let guarded = |plan: &Plan| {
+        plan.protocol == Protocol::Time && plan.runs.iter().any(|&(recipe, _)| recipe == Recipe::Tuned)
+    };
+    if options.check && !with.iter().any(guarded) {
+        let message =
+            "--check guards the recipe `tuned` under the protocol `time`, which is not among what is run";
+        return Err(Error::Usage(message.into()));
+    }
     Ok(with)
+}
+
+/// The chapter's words have a recipe only beside its code, and are set beside it where its own protocol is.
+fn models(asked: &[ModelName], recipe: Recipe, protocol: Protocol) -> Vec<ModelName> {
+    let mut models = asked.to_vec();
+    models.retain(|&model| recipe == Recipe::Book || model != ModelName::DssmText);
+    let dssm = models.iter().position(|&model| model == ModelName::Dssm);
+    if let Some(dssm) = dssm.filter(|_| recipe == Recipe::Book && protocol == Protocol::Book)
+        && !models.contains(&ModelName::DssmText)
+    {
+        models.insert(dssm + 1, ModelName::DssmText);
+    }
+    models
 }
 
 /// What all runs share.
@@ -133,40 +226,18 @@ struct Counted {
 }
 
 impl Job<'_> {
-    fn protocol(&self, protocol: Protocol, progress: &mut dyn Progress) -> Result<ProtocolTable, Error> {
+    fn protocol(&self, plan: &Plan, progress: &mut dyn Progress) -> Result<ProtocolTable, Error> {
+        let protocol = plan.protocol;
         let mut rows = Vec::new();
         let mut counted = None;
-        let mut coverage = BTreeMap::new();
-        for &recipe in
-            Recipe::of(protocol).iter().filter(|&&own| self.options.recipe.is_none_or(|one| one == own))
-        {
-            for model in self.models(recipe, protocol) {
-                let mut reports = Vec::new();
-                for seed in 1..=self.options.seeds {
-                    let report = self.run(protocol, recipe, model, seed, &mut counted, progress)?;
-                    reports.push(report);
-                }
-                if recipe == Recipe::Tuned {
-                    let distinct = reports.iter().map(|report| report.distinct_items_top_10).min();
-                    coverage.insert(model.to_string(), Coverage::new(distinct.unwrap_or(0)));
-                }
-                rows.push(Row { model, recipe, reports });
+        for &(recipe, model) in &plan.runs {
+            let mut reports = Vec::new();
+            for seed in 1..=self.options.seeds {
+                reports.push(self.run(protocol, recipe, model, seed, &mut counted, progress)?);
             }
-        }
-        if self.options.check && protocol == Protocol::Time {
-            self.guards(coverage, progress)?;
+            rows.push(Row { model, recipe, reports });
         }
         Ok(ProtocolTable { dataset: self.dataset.name().to_string(), protocol, rows })
-    }
-
-    /// The chapter's words are set beside its code where its own protocol is.
-    fn models(&self, recipe: Recipe, protocol: Protocol) -> Vec<ModelName> {
-        let with_text = recipe == Recipe::Book && protocol == Protocol::Book;
-        let mut models = self.options.models.clone();
-        if let Some(dssm) = models.iter().position(|&model| model == ModelName::Dssm).filter(|_| with_text) {
-            models.insert(dssm + 1, ModelName::DssmText);
-        }
-        models
     }
 
     fn experiment(&self, protocol: Protocol, recipe: Recipe, model: ModelName) -> Result<Experiment, Error> {
@@ -201,7 +272,7 @@ impl Job<'_> {
         let stage = Stage::begin();
         let evaluation = evaluate_model(&experiment, &trained, &prepared, self.device)?;
         let evaluate = stage.cost();
-        let index = indexes(&experiment, &trained, &prepared, self.device)?;
+        let index = compare_indexes(&experiment, &trained, &prepared, self.device)?;
 
         let baselines = match experiment.evaluation.seen {
             Seen::Excluded => counted.excluded.clone(),
@@ -265,13 +336,17 @@ impl Job<'_> {
         Ok(report)
     }
 
-    fn guards(&self, coverage: BTreeMap<String, Coverage>, progress: &mut dyn Progress) -> Result<(), Error> {
+    fn guards(&self, rows: &[Row], progress: &mut dyn Progress) -> Result<Option<Guards>, Error> {
         if !matches!(self.dataset, Dataset::Ml1m(_)) {
-            for (model, coverage) in &coverage {
-                let distinct = coverage.distinct_items;
-                progress.line(&format!("{model}: {distinct} distinct items in all top {COVERAGE_K} lists"));
+            progress.line("guards are judged on ml-1m only; this is what they would look at:");
+            for report in rows.iter().flat_map(|row| &row.reports) {
+                let Report { model, recipe, seed, distinct_items_top_10, .. } = report;
+                progress.line(&format!(
+                    "{model} ({recipe}, seed {seed}): {distinct_items_top_10} distinct items in all top {COVERAGE_K} \
+                     lists"
+                ));
             }
-            return Ok(());
+            return Ok(None);
         }
         let own = self.experiment(Protocol::Time, Recipe::Tuned, ModelName::YoutubeDnn)?;
         let experiment = guards::one_epoch(Experiment { seed: 1, ..own });
@@ -281,11 +356,11 @@ impl Job<'_> {
         let trained =
             train_model(&experiment, &prepared, self.device, &mut Follow::new(label, &metric, progress))?;
         let evaluation = evaluate_model(&experiment, &trained, &prepared, self.device)?;
-        let guards = Guards::new(evaluation.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN), coverage);
+        let guards = Guards::new(evaluation.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN), rows);
         let path = self.options.out.join(format!("{}/time/guards.json", self.dataset.name()));
         write_json(&path, &guards)?;
         guards.lines().iter().for_each(|line| progress.line(line));
-        guards.check()
+        Ok(Some(guards))
     }
 }
 
@@ -315,55 +390,6 @@ fn count(prepared: &Prepared, experiment: &Experiment, progress: &mut dyn Progre
         markov_window: pick(markov_window.clone()),
     };
     Counted { excluded: baselines(|both| both.0), kept: baselines(|both| both.1) }
-}
-
-/// Users that indexes are compared on.
-const INDEX_QUERIES: usize = 1000;
-
-/// Builds, saves and reloads the indexes of an experiment and compares them with exact search.
-fn indexes(
-    experiment: &Experiment,
-    trained: &Trained,
-    prepared: &Prepared,
-    device: &Opened,
-) -> Result<Vec<IndexReport>, Error> {
-    let model = &trained.fitted.model;
-    let users = &prepared.test[..prepared.test.len().min(INDEX_QUERIES)];
-    let users = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
-    let k = NonZeroUsize::new(10).expect("10 is not 0");
-    let exact = exact_neighbors(&trained.items, &users, k)?;
-    let mut reports = Vec::new();
-    for config in &experiment.index {
-        let stage = Stage::begin();
-        let Some(index) = build(&trained.items, config)? else { continue };
-        let found = index.search(&users.data, k, Exclude::None)?;
-        reports.push(IndexReport {
-            kind: index.kind(),
-            recall_at_10: recall(&found, &exact),
-            n_queries: users.ids.len(),
-            wall_s: stage.cost().wall_s,
-        });
-    }
-    Ok(reports)
-}
-
-/// A faiss index that went through a file, as one that serves does.
-#[cfg(feature = "faiss")]
-fn build(items: &ItemVectors, config: &IndexConfig) -> Result<Option<Box<dyn u2i_index::Index>>, Error> {
-    use u2i_index::{FaissIndex, Index as _};
-    let folder = tempfile::tempdir().map_err(|source| Error::Io {
-        action: "write",
-        path: std::env::temp_dir(),
-        source,
-    })?;
-    let path = folder.path().join("index.faiss");
-    FaissIndex::build(items, config.faiss, config.metric)?.save(&path)?;
-    Ok(Some(Box::new(FaissIndex::load(&path)?)))
-}
-
-#[cfg(not(feature = "faiss"))]
-fn build(_: &ItemVectors, _: &IndexConfig) -> Result<Option<Box<dyn u2i_index::Index>>, Error> {
-    Ok(None)
 }
 
 fn digest(items: &ItemVectors) -> String {

@@ -2,7 +2,7 @@ use u2i_eval::{Metrics, Spread};
 
 use super::chapter::NOTES;
 use super::{CHAPTER, ModelName, Protocol, Recipe};
-use crate::report::{COLUMNS, Report, grid, markdown, metric_cells};
+use crate::report::{COLUMNS, IndexReport, Report, grid, markdown, metric_cells};
 
 /// All runs of one protocol.
 #[derive(Debug, Clone)]
@@ -26,6 +26,19 @@ impl Row {
     fn label(&self) -> String {
         let below = self.reports.iter().any(|report| report.below_markov_window);
         format!("{} ({}){}", self.model, self.recipe, if below { " *" } else { "" })
+    }
+
+    /// Of each index the least that it found with any seed.
+    pub fn worst_indexes(&self) -> Vec<IndexReport> {
+        let mut worst: Vec<IndexReport> =
+            self.reports.first().map_or(Vec::new(), |first| first.index.clone());
+        for report in &self.reports {
+            for (worst, own) in worst.iter_mut().zip(&report.index) {
+                worst.recall_at_10 = worst.recall_at_10.min(own.recall_at_10);
+                worst.lists_as_exact = worst.lists_as_exact.min(own.lists_as_exact);
+            }
+        }
+        worst
     }
 }
 
@@ -67,7 +80,15 @@ impl ProtocolTable {
         if self.protocol == Protocol::Book {
             text += &format!("\nRows marked *printed* are the chapter's own figures.\n\n{NOTES}");
         }
-        text + "\n" + &layout(&self.cost_rows())
+        text += &format!("\n{}", layout(&self.cost_rows()));
+        if self.reports().any(|report| !report.index.is_empty()) {
+            text += &format!(
+                "\nEach index was built, saved, loaded and asked for 10 items; *as exact* counts the users whose list \
+                 is that of exact search.\n\n{}",
+                layout(&self.index_rows())
+            );
+        }
+        text
     }
 
     fn widest(&self) -> f64 {
@@ -98,6 +119,23 @@ impl ProtocolTable {
             }
         }
         cells
+    }
+
+    fn index_rows(&self) -> Vec<Vec<String>> {
+        let header = ["index", "recall@10", "as exact", "users", "seconds"];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        for row in &self.rows {
+            for worst in row.worst_indexes() {
+                rows.push(vec![
+                    format!("{} ({}): {}", row.model, row.recipe, worst.kind),
+                    format!("{:.4}", worst.recall_at_10),
+                    worst.lists_as_exact.to_string(),
+                    worst.n_queries.to_string(),
+                    format!("{:.2}", worst.wall_s),
+                ]);
+            }
+        }
+        rows
     }
 
     fn cost_rows(&self) -> Vec<Vec<String>> {

@@ -72,8 +72,8 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
 #[test]
 fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 6] = [
-        (&["reproduce", "bert"], "expected fm, dssm or youtube_dnn"),
+    let cases: [(&[&str], &str); 9] = [
+        (&["reproduce", "bert"], "expected fm, dssm, youtube_dnn or dssm_text"),
         (&["reproduce", "--dataset", "ml-20m"], "expected auto, synthetic, ml-100k or ml-1m"),
         (&["reproduce", "--protocol", "random"], "expected time, cut, book or all"),
         (&["reproduce", "--recipe", "best"], "expected tuned or book"),
@@ -82,6 +82,12 @@ fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
             &["reproduce", "--dataset", "synthetic", "--protocol", "book", "--recipe", "tuned"],
             "has no recipe `tuned`",
         ),
+        (
+            &["reproduce", "dssm_text", "--dataset", "synthetic", "--recipe", "tuned"],
+            "no recipe `tuned` of dssm_text",
+        ),
+        (&["reproduce", "--dataset", "synthetic", "--check", "--recipe", "book"], "--check guards"),
+        (&["reproduce", "--dataset", "synthetic", "--check", "--protocol", "cut"], "--check guards"),
     ];
     for (arguments, message) in cases {
         let output = u2i(arguments, "1", folder.path());
@@ -132,6 +138,10 @@ fn bad_data_exits_with_3_and_names_file_and_line() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{message}");
     assert!(message.contains("u.data:2") && message.contains("soon"), "{message}");
+    let rejects = std::fs::read_to_string(folder.path().join("runs/ml-100k/rejects.csv")).unwrap();
+    let lines: Vec<&str> = rejects.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "file,line,column,reason"));
+    assert!(lines[1].contains("u.data\",2,\"timestamp\",") && lines[1].contains("soon"), "{rejects}");
 }
 
 #[test]
