@@ -7,8 +7,13 @@ use serde_json::Value;
 
 use crate::cargo::metadata;
 
-/// Each crate, the crates of the workspace that it may use, and the engines that it must not reach.
-const HOUSE: [Room; 9] = [
+/// What every crate may use: the switch of the planted bugs.
+const FOR_ALL: &str = "u2i-bug";
+
+/// Each crate, the crates of the workspace that it may use besides [`FOR_ALL`], and the engines that it must not
+/// reach.
+const HOUSE: [Room; 10] = [
+    Room { name: FOR_ALL, uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-random", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-features", uses: &["u2i-random", "u2i-schema"], free_of: &["faiss", "burn"] },
@@ -89,7 +94,7 @@ impl Room {
         let mut broken = Vec::new();
         for dependency in normal_dependencies(package) {
             let used = text(&dependency["name"]);
-            if used.starts_with("u2i") && !self.uses.contains(&used) {
+            if used.starts_with("u2i") && used != FOR_ALL && !self.uses.contains(&used) {
                 broken.push(format!("{name} depends on {used}, which its place in the house does not allow"));
             }
             if name != "u2i" && is_backend_crate(used) {
@@ -114,10 +119,16 @@ impl Room {
         broken
     }
 
-    /// Features of the crate's own that switch a backend on, or faiss on by default.
+    /// Features of the crate's own that plant bugs, switch a backend on, or faiss on by default.
     fn feature_violations(&self, package: &Value) -> Vec<String> {
         let name = self.name;
         let mut broken = Vec::new();
+        let own = package["features"].as_object().into_iter().flatten();
+        let switched = own.flat_map(|(_, on)| texts(on)).filter(|on| on.contains("seeded-bugs"));
+        let used = package["dependencies"].as_array().into_iter().flatten();
+        let asked = used.flat_map(|d| texts(&d["features"])).filter(|on| *on == "seeded-bugs");
+        broken
+            .extend(switched.chain(asked).map(|on| format!("{name} switches on {on}; only xtask does that")));
         if name == "u2i" {
             return broken;
         }
@@ -271,6 +282,12 @@ mod tests {
         let none = json!({});
         check("u2i-eval", plain("serde"), none.clone(), "serde_core", None);
         check("u2i-eval", plain("frames"), none.clone(), "polars-core", Some("reaches polars-core"));
+        check("u2i-eval", plain("u2i-bug"), none.clone(), "x", None);
+        check("u2i-bug", plain("u2i-random"), none.clone(), "x", Some("does not allow"));
+        let bugs = json!({"name": "u2i-bug", "kind": "dev", "features": ["seeded-bugs"]});
+        check("u2i-eval", bugs, none.clone(), "x", Some("switches on seeded-bugs"));
+        let bugs = json!({"default": ["u2i-bug/seeded-bugs"]});
+        check("u2i-eval", plain("u2i-bug"), bugs, "x", Some("switches on u2i-bug/seeded-bugs"));
         check("u2i-schema", plain("u2i-models"), none.clone(), "x", Some("does not allow"));
         check("u2i-new", plain("serde"), none.clone(), "x", Some("no row"));
         check("xtask", plain("u2i-schema"), none.clone(), "x", Some("without the workspace"));

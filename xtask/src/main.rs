@@ -9,12 +9,14 @@ mod import_check;
 #[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
 mod real_data;
 mod reproduce;
+mod seeded_bugs;
 mod smoke;
 mod test;
 
 #[cfg(all(test, unix))]
 mod bootstrap;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +46,12 @@ enum Job {
         /// Crates to check, all if none is named
         crates: Vec<String>,
     },
+    /// Plant each known bug in turn and see that its test fails
+    SeededBugs {
+        /// Also writes the table there, as a list of `{row, bug, caught}`
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// All checks, or the ones named, each with its time
     Ci {
         /// Checks in the order to run them
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
         Job::Test => test::run(),
         Job::Fence => fence::run(),
         Job::ImportCheck { crates } => import_check::run(&crates),
+        Job::SeededBugs { json } => seeded_bugs::run(json.as_deref()),
         Job::Ci { stages } => ci::run(&stages),
     };
     match done {

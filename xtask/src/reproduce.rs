@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cargo::{become_command, cargo, target_dir};
+use crate::cargo::{become_command, cargo, root, target_dir};
 use crate::test::announce_long_build;
 
 /// Builds `u2i` and runs `u2i reproduce`. A GPU needs the feature `wgpu`, which rebuilds much of what burn
@@ -16,7 +16,17 @@ pub fn run(args: &[String]) -> Result<()> {
     if wgpu {
         command.args(["--features", "wgpu"]);
     }
-    become_command(command.args(["--", "reproduce"]).args(args))
+    become_command(
+        command.args(["--", "reproduce"]).args(args.iter().map(|arg| docs_of_this_repository(arg))),
+    )
+}
+
+/// `--write-docs` means the documentation of this repository, wherever the command is given.
+fn docs_of_this_repository(arg: &str) -> String {
+    match arg {
+        "--write-docs" => format!("--write-docs={}", root().join("docs/results.md").display()),
+        other => other.to_owned(),
+    }
 }
 
 /// Whether `--device wgpu`, `--device=wgpu:1` or the like is among the arguments.

@@ -40,7 +40,8 @@ pub(crate) fn rows(
             Ok(_) => {
                 let Some(text) = decoded else { return Err(not_utf8(lines, line)) };
                 rows.bytes.extend_from_slice(text.as_bytes());
-                rows.bytes.push(b'\n');
+                // polars takes one carriage return before a newline for a part of it.
+                rows.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
                 rows.lines.push(line);
             }
         }

@@ -19,7 +19,10 @@ pub(crate) struct Training {
 impl Training {
     /// `items`: index into the raw items of each item number that `train` uses, from 1.
     pub(crate) fn new(train: &TrainEvents, order: &Order, items: &[u32]) -> Self {
-        let length = |user: usize| train.events().items(user).len();
+        let length = |user: usize| match u2i_bug::planted("columns_are_fitted_on_all_events") {
+            true => order.of(user).len(),
+            false => train.events().items(user).len(),
+        };
         let users =
             (0..order.n_users()).filter(|&user| length(user) > 0).map(|user| order.users[user]).collect();
         let counts = train.counts(items.len());

@@ -59,7 +59,8 @@ impl Table {
             }
         };
         frame.rechunk_mut();
-        if let Some(repeated) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        let repeats = |&i: &usize| names[..i].contains(&names[i]) && !u2i_bug::planted("columns_may_repeat");
+        if let Some(repeated) = (1..names.len()).find(repeats) {
             let column = names[repeated].clone();
             return Err(FeatureError::RepeatedHeader { path: path.to_owned(), column, found: names });
         }
@@ -78,7 +79,8 @@ impl Table {
     /// The cells of a column that the config binds at `key`.
     pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<Cells, FeatureError> {
         let key = format!("{}.{key}", self.key);
-        let Some(place) = self.names.iter().position(|name| name == column) else {
+        let missing = || u2i_bug::planted("a_missing_column_is_the_last").then(|| self.names.len() - 1);
+        let Some(place) = self.names.iter().position(|name| name == column).or_else(missing) else {
             let (path, column, found) = (self.path.clone(), column.to_owned(), self.names.clone());
             return Err(FeatureError::MissingColumn { path, column, key, found });
         };
@@ -91,7 +93,7 @@ impl Table {
                 let cast = series.cast(&DataType::Int64).map_err(polars)?;
                 Some(Cells::Signed(cast.i64().map_err(polars)?.clone()))
             }
-            dtype if dtype.is_float() && wanted == Wanted::Number => {
+            dtype if dtype.is_float() && (wanted == Wanted::Number || u2i_bug::planted("floats_are_ids")) => {
                 let cast = series.cast(&DataType::Float64).map_err(polars)?;
                 Some(Cells::Float(cast.f64().map_err(polars)?.clone()))
             }
@@ -196,7 +198,7 @@ impl Cells {
             TimeUnit::Seconds => (number, "seconds"),
             TimeUnit::Milliseconds => (number.div_euclid(1_000), "milliseconds"),
         };
-        if !(0..YEAR_2100_S).contains(&time_s) {
+        if !(0..YEAR_2100_S).contains(&time_s) && !u2i_bug::planted("any_integer_is_a_time") {
             return Err(format!("expected {unit} from 1970 to 2099 (key time.unit), found {number}"));
         }
         Ok(time_s)
@@ -213,7 +215,8 @@ impl Cells {
             };
         }
         let Some(text) = self.text(row) else { return Ok(f64::NAN) };
-        let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        let is_finite = |number: &f64| number.is_finite() || u2i_bug::planted("nan_is_a_number");
+        let number = text.trim().parse::<f64>().ok().filter(is_finite);
         number.ok_or_else(|| format!("expected a finite number, found {:?}", short(&text)))
     }
 }

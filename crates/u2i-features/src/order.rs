@@ -64,6 +64,12 @@ impl Order {
             // Stable, and rows are in file order: what is equal stays as in the file.
             let rows = &mut self.rows[self.offsets[user]..self.offsets[user + 1]];
             match ties {
+                Ties::File if u2i_bug::planted("ties_reverse_the_file") => {
+                    rows.sort_by_key(|&row| (time(row), std::cmp::Reverse(row)));
+                }
+                Ties::ItemId if u2i_bug::planted("ties_ignore_the_item_id") => {
+                    rows.sort_by_key(|&row| time(row))
+                }
                 Ties::File => rows.sort_by_key(|&row| time(row)),
                 Ties::ItemId => {
                     rows.sort_by_key(|&row| (time(row), item_rank[raw.events.item[row as usize] as usize]));

@@ -48,7 +48,7 @@ pub fn prepare(
     let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
     let train = TrainEvents::prefixes(&events, &parts.lengths);
     let samples = samples(samples_config, &train, seed);
-    if samples.is_empty() {
+    if samples.is_empty() && !u2i_bug::planted("nothing_may_be_trained") {
         let (users, events, train) = (order.n_users(), events.n_events(), train.events().n_events());
         return Err(FeatureError::NoTrainingTargets { users, events, train });
     }

@@ -23,6 +23,12 @@ impl Encoding {
     /// The text, or `None` if the bytes are none.
     pub(crate) fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
         match (self, std::str::from_utf8(bytes)) {
+            (Encoding::Utf8, Err(_)) if u2i_bug::planted("utf_8_replaces_bytes") => {
+                Some(String::from_utf8_lossy(bytes))
+            }
+            (Encoding::Latin1, _) if u2i_bug::planted("latin_1_is_read_as_utf_8") => {
+                Some(String::from_utf8_lossy(bytes))
+            }
             (Encoding::Utf8, text) => text.ok().map(Cow::Borrowed),
             (Encoding::Latin1, Ok(text)) if bytes.is_ascii() => Some(Cow::Borrowed(text)),
             (Encoding::Latin1, _) => Some(bytes.iter().map(|&byte| char::from(byte)).collect()),
@@ -87,8 +93,7 @@ impl Lines {
     pub(crate) fn next_line(&mut self) -> Result<Option<(u64, Line<'_>)>, FeatureError> {
         let found = self.fill().map_err(|source| FeatureError::Io { path: self.path.clone(), source })?;
         Ok(found.map(|whole| {
-            let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let line = without_end(&self.buffer);
             let kind = match whole {
                 false => Line::TooLong,
                 true if line.contains(&0) => Line::Nul,
@@ -102,7 +107,7 @@ impl Lines {
     fn fill(&mut self) -> io::Result<Option<bool>> {
         self.buffer.clear();
         // Two more than a line may have, for its end.
-        let limit = self.max_line_bytes as u64 + 2;
+        let limit = (self.max_line_bytes as u64).saturating_add(2);
         if (&mut self.reader).take(limit).read_until(b'\n', &mut self.buffer)? == 0 {
             return Ok(None);
         }
@@ -114,14 +119,20 @@ impl Lines {
         if !ended && self.buffer.len() as u64 == limit {
             self.reader.skip_until(b'\n')?;
         }
-        let end = if self.buffer.ends_with(b"\r\n") { 2 } else { usize::from(ended) };
-        Ok(Some(self.buffer.len() - end <= self.max_line_bytes))
+        let is_whole = without_end(&self.buffer).len() <= self.max_line_bytes;
+        Ok(Some(is_whole || u2i_bug::planted("a_line_may_be_cut")))
     }
 
     /// SHA-256 of all bytes read, which is the whole file once lines have run out.
     pub(crate) fn sha256(self) -> [u8; 32] {
         self.reader.into_inner().sha.finalize().into()
     }
+}
+
+/// A line without its newline and the carriage return before that; the last line may lack the newline.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// What stands between the fields of a line.
@@ -157,8 +168,8 @@ impl Separator {
                         continue;
                     }
                     let run = line[at..].iter().take_while(|&&byte| byte == b':').count();
-                    let first = at + run % 2;
-                    for end in (first..at + run).step_by(2) {
+                    let odd = if u2i_bug::planted("an_odd_colon_begins_a_field") { 0 } else { run % 2 };
+                    for end in (at + odd..at + run - 1).step_by(2) {
                         field(start, end);
                         start = end + 2;
                     }

@@ -144,7 +144,8 @@ impl FaissIndex {
         query: &[f32],
         exclude: Exclude<'_>,
     ) -> Result<Vec<(u32, f32)>, IndexError> {
-        let Some(k) = NonZeroUsize::new(wanted).filter(|_| list.len() < wanted) else { return Ok(list) };
+        let is_short = list.len() < wanted && !u2i_bug::planted("faiss_may_find_fewer");
+        let Some(k) = NonZeroUsize::new(wanted).filter(|_| is_short) else { return Ok(list) };
         let exact = self.exact()?.search(query, k, exclude)?;
         Ok(exact.ids(0).iter().copied().zip(exact.scores(0).iter().copied()).collect())
     }

@@ -31,7 +31,7 @@ impl ItemVectors {
         if ids.len().checked_mul(dim) != Some(data.len()) {
             return Err(IndexError::DataLength { items: ids.len(), dim, data: data.len() });
         }
-        if ids[0] == 0 {
+        if ids[0] == 0 && !u2i_bug::planted("padding_is_indexed") {
             return Err(IndexError::PaddingId);
         }
         if let Some(row) = (1..ids.len()).find(|&row| ids[row - 1] >= ids[row]) {

@@ -42,12 +42,20 @@ impl Candidates {
         };
         let scores = scaled.clone().matmul(other_items.clone().transpose());
         let scores = match negative_offset {
+            Some(_) if u2i_bug::planted("log_q_is_left_out") => scores,
+            Some(offset) if u2i_bug::planted("log_q_is_added") => scores + offset.inner().unsqueeze_dim(0),
             Some(offset) => scores - offset.inner().unsqueeze_dim(0),
             None => scores,
         };
-        let scores = scores.mask_fill(hits.inner(), f32::NEG_INFINITY);
+        let scores = match u2i_bug::planted("hits_are_negatives") {
+            true => scores,
+            false => scores.mask_fill(hits.inner(), f32::NEG_INFINITY),
+        };
 
-        let highest = scores.clone().max_dim(1).max_pair(positive.clone());
+        let highest = match u2i_bug::planted("exponentials_are_not_shifted") {
+            true => positive.zeros_like(),
+            false => scores.clone().max_dim(1).max_pair(positive.clone()),
+        };
         let weights = (scores - highest.clone()).exp();
         let others = weights.clone().sum_dim(1);
         let own = (positive.clone() - highest.clone()).exp();
@@ -58,6 +66,7 @@ impl Candidates {
             return loss;
         }
 
+        let inverse = if u2i_bug::planted("gradients_ignore_the_temperature") { 1.0 } else { inverse };
         // Rows are divided by their sums on the `dim` side, which is narrower than `negatives`.
         let total = (own + others.clone()) * batch as f32;
         let push = -others / total.clone();

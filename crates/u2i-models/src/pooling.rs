@@ -127,8 +127,11 @@ impl Pooling {
         let vectors = |table: &Table, site| {
             let dim = table.dim();
             let vectors = table.lookup(ids.clone()).reshape([chunks, width, dim]);
-            dropout(vectors, self.config.dropout, users.noise, site)
-                * mask.clone().reshape([chunks, width, 1])
+            let vectors = dropout(vectors, self.config.dropout, users.noise, site);
+            if u2i_bug::planted("padding_is_pooled") {
+                return vectors;
+            }
+            vectors * mask.clone().reshape([chunks, width, 1])
         };
         if matches!(self.config.pooling, PoolingConfig::Max {}) {
             assert_eq!(tables.len(), 1, "one table");

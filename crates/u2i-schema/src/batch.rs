@@ -183,6 +183,16 @@ impl BatchMaker<'_> {
                 {
                     *place = self.catalog.id_row(item);
                 }
+                if let Some(&target) = items.get(first)
+                    && u2i_bug::planted("history_ends_with_its_target")
+                {
+                    row[self.history_len - 1] = self.catalog.id_row(target);
+                }
+                if let Some(&later) = items.get(first + n)
+                    && u2i_bug::planted("history_begins_with_a_later_event")
+                {
+                    row[0] = self.catalog.id_row(later);
+                }
             }
             let times_s = self.events.times_s(user);
             for i in 0..n {
@@ -193,7 +203,8 @@ impl BatchMaker<'_> {
                     _ => 0,
                 };
                 example_age_days.push((age_s as f64 / 86_400.0) as f32);
-                targets_at.push((first + i < items.len()).then(|| self.events.start(user) + first + i));
+                let at = first + i + usize::from(u2i_bug::planted("request_columns_of_the_next_event"));
+                targets_at.push((at < items.len()).then(|| self.events.start(user) + at));
             }
         }
         let user = chunks.iter().map(|chunk| Some(chunk.user as usize));
@@ -305,7 +316,8 @@ impl ItemRows {
     pub fn new(catalog: &Catalog, items: &[u32]) -> Self {
         let n_items = catalog.n_items() as u32;
         for &item in items {
-            assert!((1..=n_items).contains(&item), "item {item} is not in 1..={n_items}");
+            let known = (1..=n_items).contains(&item) || u2i_bug::planted("unknown_items_pass");
+            assert!(known, "item {item} is not in 1..={n_items}");
         }
         let entries = items.iter().map(|&item| Some(item as usize - 1));
         ItemRows {
@@ -373,6 +385,14 @@ mod tests {
         let items = ItemRows::new(&catalog, &[4, 1]);
         assert_eq!(items.ids, [0, 1]);
         assert_eq!(items.columns, [ColumnRows::Bags { width: 2, rows: vec![0, 0, 7, 8] }]);
+    }
+
+    /// Without columns nothing else would notice: an item that is not there looks like one without an id vector.
+    #[test]
+    #[should_panic(expected = "item 5 is not in 1..=4")]
+    fn an_item_above_the_catalogue_panics() {
+        let ids = ["w", "x", "y", "z"].map(String::from).to_vec();
+        ItemRows::new(&Catalog::new(ids, vec![None; 4], vec![0, 2, 2, 1, 0], vec![]), &[1, 5]);
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Catalog {
 
     /// The row of an item in an id table: `item_idx`, or padding for an item without training events.
     pub fn id_row(&self, item_idx: u32) -> u32 {
-        if (item_idx as usize) <= self.n_trained { item_idx } else { crate::PADDING }
+        let is_trained = (item_idx as usize) <= self.n_trained;
+        if is_trained || u2i_bug::planted("cold_items_have_an_id_row") { item_idx } else { crate::PADDING }
     }
 
     /// The raw id of an item.

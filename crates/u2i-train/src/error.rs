@@ -18,15 +18,35 @@ pub enum TrainError {
         /// What is allowed.
         expected: &'static str,
     },
-    /// The loss is NaN or infinite. The model of the last good epoch is not lost: `fit` never returns this one.
-    #[error("the loss is {loss} at step {step} of epoch {epoch}")]
+    /// Something is NaN or infinite. It was found at this very step and is in no saved state.
+    #[error("{tensor} is not finite at step {step} of epoch {epoch}, at learning rate {learning_rate:e}")]
     NotFinite {
         /// Epoch, counted from 1.
         epoch: usize,
         /// Step over all epochs, counted from 0.
         step: usize,
-        /// The loss.
-        loss: f32,
+        /// `the loss`, or the gradient or weight by its path in the model.
+        tensor: String,
+        /// Learning rate of the step.
+        learning_rate: f64,
+    },
+    /// A saved state does not belong to this model.
+    #[error("`{name}` in the saved state: expected {expected}, found {found}")]
+    State {
+        /// The tensor or number.
+        name: String,
+        /// What is there.
+        found: String,
+        /// What the model needs.
+        expected: String,
+    },
+    /// The observer could not keep the state.
+    #[error("keeping the state after step {step}")]
+    Save {
+        /// Steps that are done.
+        step: usize,
+        /// What the observer returned.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A batch asks for a row that its table does not have.
     #[error("row {row} of {slot:?} is beyond its table of {rows} rows")]
@@ -49,10 +69,10 @@ pub enum TrainError {
         /// What the callback returned.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The observer asked to stop.
-    #[error("stopped at step {step}")]
+    /// The observer asked to stop, and has the state.
+    #[error("stopped after {step} steps")]
     Interrupted {
-        /// Step over all epochs, counted from 0.
+        /// Steps that are done, over all epochs.
         step: usize,
     },
 }

@@ -1,12 +1,17 @@
-use burn::optim::{AdaGradConfig, AdamConfig, GradientsParams, ModuleOptimizer};
+use std::collections::{BTreeMap, BTreeSet};
+
+use burn::module::ParamId;
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch};
 use u2i_random::{Purpose, Stream};
-use u2i_schema::{BatchMaker, SampleTable};
+use u2i_schema::{BatchMaker, Chunk, SampleTable};
 
+use crate::dense::DenseParameters;
 use crate::objective::Objective;
 use crate::sparse::SparseTables;
-use crate::{LossConfig, OptimizerConfig, Schedule, TrainConfig, TrainError};
+use crate::state::{self, TrainProgress, TrainState};
+use crate::{LossConfig, Schedule, TrainConfig, TrainError};
 
 /// What is learned from.
 #[derive(Debug, Clone, Copy)]
@@ -45,11 +50,31 @@ pub struct EpochReport {
     pub validation: Option<f64>,
 }
 
+/// How a run goes on after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next step.
+    Continue,
+    /// With the next step, once the state is handed to [`Observer::on_state`].
+    Save,
+    /// Not at all: the state is handed over, then the run ends with [`TrainError::Interrupted`].
+    Stop,
+}
+
 /// Follows a run and may stop it.
 pub trait Observer {
-    /// Called after each step. Returning `false` stops training with [`TrainError::Interrupted`].
-    fn on_step(&mut self, _report: &StepReport) -> bool {
-        true
+    /// Called after each step.
+    fn on_step(&mut self, _report: &StepReport) -> Flow {
+        Flow::Continue
+    }
+
+    /// Gets the state that it asked for, from which [`resume`] goes on.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the run with [`TrainError::Save`].
+    fn on_state(&mut self, _state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
     }
 
     /// Called after each epoch and its validation.
@@ -73,6 +98,9 @@ pub struct Fitted<M> {
     pub targets: u64,
 }
 
+/// What `validate` returns: a metric, higher is better, or `None`.
+pub type Validated = Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
+
 /// Trains `model`, which lives on `device.autodiff()`, and returns its best epoch.
 ///
 /// `validate` gets the model off the autodiff device after each epoch and returns a metric, higher is better, or
@@ -81,92 +109,265 @@ pub struct Fitted<M> {
 ///
 /// # Errors
 ///
-/// If there is nothing to train on, a value of the config is out of range, the loss stops being finite, a batch
-/// asks for a row that does not exist, `validate` fails or the observer stops the run.
+/// If there is nothing to train on, a value of the config is out of range, the loss, a gradient or a weight stops
+/// being finite, a batch asks for a row that does not exist, `validate` fails or the observer stops the run.
 #[expect(clippy::too_many_arguments, reason = "each is one thing that a run is made of")]
 pub fn fit<M: TwoTower>(
-    mut model: M,
+    model: M,
     data: &TrainData<'_>,
     loss: &LossConfig,
     config: &TrainConfig,
     seed: u64,
     device: &Device,
     observer: &mut dyn Observer,
-    mut validate: impl FnMut(&M, usize) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>,
+    validate: impl FnMut(&M, usize) -> Validated,
 ) -> Result<Fitted<M>, TrainError> {
-    check(config)?;
-    let mut chunks = data.samples.chunks(config.chunk_targets);
-    if chunks.is_empty() {
-        return Err(TrainError::NoSamples);
-    }
-    let in_order = chunks.clone();
-    let per_step = config.chunks_per_step.get();
-    let steps = chunks.len().div_ceil(per_step) * config.epochs.get();
-    let schedule = Schedule::new(config.schedule, steps);
-    let objective = Objective::new(loss, data.batches.catalog)?;
-    let mut dense = dense_optimizer(config.optimizer);
-    let mut tables = SparseTables::take(&mut model, config.optimizer, device);
-    let autodiff = device.clone().autodiff();
+    Run::new(model, data, loss, config, seed, device)?.finish(observer, validate)
+}
 
-    let mut step = 0;
-    let mut trained = 0;
-    let mut epochs: Vec<EpochReport> = Vec::new();
-    let mut best: Option<(f64, usize, M)> = None;
-    for epoch in 1..=config.epochs.get() {
-        chunks.copy_from_slice(&in_order);
-        Stream::new(seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut chunks);
-        let (mut sum, mut n) = (0.0, 0u64);
-        for own in chunks.chunks(per_step) {
-            let learning_rate = config.optimizer.learning_rate() * schedule.factor(step);
-            let targets = data.batches.targets(own);
-            let n_targets = targets.len();
-            let candidates = objective.candidates(targets, seed, step);
-            let mut users = data.batches.users(own);
-            let mut items = data.batches.items(&candidates.items);
-            tables.lend(&mut model, &mut users, &mut items)?;
-            let noise = Some(Noise { seed, step: step as u64 });
-            let users = UserBatch::new(&users, noise, &autodiff);
-            let items = ItemBatch::new(&items, noise, &autodiff);
-            let loss = objective.loss(
-                model.encode_users(&users),
-                model.encode_items(&items),
-                || model.user_bias(&users),
-                &candidates,
-            );
-            let value: f32 = loss.clone().into_scalar();
-            if !value.is_finite() {
-                return Err(TrainError::NotFinite { epoch, step, loss: value });
+/// Goes on from a `state` that [`Observer::on_state`] got, with everything else as it was in the call of [`fit`]: on
+/// the CPU the result is bit for bit that of a run that was never stopped.
+///
+/// # Errors
+///
+/// As [`fit`], and [`TrainError::State`] if the state is not one of this model, loss and config.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that a run is made of")]
+pub fn resume<M: TwoTower>(
+    model: M,
+    state: TrainState,
+    data: &TrainData<'_>,
+    loss: &LossConfig,
+    config: &TrainConfig,
+    seed: u64,
+    device: &Device,
+    observer: &mut dyn Observer,
+    validate: impl FnMut(&M, usize) -> Validated,
+) -> Result<Fitted<M>, TrainError> {
+    let mut run = Run::new(model, data, loss, config, seed, device)?;
+    run.restore(state)?;
+    run.finish(observer, validate)
+}
+
+/// A run between two steps.
+struct Run<'a, M> {
+    model: M,
+    /// Parameters that are embedding tables, which the model only borrows.
+    table_ids: BTreeSet<ParamId>,
+    tables: SparseTables,
+    dense: DenseParameters,
+    /// Finished epochs and the sums of the one that runs.
+    progress: TrainProgress,
+    best: Option<M>,
+    data: &'a TrainData<'a>,
+    objective: Objective,
+    config: &'a TrainConfig,
+    schedule: Schedule,
+    in_order: Vec<Chunk>,
+    seed: u64,
+    device: &'a Device,
+}
+
+impl<'a, M: TwoTower> Run<'a, M> {
+    fn new(
+        mut model: M,
+        data: &'a TrainData<'a>,
+        loss: &LossConfig,
+        config: &'a TrainConfig,
+        seed: u64,
+        device: &'a Device,
+    ) -> Result<Self, TrainError> {
+        check(config)?;
+        let in_order = data.samples.chunks(config.chunk_targets);
+        if in_order.is_empty() {
+            return Err(TrainError::NoSamples);
+        }
+        let steps = in_order.len().div_ceil(config.chunks_per_step.get()) * config.epochs.get();
+        Ok(Run {
+            table_ids: model.tables().into_iter().map(|table| table.weight.id).collect(),
+            tables: SparseTables::take(&mut model, config.optimizer, device),
+            dense: DenseParameters::new(config.optimizer),
+            progress: TrainProgress::default(),
+            best: None,
+            objective: Objective::new(loss, data.batches.catalog)?,
+            schedule: Schedule::new(config.schedule, steps),
+            model,
+            data,
+            config,
+            in_order,
+            seed,
+            device,
+        })
+    }
+
+    fn steps_per_epoch(&self) -> usize {
+        self.in_order.len().div_ceil(self.config.chunks_per_step.get())
+    }
+
+    fn state(&self) -> Result<TrainState, TrainError> {
+        let mut tensors = BTreeMap::new();
+        // Off the autodiff device running statistics are up to date.
+        state::save(&self.model.valid(), "model", &self.table_ids, &mut tensors);
+        self.tables.save(&mut tensors);
+        self.dense.save(&self.model, &mut tensors);
+        if let Some(best) = &self.best {
+            state::save(best, "best", &BTreeSet::new(), &mut tensors);
+        }
+        let broken = tensors.iter().find(|(_, tensor)| !tensor.data.iter().all(|value| value.is_finite()));
+        if let Some((name, _)) = broken {
+            return Err(self.not_finite(name.clone(), self.progress.step.saturating_sub(1)));
+        }
+        Ok(TrainState { progress: self.progress.clone(), tensors })
+    }
+
+    fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
+        let TrainState { progress, mut tensors } = state;
+        let wrong = |name: &str, found: String, expected: String| TrainError::State {
+            name: name.to_owned(),
+            found,
+            expected,
+        };
+        let finished = progress.epochs.len();
+        let (first, last) = (finished * self.steps_per_epoch(), (finished + 1) * self.steps_per_epoch());
+        if finished >= self.config.epochs.get() {
+            return Err(wrong("epochs", finished.to_string(), format!("fewer than {}", self.config.epochs)));
+        }
+        if !(first..=last).contains(&progress.step) {
+            return Err(wrong("step", progress.step.to_string(), format!("{first} to {last}")));
+        }
+        if (progress.step == first) != (progress.epoch_targets == 0) {
+            let expected = "targets if and only if the epoch has begun".to_owned();
+            return Err(wrong("epoch_targets", progress.epoch_targets.to_string(), expected));
+        }
+        let best = progress.best.map_or(0, |(epoch, _)| epoch);
+        if best > finished || (best == 0) != (finished == 0) {
+            return Err(wrong("best", best.to_string(), format!("one of {finished} finished epochs")));
+        }
+        self.tables.load(&mut tensors)?;
+        self.dense.load(&self.model, &mut tensors, self.device)?;
+        if progress.best.is_some() {
+            let mut model = self.model.clone();
+            self.tables.give_back(&mut model);
+            self.best = Some(state::load(model.valid(), "best", &BTreeSet::new(), &mut tensors)?);
+        }
+        self.model = state::load(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
+        if let Some(name) = tensors.keys().next() {
+            return Err(wrong(name, "a tensor".into(), "nothing of that name".into()));
+        }
+        self.progress = progress;
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        observer: &mut dyn Observer,
+        mut validate: impl FnMut(&M, usize) -> Validated,
+    ) -> Result<Fitted<M>, TrainError> {
+        for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
+            let mut chunks = self.in_order.clone();
+            Stream::new(self.seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut chunks);
+            let done = self.progress.step - (epoch - 1) * self.steps_per_epoch();
+            for own in chunks.chunks(self.config.chunks_per_step.get()).skip(done) {
+                let report = self.step(own, epoch)?;
+                let flow = observer.on_step(&report);
+                if flow == Flow::Continue {
+                    continue;
+                }
+                let step = self.progress.step;
+                observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
+                if flow == Flow::Stop {
+                    return Err(TrainError::Interrupted { step });
+                }
             }
-            let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
-            tables.update(&model, &mut gradients, learning_rate, step + 1);
-            model = dense.step(learning_rate, model, gradients);
-            sum += f64::from(value) * n_targets as f64;
-            n += n_targets as u64;
-            let report = StepReport { epoch, step, steps, loss: value, learning_rate, targets: n_targets };
-            step += 1;
-            if !observer.on_step(&report) {
-                return Err(TrainError::Interrupted { step });
+            let report = self.end_epoch(epoch, &mut validate)?;
+            observer.on_epoch(&report);
+            let best_epoch = self.progress.best.map_or(epoch, |(epoch, _)| epoch);
+            if self
+                .config
+                .early_stopping
+                .is_some_and(|stopping| epoch - best_epoch >= stopping.patience.get())
+            {
+                break;
             }
         }
-        trained += n;
-        tables.give_back(&mut model);
-        let plain = model.valid();
+        let (best_epoch, _) = self.progress.best.expect("there is at least one epoch");
+        Ok(Fitted {
+            model: self.best.expect("there is at least one epoch"),
+            best_epoch,
+            epochs: self.progress.finished(),
+            steps: self.progress.step,
+            targets: self.progress.targets,
+        })
+    }
+
+    fn step(&mut self, chunks: &[Chunk], epoch: usize) -> Result<StepReport, TrainError> {
+        let step = self.progress.step;
+        let learning_rate = self.config.optimizer.learning_rate() * self.schedule.factor(step);
+        let targets = self.data.batches.targets(chunks);
+        let n_targets = targets.len();
+        let candidates = self.objective.candidates(targets, self.seed, step);
+        let mut users = self.data.batches.users(chunks);
+        let mut items = self.data.batches.items(&candidates.items);
+        self.tables.lend(&mut self.model, &mut users, &mut items)?;
+        let autodiff = self.device.clone().autodiff();
+        let noise = Some(Noise { seed: self.seed, step: step as u64 });
+        let users = UserBatch::new(&users, noise, &autodiff);
+        let items = ItemBatch::new(&items, noise, &autodiff);
+        let loss = self.objective.loss(
+            self.model.encode_users(&users),
+            self.model.encode_items(&items),
+            || self.model.user_bias(&users),
+            &candidates,
+        );
+        let value: f32 = loss.clone().into_scalar();
+        if !value.is_finite() {
+            return Err(self.not_finite("the loss".into(), step));
+        }
+        let mut gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        if let Some(name) = state::first_not_finite(&self.model, &gradients) {
+            return Err(self.not_finite(format!("the gradient of {name}"), step));
+        }
+        self.tables.update(&self.model, &mut gradients, learning_rate, step + 1);
+        self.model = self.dense.update(self.model.clone(), &mut gradients, learning_rate, step + 1);
+        self.progress.step += 1;
+        let sum = f64::from_bits(self.progress.loss_sum_bits) + f64::from(value) * n_targets as f64;
+        self.progress.loss_sum_bits = sum.to_bits();
+        self.progress.epoch_targets += n_targets as u64;
+        let steps = self.steps_per_epoch() * self.config.epochs.get();
+        Ok(StepReport { epoch, step, steps, loss: value, learning_rate, targets: n_targets })
+    }
+
+    fn end_epoch(
+        &mut self,
+        epoch: usize,
+        validate: &mut impl FnMut(&M, usize) -> Validated,
+    ) -> Result<EpochReport, TrainError> {
+        self.tables.give_back(&mut self.model);
+        let plain = self.model.valid();
         let validation =
             validate(&plain, epoch).map_err(|source| TrainError::Validation { epoch, source })?;
-        let report = EpochReport { epoch, loss: sum / n as f64, validation };
-        observer.on_epoch(&report);
-        epochs.push(report);
-        match (validation, &best) {
-            (Some(metric), Some((highest, ..))) if metric.is_nan() || metric <= *highest => {}
-            (metric, _) => best = Some((metric.unwrap_or(f64::NEG_INFINITY), epoch, plain)),
+        let loss = f64::from_bits(self.progress.loss_sum_bits) / self.progress.epoch_targets as f64;
+        self.progress.epochs.push((loss.to_bits(), validation.map(f64::to_bits)));
+        self.progress.targets += self.progress.epoch_targets;
+        (self.progress.loss_sum_bits, self.progress.epoch_targets) = (0, 0);
+        let highest = self.progress.best.map(|(_, bits)| f64::from_bits(bits));
+        match (validation, highest) {
+            (Some(metric), Some(highest)) if metric.is_nan() || metric <= highest => {}
+            (metric, _) => {
+                self.progress.best = Some((epoch, metric.unwrap_or(f64::NEG_INFINITY).to_bits()));
+                self.best = Some(plain);
+            }
         }
-        let best_epoch = best.as_ref().map_or(epoch, |(_, epoch, _)| *epoch);
-        if config.early_stopping.is_some_and(|stopping| epoch - best_epoch >= stopping.patience.get()) {
-            break;
+        Ok(EpochReport { epoch, loss, validation })
+    }
+
+    fn not_finite(&self, tensor: String, step: usize) -> TrainError {
+        TrainError::NotFinite {
+            epoch: step / self.steps_per_epoch() + 1,
+            step,
+            tensor,
+            learning_rate: self.config.optimizer.learning_rate() * self.schedule.factor(step),
         }
     }
-    let (_, best_epoch, model) = best.expect("there is at least one epoch");
-    Ok(Fitted { model, best_epoch, epochs, steps: step, targets: trained })
 }
 
 fn check(config: &TrainConfig) -> Result<(), TrainError> {
@@ -182,13 +383,4 @@ fn check(config: &TrainConfig) -> Result<(), TrainError> {
         return Err(TrainError::Range { key, found: final_share, expected: "a share in [0, 1]" });
     }
     Ok(())
-}
-
-fn dense_optimizer(config: OptimizerConfig) -> ModuleOptimizer {
-    match config {
-        OptimizerConfig::Adam { beta_1, beta_2, epsilon, .. } => {
-            AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon).init()
-        }
-        OptimizerConfig::Adagrad { epsilon, .. } => AdaGradConfig::new().with_epsilon(epsilon).init(),
-    }
 }

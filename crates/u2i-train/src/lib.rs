@@ -6,7 +6,8 @@
 //! that a model lists are trained row by row: a step gathers the rows of its batch, lets the model run on that
 //! small table, and updates those rows and their moments, so that it costs the same at 10⁴ and 10⁶ rows.
 //!
-//! Everything random is keyed by (seed, epoch, step); on the CPU the same seed gives the same bytes.
+//! Everything random is keyed by (seed, epoch, step); on the CPU the same seed gives the same bytes, and [`resume`]
+//! from a [`TrainState`] gives those of a run that was never stopped.
 //!
 //! ```toml
 //! u2i-train = { git = "https://github.com/u2i-rs/u2i" }
@@ -23,12 +24,15 @@
 //! ```
 
 mod config;
+mod dense;
 mod encode;
 mod error;
 mod fit;
 mod objective;
+mod optimizer;
 mod schedule;
 mod sparse;
+mod state;
 
 pub use burn;
 pub use config::{
@@ -36,5 +40,6 @@ pub use config::{
 };
 pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;
-pub use fit::{EpochReport, Fitted, Observer, StepReport, TrainData, fit};
+pub use fit::{EpochReport, Fitted, Flow, Observer, StepReport, TrainData, Validated, fit, resume};
 pub use schedule::Schedule;
+pub use state::{StateTensor, TrainProgress, TrainState};

@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use burn::module::Param;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use u2i_models::TwoTower;
 use u2i_schema::{ItemRows, PADDING, Slot, UserRows};
 
+use crate::state::StateTensor;
 use crate::{OptimizerConfig, TrainError};
 
 /// Embedding tables with their optimizer state, outside of the model and of autodiff.
@@ -21,7 +24,6 @@ pub(crate) struct SparseTables {
 
 struct SparseTable {
     weight: Tensor<2>,
-    /// Adam: both moments. Adagrad: the sum of squares.
     moments: Vec<Tensor<2>>,
     group: usize,
 }
@@ -43,11 +45,8 @@ impl SparseTables {
         for table in model.tables_mut() {
             let weight = table.weight.val().inner();
             let [n_rows, dim] = weight.dims();
-            let moments = match optimizer {
-                OptimizerConfig::Adam { .. } => 2,
-                OptimizerConfig::Adagrad { .. } => 1,
-            };
-            let moments = (0..moments).map(|_| Tensor::zeros([n_rows, dim], device)).collect();
+            let zeros = |_| Tensor::zeros([n_rows, dim], device);
+            let moments = (0..optimizer.n_moments()).map(zeros).collect();
             let (mut meeting, apart): (Vec<_>, Vec<_>) = groups
                 .into_iter()
                 .partition(|group| group.slots.iter().any(|slot| table.slots.contains(slot)));
@@ -127,6 +126,37 @@ impl SparseTables {
         }
     }
 
+    /// Weights and moments as `table/<i>/weight` and `table/<i>/moment/<j>`, in the order of the model's tables.
+    pub fn save(&self, tensors: &mut BTreeMap<String, StateTensor>) {
+        for (i, table) in self.tables.iter().enumerate() {
+            tensors.insert(format!("table/{i}/weight"), StateTensor::of(table.weight.clone()));
+            for (j, moment) in table.moments.iter().enumerate() {
+                tensors.insert(format!("table/{i}/moment/{j}"), StateTensor::of(moment.clone()));
+            }
+        }
+    }
+
+    /// Takes what [`save`](Self::save) wrote out of `tensors`.
+    pub fn load(&mut self, tensors: &mut BTreeMap<String, StateTensor>) -> Result<(), TrainError> {
+        let device = &self.device;
+        let mut take = |name: String, like: &mut Tensor<2>| -> Result<(), TrainError> {
+            let tensor = tensors.remove(&name).ok_or_else(|| TrainError::State {
+                name: name.clone(),
+                found: "nothing".into(),
+                expected: format!("shape {:?}", like.dims()),
+            })?;
+            *like = tensor.on(&name, like.dims(), device)?;
+            Ok(())
+        };
+        for (i, table) in self.tables.iter_mut().enumerate() {
+            take(format!("table/{i}/weight"), &mut table.weight)?;
+            for (j, moment) in table.moments.iter_mut().enumerate() {
+                take(format!("table/{i}/moment/{j}"), moment)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Gives `model` its whole tables.
     pub fn give_back<M: TwoTower>(&self, model: &mut M) {
         for (own, table) in self.tables.iter().zip(model.tables_mut()) {
@@ -145,36 +175,14 @@ impl SparseTable {
         learning_rate: f64,
         step: usize,
     ) {
-        let change = match optimizer {
-            OptimizerConfig::Adam { beta_1, beta_2, epsilon, .. } => {
-                let first =
-                    accumulate(&mut self.moments[0], rows, |old| (gradient.clone() - old) * (1.0 - beta_1));
-                let squares = gradient.clone() * gradient;
-                let second = accumulate(&mut self.moments[1], rows, |old| (squares - old) * (1.0 - beta_2));
-                let unbias = |beta: f32| (1.0 - f64::from(beta).powi(step as i32)) as f32;
-                let root = (second / unbias(beta_2)).sqrt() + epsilon;
-                first / root * (-learning_rate / f64::from(unbias(beta_1))) as f32
-            }
-            OptimizerConfig::Adagrad { epsilon, .. } => {
-                let squares = gradient.clone() * gradient.clone();
-                let sum = accumulate(&mut self.moments[0], rows, |_| squares);
-                gradient / (sum.sqrt() + epsilon) * -learning_rate as f32
-            }
-        };
-        add_rows(&mut self.weight, rows, change);
+        let old: Vec<Tensor<2>> =
+            self.moments.iter().map(|moment| moment.clone().select(0, rows.clone())).collect();
+        let change = optimizer.change(gradient, &old, learning_rate, step);
+        for (moment, change) in self.moments.iter_mut().zip(change.moments) {
+            add_rows(moment, rows, change);
+        }
+        add_rows(&mut self.weight, rows, change.weight);
     }
-}
-
-/// Adds `change(old)` to some rows of `moment` and returns their new values.
-fn accumulate(
-    moment: &mut Tensor<2>,
-    rows: &Tensor<1, Int>,
-    change: impl FnOnce(Tensor<2>) -> Tensor<2>,
-) -> Tensor<2> {
-    let old = moment.clone().select(0, rows.clone());
-    let change = change(old.clone());
-    add_rows(moment, rows, change.clone());
-    old + change
 }
 
 /// Adds to rows in place: the tensor is moved out, so that nobody else holds it.

@@ -5,6 +5,7 @@ use u2i_index::IndexError;
 use u2i_models::ModelError;
 use u2i_train::TrainError;
 
+use crate::checkpoint::CheckpointError;
 use crate::data::DataError;
 
 /// Anything that ends a command, with its exit code ([`exit_code`](Self::exit_code)).
@@ -38,6 +39,12 @@ pub enum Error {
     /// Training that did not end well.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// A checkpoint that could not be kept or used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Somebody asked to stop.
+    #[error("stopped; --resume goes on from here")]
+    Stopped,
     /// A search that failed.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -76,12 +83,18 @@ pub mod exit_code {
     pub const IO: u8 = 4;
     /// A file is not what was written.
     pub const INTEGRITY: u8 = 5;
+    /// Parts that do not belong together, or a newer format.
+    pub const MIXED: u8 = 6;
     /// NaN or infinity.
     pub const NUMERIC: u8 = 7;
     /// No such device.
     pub const DEVICE: u8 = 8;
-    /// Interrupted.
+    /// Another process works in the folder.
+    pub const LOCKED: u8 = 75;
+    /// Interrupted (SIGINT), after what was reached is kept.
     pub const INTERRUPTED: u8 = 130;
+    /// Terminated (SIGTERM), after what was reached is kept.
+    pub const TERMINATED: u8 = 143;
 }
 
 impl Error {
@@ -93,7 +106,12 @@ impl Error {
             Error::Features(error) => error.exit_code(),
             Error::Train(TrainError::NotFinite { .. }) => exit_code::NUMERIC,
             Error::Train(TrainError::NoSamples | TrainError::Sampler(_)) => exit_code::DATA,
-            Error::Train(TrainError::Interrupted { .. }) => exit_code::INTERRUPTED,
+            Error::Stopped | Error::Train(TrainError::Interrupted { .. }) => exit_code::INTERRUPTED,
+            Error::Train(TrainError::Save { source, .. }) => {
+                source.downcast_ref::<CheckpointError>().map_or(exit_code::IO, CheckpointError::exit_code)
+            }
+            Error::Train(TrainError::State { .. }) => exit_code::MIXED,
+            Error::Checkpoint(error) => error.exit_code(),
             Error::Train(_) => exit_code::USAGE,
             Error::Index(IndexError::Io { .. }) | Error::Io { .. } => exit_code::IO,
             Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {

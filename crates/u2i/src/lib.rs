@@ -6,8 +6,14 @@
 #![doc = include_str!("../examples/six_steps.rs")]
 //! ```
 //!
+//! A model of one's own is trained by implementing one trait:
+//!
+//! ```
+#![doc = include_str!("../examples/own_model.rs")]
+//! ```
+//!
 //! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), counts baselines
-//! ([`baselines`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
+//! ([`baselines`]), keeps what training has reached ([`checkpoint`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
 //! switches burn backends on ([`device`]).
 //!
 //! ```toml
@@ -15,6 +21,7 @@
 //! ```
 
 pub mod baselines;
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod device;

@@ -1,16 +1,19 @@
 //! The command line `u2i`.
 
+mod signals;
 mod terminal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use u2i::data::{DatasetName, Mirror, Places};
 use u2i::device::DeviceChoice;
 use u2i::experiments::{ModelName, Protocol, Recipe, ReproduceOptions, reproduce};
-use u2i::{Error, report};
+use u2i::{Error, exit_code, report};
 
+use signals::Signals;
 use terminal::Terminal;
 
 /// U2I recall: FM, DSSM and YouTubeDNN from raw events to ranked items.
@@ -57,12 +60,26 @@ struct Reproduce {
     /// Run the guards, too, and fail if one does.
     #[arg(long)]
     check: bool,
-    /// Write docs/results.md.
+    /// Go on from the checkpoints of an earlier job in the same --out, where there are any.
     #[arg(long)]
-    write_docs: bool,
+    resume: bool,
+    /// Seconds between checkpoints.
+    #[arg(long, default_value_t = 60.0, value_parser = seconds)]
+    checkpoint_every: f64,
+    /// Write the tables to a file, docs/results.md if none is named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "docs/results.md")]
+    write_docs: Option<PathBuf>,
     /// A folder of experiment files instead of those built in.
     #[arg(long)]
     configs: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(_) => Ok(seconds),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[derive(Clone)]
@@ -77,19 +94,29 @@ impl std::str::FromStr for Protocols {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Reproduce(arguments) => run_reproduce(arguments),
+    let cli = Cli::parse();
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            terminal::error(&error);
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    let result = match cli.command {
+        Command::Reproduce(arguments) => run_reproduce(arguments, &signals),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(&error);
-            ExitCode::from(error.exit_code())
+            let code = error.exit_code();
+            let terminated = code == exit_code::INTERRUPTED && signals.terminated();
+            ExitCode::from(if terminated { exit_code::TERMINATED } else { code })
         }
     }
 }
 
-fn run_reproduce(arguments: Reproduce) -> Result<(), Error> {
+fn run_reproduce(arguments: Reproduce, signals: &Signals) -> Result<(), Error> {
     let mut models = arguments.models;
     let mut named = std::collections::BTreeSet::new();
     models.retain(|model| named.insert(*model));
@@ -111,15 +138,16 @@ fn run_reproduce(arguments: Reproduce) -> Result<(), Error> {
         device: arguments.device,
         out: arguments.out,
         check: arguments.check,
+        resume: arguments.resume,
+        checkpoint_every: Duration::from_secs_f64(arguments.checkpoint_every),
         configs: arguments.configs,
     };
     let stage = u2i::Stage::begin();
-    let mut terminal = Terminal::new();
+    let mut terminal = Terminal::new(signals);
     let found = reproduce(&options, &mut terminal)?;
     let cost = stage.cost();
     terminal.print(&format!("all of it: {:.0} s, {:.0} s CPU (user + system)", cost.wall_s, cost.cpu_s));
-    if arguments.write_docs {
-        let path = PathBuf::from("docs/results.md");
+    if let Some(path) = arguments.write_docs {
         report::write_text(&path, &results(&found.tables))?;
         terminal.print(&format!("wrote {}", path.display()));
     }
@@ -134,6 +162,7 @@ fn results(tables: &[u2i::experiments::ProtocolTable]) -> String {
     while let Some(argument) = all.next() {
         match argument.as_str() {
             "--out" | "--data-dir" => drop(all.next()),
+            _ if argument.starts_with("--write-docs") => arguments.push("--write-docs".to_owned()),
             _ if argument.starts_with("--out=") || argument.starts_with("--data-dir=") => {}
             _ => arguments.push(argument),
         }

@@ -4,12 +4,15 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use burn::tensor::Device;
 use u2i_eval::{Accumulator, Metrics, Rank, distinct_items};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
 use u2i_index::{ExactIndex, Exclude, Index, ItemVectors, Neighbors};
 use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
-use u2i_train::{EpochReport, Fitted, Observer, TrainData, Vectors, fit, item_vectors, user_vectors};
+use u2i_train::{
+    EpochReport, Fitted, Observer, TrainData, TrainState, Vectors, fit, item_vectors, resume, user_vectors,
+};
 
 use crate::Error;
 use crate::config::{DataSource, EvaluationConfig, Experiment, Seen};
@@ -120,36 +123,47 @@ pub fn train_model(
     device: &Opened,
     observer: &mut dyn Observer,
 ) -> Result<Trained, Error> {
+    train_from(experiment, prepared, device, None, observer)
+}
+
+/// Step 4, from a state that an observer of the same experiment got, or from the beginning.
+///
+/// # Errors
+///
+/// As [`train_model`], and if the state is not one of this experiment.
+pub fn train_from(
+    experiment: &Experiment,
+    prepared: &Prepared,
+    device: &Opened,
+    state: Option<TrainState>,
+    observer: &mut dyn Observer,
+) -> Result<Trained, Error> {
+    let Experiment { seed, loss, train, evaluation, .. } = experiment;
     let inputs = model_inputs(experiment, prepared);
-    let mut init = Init::new(experiment.seed, &device.device.clone().autodiff());
+    let mut init = Init::new(*seed, &device.device.clone().autodiff());
     let model = experiment.model.init(&inputs, &mut init)?;
     let history_len = model.history_len();
     let data = TrainData { batches: prepared.train_batches(history_len), samples: &prepared.samples };
-    let metric = experiment.evaluation.validation_metric();
-    let fitted = fit(
-        model,
-        &data,
-        &experiment.loss,
-        &experiment.train,
-        experiment.seed,
-        &device.device,
-        observer,
-        |model, _| {
-            if prepared.validation.is_empty() {
-                return Ok(None);
-            }
-            let index = ExactIndex::new(vectors_of_items(model, prepared, device)?);
-            let evaluation =
-                rank(model, &index, prepared, &prepared.validation, &experiment.evaluation, device)?;
-            Ok(evaluation.metrics.mean(metric))
-        },
-    )?;
-    let items = vectors_of_items(&fitted.model, prepared, device)?;
+    let metric = evaluation.validation_metric();
+    let validate = |model: &AnyModel, _| {
+        if prepared.validation.is_empty() {
+            return Ok(None);
+        }
+        let index = ExactIndex::new(vectors_of_items(model, prepared, &device.device)?);
+        let evaluation = rank(model, &index, prepared, &prepared.validation, evaluation, device)?;
+        Ok(evaluation.metrics.mean(metric))
+    };
+    let on = &device.device;
+    let fitted = match state {
+        None => fit(model, &data, loss, train, *seed, on, observer, validate),
+        Some(state) => resume(model, state, &data, loss, train, *seed, on, observer, validate),
+    }?;
+    let items = vectors_of_items(&fitted.model, prepared, on)?;
     Ok(Trained { fitted, items })
 }
 
-fn vectors_of_items(model: &AnyModel, prepared: &Prepared, device: &Opened) -> Result<ItemVectors, Error> {
-    let Vectors { ids, dim, data } = item_vectors(model, &prepared.catalog, &device.device);
+fn vectors_of_items(model: &AnyModel, prepared: &Prepared, device: &Device) -> Result<ItemVectors, Error> {
+    let Vectors { ids, dim, data } = item_vectors(model, &prepared.catalog, device);
     Ok(ItemVectors::new(ids, dim, data)?)
 }
 

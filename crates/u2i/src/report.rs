@@ -10,6 +10,7 @@ use u2i_eval::{Metric, Metrics, Spread};
 use u2i_features::Reject;
 use u2i_index::FaissSpec;
 
+use crate::experiments::Parity;
 use crate::resources::StageCost;
 use crate::{Error, config::Seen};
 
@@ -73,6 +74,9 @@ pub struct Report {
     pub evaluate: StageCost,
     /// Indexes over the item vectors, against exact search.
     pub index: Vec<IndexReport>,
+    /// Whether what is exported ranks as what was trained; measured by `--check`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parity: Option<Parity>,
     /// Seed of the run.
     pub seed: u64,
     /// Where tensors were.
@@ -185,13 +189,24 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = builder().tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         File::open(folder)?.sync_all()
     };
     write().map_err(|source| Error::Io { action: "write", path: path.into(), source })
+}
+
+/// Temporary files are private by default; these become results, which others may read as far as the umask allows.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
 }
 
 /// The chapter's columns, then longer lists.
@@ -302,5 +317,13 @@ mod tests {
         write_json(&path, &json!({"seed": 2})).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\n  \"seed\": 2\n}\n");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let plain = folder.path().join("plain");
+            std::fs::write(&plain, "").unwrap();
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode(&path), mode(&plain), "others may read it as any other new file");
+        }
     }
 }

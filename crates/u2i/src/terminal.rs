@@ -1,5 +1,4 @@
 //! What a person sees: bars on a terminal, plain lines elsewhere.
-#![expect(clippy::print_stderr, reason = "this is where the program speaks")]
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -8,15 +7,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 use u2i::Error;
 use u2i::experiments::{Progress, ProtocolTable};
 
+use crate::signals::Signals;
+
 /// Bars on a terminal, plain lines elsewhere. Tables go to standard output, everything else to standard error.
-pub struct Terminal {
+pub struct Terminal<'a> {
     live: bool,
     bar: Option<ProgressBar>,
+    signals: &'a Signals,
 }
 
-impl Terminal {
-    pub fn new() -> Self {
-        Terminal { live: std::io::stderr().is_terminal(), bar: None }
+impl<'a> Terminal<'a> {
+    pub fn new(signals: &'a Signals) -> Self {
+        Terminal { live: std::io::stderr().is_terminal(), bar: None, signals }
     }
 
     /// Prints a result. A closed pipe ends nothing.
@@ -25,17 +27,17 @@ impl Terminal {
     }
 }
 
-impl Progress for Terminal {
+impl Progress for Terminal<'_> {
     fn line(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say(text)),
+            None => say(text),
         }
     }
 
     fn begin(&mut self, label: &str, steps: u64) {
         if !self.live {
-            eprintln!("{label}: {steps} steps");
+            say(&format!("{label}: {steps} steps"));
             return;
         }
         let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg} · {eta} left");
@@ -60,6 +62,10 @@ impl Progress for Terminal {
         }
     }
 
+    fn stop_requested(&self) -> bool {
+        self.signals.stop_requested()
+    }
+
     fn table(&mut self, table: &ProtocolTable) {
         self.print(&format!("\n{}", table.text()));
     }
@@ -76,5 +82,10 @@ pub fn error(error: &Error) {
         }
         cause = error.source();
     }
-    eprintln!("{text}");
+    say(&text);
+}
+
+/// A closed standard error ends nothing.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -40,6 +40,7 @@ pub trait Sampler: Send + Sync {
     fn draw(&self, n: usize, stream: &mut Stream) -> Negatives {
         let mut drawn = self.draw_rows(n, stream);
         drawn.sort_unstable();
+        let n = if u2i_bug::planted("a_draw_counts_as_one") { 1 } else { n };
         let log_n = (n as f64).ln();
         drawn
             .chunk_by(|a, b| a == b)

@@ -27,6 +27,16 @@ struct Side {
     features: usize,
     vectors: Vec<f32>,
     linear: Vec<f32>,
+    /// `[n, dim]`: `Σ v x` over the features.
+    sums: Vec<f64>,
+    /// `[n]`: `Σ v² x²` over features and `dim`.
+    squares: Vec<f64>,
+}
+
+/// The sums of one row.
+struct Sums<'a> {
+    sums: &'a [f64],
+    squares: f64,
 }
 
 /// `f32` or `f64`.
@@ -61,7 +71,23 @@ impl Side {
     fn new(features: Vec<Features>) -> Self {
         let linear = host(super::total(&features, |f| f.linear.clone()).into_data());
         let vectors = Tensor::cat(features.into_iter().map(|f| f.vectors).collect(), 1);
-        Side { features: vectors.dims()[1], vectors: host(vectors.into_data()), linear }
+        let [n, features, dim] = vectors.dims();
+        let vectors = host(vectors.into_data());
+        let mut sums = vec![0.0; n * dim];
+        let mut squares = vec![0.0; n];
+        for (row, own) in vectors.chunks_exact(features * dim).enumerate() {
+            for vector in own.chunks_exact(dim) {
+                for (sum, v) in sums[row * dim..].iter_mut().zip(vector) {
+                    *sum += f64::from(*v);
+                    squares[row] += f64::from(*v) * f64::from(*v);
+                }
+            }
+        }
+        Side { features, vectors, linear, sums, squares }
+    }
+
+    fn sums(&self, row: usize, dim: usize) -> Sums<'_> {
+        Sums { sums: &self.sums[row * dim..][..dim], squares: self.squares[row] }
     }
 
     fn vectors(&self, row: usize, dim: usize) -> &[f32] {
@@ -99,6 +125,30 @@ impl PlainFm {
         let product =
             (0..self.dim).map(|f| self.sum::<F>(&self.users, user, f) * self.sum(&self.items, item, f));
         own + product.sum()
+    }
+
+    /// [`score`](Self::score) of a user and all items, in f64, with the sums of each side made once.
+    pub fn scores(&self, user: usize) -> Vec<f64> {
+        let own = self.users.sums(user, self.dim);
+        let fixed = f64::from(self.bias) + f64::from(self.users.linear[user]) - 0.5 * own.squares;
+        let score = |item: usize| {
+            let other = self.items.sums(item, self.dim);
+            let squared: f64 = own.sums.iter().zip(other.sums).map(|(a, b)| (a + b) * (a + b)).sum();
+            fixed + f64::from(self.items.linear[item]) + 0.5 * (squared - other.squares)
+        };
+        (0..self.items.linear.len()).map(score).collect()
+    }
+
+    /// [`two_tower_score`](Self::two_tower_score) of a user and all items, in f64, with each vector made once.
+    pub fn two_tower_scores(&self, user: usize) -> Vec<f64> {
+        let own = self.users.sums(user, self.dim);
+        let score = |item: usize| {
+            let other = self.items.sums(item, self.dim);
+            let squared: f64 = other.sums.iter().map(|b| b * b).sum();
+            let product: f64 = own.sums.iter().zip(other.sums).map(|(a, b)| a * b).sum();
+            f64::from(self.items.linear[item]) + 0.5 * (squared - other.squares) + product
+        };
+        (0..self.items.linear.len()).map(score).collect()
     }
 
     fn sum<F: Real>(&self, side: &Side, row: usize, f: usize) -> F {

@@ -271,6 +271,12 @@ fn the_vector_form_of_fm_ranks_as_the_plain_form() {
             order(&|item| plain.score::<f64>(user, item)),
             order(&|item| plain.two_tower_score::<f64>(user, item))
         );
+        for (item, (plain_score, vector_score)) in
+            plain.scores(user).into_iter().zip(plain.two_tower_scores(user)).enumerate()
+        {
+            assert!((plain_score - plain.score::<f64>(user, item)).abs() < 1e-12);
+            assert!((vector_score - plain.two_tower_score::<f64>(user, item)).abs() < 1e-12);
+        }
         assert_close(&[bias[user]], &[plain.user_constant::<f64>(user) as f32], 1e-5);
         let expected: Vec<f32> = (0..n_items)
             .map(|item| (plain.score::<f64>(user, item) - plain.user_constant::<f64>(user)) as f32)

@@ -65,10 +65,14 @@ fn history() -> Option<HistoryConfig> {
 }
 
 pub fn youtube_dnn(data: &Data, init: &mut Init) -> YoutubeDnn {
+    youtube_dnn_with(NormKind::None, data, init)
+}
+
+pub fn youtube_dnn_with(norm: NormKind, data: &Data, init: &mut Init) -> YoutubeDnn {
     let mlp = MlpConfig {
         layers: vec![16, 8],
         activation: Activation::Gelu,
-        norm: NormKind::None,
+        norm,
         output: OutputKind::Linear,
         dropout: 0.1,
     };

@@ -21,8 +21,9 @@ pub const NOTES: &str = "\
 Imitated of the original: events in file order, so that the last row of a user is not the last in time and half of a
 user's other ratings lie after the test rating; seen items stay in the list; hyper-parameters, losses and samples.
 Not imitated: padding ranked as an item; FM ranked by cosine without its last layer, whose weight came out negative,
-so that its ranking is upside down; a mean over 50 places whether filled or not; YouTubeDNN trained on raw item
-vectors and ranked by normalised ones (here inner products in both); negatives alone at the end of the
+so that its ranking is upside down; a mean over 50 places whether filled or not; YouTubeDNN trained with unit user and
+raw item vectors and ranked with unit vectors on both sides (here inner products of raw vectors in both), and on four
+fifths of its samples, the rest being held back for a validation that nothing acts on; negatives alone at the end of the
 validation data; a log-uniform sampler over ids that are not sorted by popularity; batch norm over one row per pair of
 user and item (here the item tower sees each distinct item of a batch once). One row per user is held back for
 validation. The original sets no seed, so its figures scatter. dssm_text is DSSM as the chapter's words describe it:

@@ -7,10 +7,11 @@ use u2i_random::{Purpose, Stream};
 use u2i_schema::TrainEvents;
 
 use super::Recipe;
+use super::parity::{Parity, PlainParity};
 use super::tables::Row;
 use crate::Error;
 use crate::config::Experiment;
-use crate::report::IndexReport;
+use crate::report::{IndexReport, Report};
 
 /// What `--check` found, as written to `guards.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +22,10 @@ pub struct Guards {
     pub coverage: BTreeMap<String, Coverage>,
     /// An index that misses what exact search finds loses hits silently.
     pub index: BTreeMap<String, Vec<IndexGuard>>,
+    /// What is exported must rank as what was trained, and FM's vectors as its plain form.
+    pub parity: BTreeMap<String, ParityGuard>,
+    /// Reading, splitting and encoding.
+    pub prepare: PrepareGuard,
 }
 
 /// Hit rate after one epoch on permuted training events.
@@ -64,6 +69,33 @@ pub struct IndexGuard {
     pub passed: bool,
 }
 
+/// Exported vectors against the trained model, in the worst of all seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ParityGuard {
+    /// What was found.
+    #[serde(flatten)]
+    pub found: Parity,
+    /// The most by which a score of the FM's vectors may differ from the plain form, relative.
+    pub difference_at_most: f64,
+    /// Whether all users agree, and all scores.
+    pub passed: bool,
+}
+
+/// What preparing the data took at most. Its time depends on what else the machine does and is only reported.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PrepareGuard {
+    /// Wall time in seconds.
+    pub wall_s: f64,
+    /// Most memory held at once, in MiB; 0 where the system does not tell.
+    pub peak_rss_mib: f64,
+    /// It must be at most.
+    pub at_most_mib: f64,
+    /// Whether it is.
+    pub passed: bool,
+}
+
+const MOST_MIB: f64 = 500.0;
+const MOST_DIFFERENCE: f64 = 1e-5;
 const MOST_HITS: f64 = 0.07;
 const FEWEST_ITEMS: usize = 1000;
 const LEAST_RECALL: f64 = 0.98;
@@ -88,6 +120,49 @@ impl IndexGuard {
     }
 }
 
+impl ParityGuard {
+    fn new(found: Parity) -> Self {
+        let plain = found.plain_fm.is_none_or(|plain| {
+            plain.same_order == found.users && plain.largest_difference <= MOST_DIFFERENCE
+        });
+        let passed = plain && found.exported_as_trained == found.users;
+        ParityGuard { found, difference_at_most: MOST_DIFFERENCE, passed }
+    }
+
+    fn line(&self, model: &str) -> String {
+        let Parity { users, exported_as_trained, plain_fm } = self.found;
+        let mut line = format!(
+            "guard {}: {model} exported ranks as trained for {exported_as_trained} of {users} users",
+            word(self.passed)
+        );
+        if let Some(PlainParity { same_order, largest_difference }) = plain_fm {
+            line += &format!(
+                ", its vectors as the plain form for {same_order}, scores differ by {largest_difference:.1e} at most"
+            );
+        }
+        line
+    }
+}
+
+impl PrepareGuard {
+    fn new<'a>(reports: impl Iterator<Item = &'a Report>) -> Self {
+        let (mut wall_s, mut peak_rss_mib) = (0.0f64, 0.0f64);
+        for report in reports {
+            wall_s = wall_s.max(report.prepare.wall_s);
+            peak_rss_mib = peak_rss_mib.max(report.prepare.peak_rss_mib.unwrap_or(0.0));
+        }
+        PrepareGuard { wall_s, peak_rss_mib, at_most_mib: MOST_MIB, passed: peak_rss_mib <= MOST_MIB }
+    }
+
+    fn line(&self) -> String {
+        let PrepareGuard { wall_s, peak_rss_mib, at_most_mib, passed } = *self;
+        format!(
+            "guard {}: prepared in {wall_s:.2} s and {peak_rss_mib:.0} MiB, must be at most {at_most_mib} MiB",
+            word(passed)
+        )
+    }
+}
+
 impl Guards {
     /// Judges the tuned rows of the `time` table and the hit rate on permuted training events.
     pub(super) fn new(hit_rate_at_10: f64, rows: &[Row]) -> Self {
@@ -101,7 +176,18 @@ impl Guards {
             let guards = row.worst_indexes().into_iter().map(IndexGuard::new);
             (row.model.to_string(), guards.collect())
         });
-        Guards { permuted_training_events, coverage, index: index.collect() }
+        // Every seed must pass: the first that does not speaks for its model.
+        let parity = tuned().filter_map(|row| {
+            let all = row.reports.iter().filter_map(|report| report.parity).map(ParityGuard::new);
+            Some((row.model.to_string(), all.min_by_key(|guard| guard.passed)?))
+        });
+        Guards {
+            permuted_training_events,
+            coverage,
+            index: index.collect(),
+            parity: parity.collect(),
+            prepare: PrepareGuard::new(tuned().flat_map(|row| &row.reports)),
+        }
     }
 
     /// A line per guard, with its figure.
@@ -121,7 +207,12 @@ impl Guards {
         let of_model = |(model, guards): (&String, &Vec<IndexGuard>)| {
             guards.iter().filter_map(|guard| guard.line(model)).collect::<Vec<_>>()
         };
-        std::iter::once(permuted).chain(coverage).chain(self.index.iter().flat_map(of_model)).collect()
+        std::iter::once(permuted)
+            .chain(coverage)
+            .chain(self.index.iter().flat_map(of_model))
+            .chain(self.parity.iter().map(|(model, guard)| guard.line(model)))
+            .chain(std::iter::once(self.prepare.line()))
+            .collect()
     }
 
     /// # Errors
@@ -203,7 +294,7 @@ mod tests {
         let ivf = FaissSpec::Ivf { nlist: two, nprobe: two };
         let good = || vec![index(FaissSpec::Flat, 0.999, 1000), index(hnsw, 0.98, 900), index(ivf, 0.5, 1)];
         assert!(guards(0.047, 1000, good()).check().is_ok());
-        assert_eq!(guards(0.047, 1000, good()).lines().len(), 4, "IVF is only reported");
+        assert_eq!(guards(0.047, 1000, good()).lines().len(), 5, "IVF is only reported");
         let cases = [
             (guards(0.0712, 1000, good()), "hit_rate@10 0.0712"),
             (guards(f64::NAN, 1000, good()), "hit_rate@10 NaN"),
@@ -212,6 +303,19 @@ mod tests {
             (guards(0.047, 1000, vec![index(hnsw, 0.9799, 1000)]), "recall@10 0.9799"),
             (guards(0.047, 1000, vec![index(hnsw, f64::NAN, 1000)]), "recall@10 NaN"),
         ];
+        let parity = |exported_as_trained, same_order, largest_difference| {
+            let plain_fm = Some(PlainParity { same_order, largest_difference });
+            let guard = ParityGuard::new(Parity { users: 10, exported_as_trained, plain_fm });
+            Guards { parity: BTreeMap::from([("fm".to_owned(), guard)]), ..guards(0.047, 1000, good()) }
+        };
+        assert!(parity(10, 10, 1e-6).check().is_ok());
+        let prepare = PrepareGuard { wall_s: 1.0, peak_rss_mib: 501.0, at_most_mib: MOST_MIB, passed: false };
+        let cases = cases.into_iter().chain([
+            (parity(9, 10, 1e-6), "9 of 10 users"),
+            (parity(10, 9, 1e-6), "plain form for 9"),
+            (parity(10, 10, 1.1e-5), "1.1e-5 at most"),
+            (Guards { prepare, ..guards(0.047, 1000, good()) }, "501 MiB"),
+        ]);
         for (guards, figure) in cases {
             let message = guards.check().unwrap_err().to_string();
             assert!(message.contains(figure) && message.matches("FAILED").count() == 1, "{message}");

@@ -14,7 +14,7 @@ use crate::{Error, Stage};
 /// Users that indexes are compared on.
 const INDEX_QUERIES: usize = 1000;
 /// Scores that differ by less, relative, may change places: sums of products depend on their order.
-const TIE: f32 = 1e-6;
+pub(super) const TIE: f32 = 1e-6;
 
 /// Builds, saves and reloads the indexes of an experiment and compares them with exact search.
 pub(super) fn compare_indexes(

@@ -3,6 +3,7 @@
 mod chapter;
 mod guards;
 mod indexes;
+mod parity;
 mod protocol;
 mod recipes;
 mod run;
@@ -10,6 +11,7 @@ mod tables;
 
 pub use chapter::{CHAPTER, ChapterRow};
 pub use guards::Guards;
+pub use parity::{Parity, PlainParity};
 pub use protocol::Protocol;
 pub use recipes::{ModelName, Recipe, built_in, experiment};
 pub use run::{Progress, ReproduceOptions, Reproduced, reproduce};

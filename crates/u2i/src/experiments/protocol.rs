@@ -1,4 +1,5 @@
 use std::fmt;
+use std::mem::discriminant;
 use std::str::FromStr;
 
 use u2i_features::{SplitConfig, Ties};
@@ -31,10 +32,12 @@ impl Protocol {
         }
     }
 
-    /// The same experiment under this protocol.
+    /// The same experiment under this protocol. A split that is of its kind already stays as it is.
     #[must_use]
     pub fn apply(self, mut experiment: Experiment) -> Experiment {
-        experiment.split = self.split();
+        if discriminant(&experiment.split) != discriminant(&self.split()) {
+            experiment.split = self.split();
+        }
         experiment.evaluation.seen = match self {
             Protocol::Book => Seen::Kept,
             Protocol::Time | Protocol::Cut => Seen::Excluded,
@@ -74,5 +77,22 @@ impl FromStr for Protocol {
             .into_iter()
             .find(|protocol| protocol.to_string() == text)
             .ok_or_else(|| format!("unknown protocol `{text}`, expected time, cut, book or all"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::load_config;
+
+    #[test]
+    fn a_split_of_the_protocols_kind_stays() {
+        let mut experiment = load_config("ml-1m/fm").unwrap();
+        let own = SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.5, test_quantile: 0.7 };
+        experiment.split = own.clone();
+        assert_eq!(Protocol::Cut.apply(experiment.clone()).split, own);
+        for protocol in [Protocol::Time, Protocol::Book] {
+            assert_eq!(protocol.apply(experiment.clone()).split, protocol.split());
+        }
     }
 }

@@ -1,22 +1,27 @@
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use u2i_eval::{Accumulator, Metric, Metrics, Rank};
-use u2i_features::{FeatureError, Prepared, RawData, Reject};
+use u2i_features::{FeatureError, Prepared, RawData, Reject, SplitConfig, Ties};
 use u2i_index::ItemVectors;
 use u2i_schema::Digest;
-use u2i_train::{EpochReport, Observer, StepReport};
+use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainState};
 
 use super::guards;
 use super::indexes::compare_indexes;
+use super::parity::parity;
 use super::tables::{ProtocolTable, Row};
 use super::{Guards, ModelName, Protocol, Recipe, experiment};
 use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, TargetRank, rank_targets};
+use crate::checkpoint::{Checkpoints, RunLock};
 use crate::config::{Experiment, Seen};
 use crate::data::{Dataset, DatasetName, Places, resolve};
 use crate::device::{DeviceChoice, Opened};
-use crate::pipeline::{COVERAGE_K, epoch_line, evaluate_model, prepare_features, read_dataset, train_model};
+use crate::pipeline::{
+    COVERAGE_K, epoch_line, evaluate_model, prepare_features, read_dataset, train_from, train_model,
+};
 use crate::report::{Baselines, Report, TrainReport, half_widths, write_json, write_rejects};
 use crate::{Error, Stage, StageCost};
 
@@ -30,6 +35,10 @@ pub trait Progress {
     fn advance(&mut self, _done: u64, _note: &str) {}
     /// The bar is over.
     fn end(&mut self) {}
+    /// Whether somebody wants the job to stop. Training keeps what it has reached first.
+    fn stop_requested(&self) -> bool {
+        false
+    }
     /// A protocol is through. Comes before the next one begins, so that whatever ends the job later takes no result
     /// along.
     fn table(&mut self, _table: &ProtocolTable) {}
@@ -58,6 +67,10 @@ pub struct ReproduceOptions {
     pub out: PathBuf,
     /// Whether the guards are run.
     pub check: bool,
+    /// Go on from the checkpoints of an earlier job, where there are any.
+    pub resume: bool,
+    /// How often training keeps what it has reached. It does so at the end of each run and when it is stopped, too.
+    pub checkpoint_every: Duration,
     /// A folder of experiment files instead of those built in.
     pub configs: Option<PathBuf>,
 }
@@ -254,7 +267,14 @@ impl Job<'_> {
         counted: &mut Option<Counted>,
         progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
+        if progress.stop_requested() {
+            return Err(Error::Stopped);
+        }
         let experiment = Experiment { seed, ..self.experiment(protocol, recipe, model)? };
+        let label = format!("{} {protocol}/{recipe} {model} seed {seed}", self.dataset.name());
+        let folder = format!("{}/{protocol}/{recipe}/{model}/seed-{seed}", self.dataset.name());
+        let folder = self.options.out.join(folder);
+        let _lock = RunLock::take(&folder)?;
         let stage = Stage::begin();
         let prepared = prepare_features(&experiment, self.raw)?;
         let prepare = self.read.and(stage.cost());
@@ -262,17 +282,22 @@ impl Job<'_> {
             *counted = Some(count(&prepared, &experiment, progress));
         }
         let counted = counted.as_ref().expect("counted above");
-        let label = format!("{} {protocol}/{recipe} {model} seed {seed}", self.dataset.name());
+        let (checkpoints, state) = self.checkpoints(&folder, &experiment, &prepared, &label, progress)?;
 
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();
-        let trained =
-            train_model(&experiment, &prepared, self.device, &mut Follow::new(&label, &metric, progress))?;
+        let mut follow = Follow::new(&label, &metric, progress);
+        follow.keep = Some((&checkpoints, self.options.checkpoint_every));
+        let trained = train_from(&experiment, &prepared, self.device, state, &mut follow)?;
+        let n_targets = follow.targets;
+        drop(follow);
         let train = stage.cost();
         let stage = Stage::begin();
         let evaluation = evaluate_model(&experiment, &trained, &prepared, self.device)?;
         let evaluate = stage.cost();
         let index = compare_indexes(&experiment, &trained, &prepared, self.device)?;
+        let checked = self.options.check && protocol == Protocol::Time && recipe == Recipe::Tuned;
+        let parity = checked.then(|| parity(&trained, &prepared, self.device)).transpose()?;
 
         let baselines = match experiment.evaluation.seen {
             Seen::Excluded => counted.excluded.clone(),
@@ -297,7 +322,13 @@ impl Job<'_> {
             n_items_ranked: evaluation.n_items_ranked,
             candidates: "all items of the catalogue",
             seen: experiment.evaluation.seen,
-            ties: if protocol == Protocol::Book { "row in file, times ignored" } else { "row in file" },
+            ties: match experiment.split {
+                SplitConfig::Book { .. } => "row in file, times ignored",
+                SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => match ties {
+                    Ties::File => "row in file",
+                    Ties::ItemId => "item id",
+                },
+            },
             targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
             distinct_items_top_10: evaluation.distinct_top_10,
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
@@ -311,7 +342,7 @@ impl Job<'_> {
                 samples: prepared.samples.len(),
                 losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
                 validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
-                samples_per_s: fitted.targets as f64 / train.wall_s,
+                samples_per_s: n_targets as f64 / train.wall_s,
                 wall_s: train.wall_s,
                 cpu_s: train.cpu_s,
                 peak_rss_mib: train.peak_rss_mib,
@@ -319,14 +350,14 @@ impl Job<'_> {
             prepare,
             evaluate,
             index,
+            parity,
             seed,
             device: self.device.name.clone(),
             threads: rayon::current_num_threads(),
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             version: env!("CARGO_PKG_VERSION"),
         };
-        let folder = format!("{}/{protocol}/{recipe}/{model}/seed-{seed}", self.dataset.name());
-        write_json(&self.options.out.join(folder).join("report.json"), &report)?;
+        write_json(&folder.join("report.json"), &report)?;
         let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
         progress.line(&format!(
             "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; \
@@ -334,6 +365,41 @@ impl Job<'_> {
             report.distinct_items_top_10, report.train.wall_s, report.train.cpu_s
         ));
         Ok(report)
+    }
+
+    /// Where this run keeps what it reaches, and what an earlier job has reached.
+    fn checkpoints(
+        &self,
+        folder: &Path,
+        experiment: &Experiment,
+        prepared: &Prepared,
+        label: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<(Checkpoints, Option<TrainState>), Error> {
+        let run = [
+            ("config_hash", experiment.hash()),
+            ("data_hash", prepared.data_hash.clone()),
+            ("split_hash", prepared.split_hash.clone()),
+            ("seed", experiment.seed.to_string()),
+            ("device", self.device.name.clone()),
+        ];
+        let run = run.map(|(key, value)| (key.to_owned(), value)).into();
+        let mut checkpoints = Checkpoints::new(folder.join("checkpoints"), run);
+        if self.options.resume {
+            let state = checkpoints.resume()?;
+            if let Some(state) = &state {
+                progress.line(&format!("{label}: goes on after step {}", state.progress.step));
+            }
+            return Ok((checkpoints, state));
+        }
+        if let Some(newest) = checkpoints.newest()? {
+            progress.line(&format!(
+                "{label}: begins anew and will replace the checkpoint of step {}; --resume would go on from it",
+                newest.step
+            ));
+        }
+        checkpoints.begin()?;
+        Ok((checkpoints, None))
     }
 
     fn guards(&self, rows: &[Row], progress: &mut dyn Progress) -> Result<Option<Guards>, Error> {
@@ -397,29 +463,49 @@ fn digest(items: &ItemVectors) -> String {
     Digest::new().numbers("ids", items.ids()).numbers("vectors", &bits).finish()
 }
 
-/// Shows the steps of a training run.
+/// Shows the steps of a training run and keeps what it has reached.
 struct Follow<'a> {
     label: &'a str,
     metric: &'a str,
     progress: &'a mut dyn Progress,
+    keep: Option<(&'a Checkpoints, Duration)>,
     begun: bool,
+    kept: Instant,
+    /// Targets that were learned from since this process began the run.
+    targets: usize,
 }
 
 impl<'a> Follow<'a> {
     fn new(label: &'a str, metric: &'a str, progress: &'a mut dyn Progress) -> Self {
-        Follow { label, metric, progress, begun: false }
+        Follow { label, metric, progress, keep: None, begun: false, kept: Instant::now(), targets: 0 }
     }
 }
 
 impl Observer for Follow<'_> {
-    fn on_step(&mut self, report: &StepReport) -> bool {
+    fn on_step(&mut self, report: &StepReport) -> Flow {
         if !self.begun {
             self.begun = true;
             self.progress.begin(self.label, report.steps as u64);
         }
+        self.targets += report.targets;
         self.progress
             .advance(report.step as u64 + 1, &format!("epoch {} loss {:.3}", report.epoch, report.loss));
-        true
+        if self.progress.stop_requested() {
+            return Flow::Stop;
+        }
+        let last = report.step + 1 == report.steps;
+        match self.keep {
+            Some((_, every)) if last || self.kept.elapsed() >= every => Flow::Save,
+            _ => Flow::Continue,
+        }
+    }
+
+    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if let Some((checkpoints, _)) = self.keep {
+            checkpoints.save(&state)?;
+        }
+        self.kept = Instant::now();
+        Ok(())
     }
 
     fn on_epoch(&mut self, report: &EpochReport) {

@@ -142,11 +142,12 @@ impl ProtocolTable {
         let header = [
             "stage",
             "prepare s",
+            "prepare MiB",
             "train s",
             "train CPU s",
             "evaluate s",
             "samples/s",
-            "peak MiB",
+            "train MiB",
             "epochs",
             "items ranked",
         ];
@@ -160,6 +161,7 @@ impl ProtocolTable {
             rows.push(vec![
                 format!("{} ({})", row.model, row.recipe),
                 format!("{:.2}", mean(&|report| report.prepare.wall_s)),
+                format!("{:.0}", mean(&|report| report.prepare.peak_rss_mib.unwrap_or(f64::NAN))),
                 format!("{:.1}", mean(&|report| report.train.wall_s)),
                 format!("{:.1}", mean(&|report| report.train.cpu_s)),
                 format!("{:.2}", mean(&|report| report.evaluate.wall_s)),

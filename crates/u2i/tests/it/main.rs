@@ -1,6 +1,8 @@
 //! The whole pipeline on small data.
 
 mod command_line;
+mod config_keys;
+mod crashes;
 mod models;
 mod own_files;
 mod real;

@@ -5,7 +5,7 @@ use u2i::pipeline::{model_inputs, train_model};
 use u2i_models::burn::module::Module;
 use u2i_models::{Init, ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
-use u2i_train::{Observer, StepReport, TrainData, TrainError, fit, user_vectors};
+use u2i_train::{Flow, Observer, StepReport, TrainData, TrainError, fit, user_vectors};
 
 use crate::{prepared, tuned};
 
@@ -13,9 +13,9 @@ use crate::{prepared, tuned};
 struct First(usize, Vec<f32>);
 
 impl Observer for First {
-    fn on_step(&mut self, report: &StepReport) -> bool {
+    fn on_step(&mut self, report: &StepReport) -> Flow {
         self.1.push(report.loss);
-        self.1.len() < self.0
+        if self.1.len() < self.0 { Flow::Continue } else { Flow::Stop }
     }
 }
 

@@ -1,0 +1,97 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+
+use crate::state::{Named, StateTensor, parameters};
+use crate::{OptimizerConfig, TrainError};
+
+/// The optimizer state of all parameters but embedding tables.
+pub(crate) struct DenseParameters {
+    optimizer: OptimizerConfig,
+    /// Flat, `n_moments` of each parameter that has met a gradient.
+    moments: HashMap<ParamId, Vec<Tensor<1>>>,
+}
+
+impl DenseParameters {
+    pub fn new(optimizer: OptimizerConfig) -> Self {
+        DenseParameters { optimizer, moments: HashMap::new() }
+    }
+
+    /// The model after a step, which counts from 1.
+    pub fn update<M: Module>(
+        &mut self,
+        model: M,
+        gradients: &mut GradientsParams,
+        learning_rate: f64,
+        step: usize,
+    ) -> M {
+        model.map(&mut Update { state: self, gradients, learning_rate, step })
+    }
+
+    /// The moments as `moment/<j>/<path>`.
+    pub fn save<M: Module>(&self, model: &M, tensors: &mut BTreeMap<String, StateTensor>) {
+        for Named { path, id, .. } in parameters(model, &BTreeSet::new()) {
+            for (j, moment) in self.moments.get(&id).into_iter().flatten().enumerate() {
+                tensors.insert(format!("moment/{j}/{path}"), StateTensor::of(moment.clone()));
+            }
+        }
+    }
+
+    /// Takes the moments that [`save`](Self::save) wrote out of `tensors`.
+    pub fn load<M: Module>(
+        &mut self,
+        model: &M,
+        tensors: &mut BTreeMap<String, StateTensor>,
+        device: &Device,
+    ) -> Result<(), TrainError> {
+        for Named { path, id, shape } in parameters(model, &BTreeSet::new()) {
+            let mut own = Vec::new();
+            for j in 0..self.optimizer.n_moments() {
+                if let Some(tensor) = tensors.remove(&format!("moment/{j}/{path}")) {
+                    own.push(tensor.on(&format!("moment/{j}/{path}"), [shape.iter().product()], device)?);
+                }
+            }
+            match own.len() {
+                0 => {}
+                n if n == self.optimizer.n_moments() => drop(self.moments.insert(id, own)),
+                n => {
+                    return Err(TrainError::State {
+                        name: format!("moment/{n}/{path}"),
+                        found: "nothing".into(),
+                        expected: format!("{} moments", self.optimizer.n_moments()),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Update<'a> {
+    state: &'a mut DenseParameters,
+    gradients: &'a mut GradientsParams,
+    learning_rate: f64,
+    step: usize,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, weight, mapper) = param.consume();
+        let Some(gradient) = self.gradients.remove::<D>(id) else {
+            return Param::from_mapped_value(id, weight, mapper);
+        };
+        let shape = gradient.shape();
+        let optimizer = self.state.optimizer;
+        let flat = gradient.reshape([shape.num_elements()]);
+        let zeros = || vec![flat.zeros_like(); optimizer.n_moments()];
+        let moments = self.state.moments.entry(id).or_insert_with(zeros);
+        let change = optimizer.change(flat, moments, self.learning_rate, self.step);
+        for (moment, change) in moments.iter_mut().zip(change.moments) {
+            moment.inplace(|moment| moment + change);
+        }
+        let weight = weight.inner() + change.weight.reshape(shape);
+        Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
+    }
+}

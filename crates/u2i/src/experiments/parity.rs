@@ -1,0 +1,113 @@
+use std::num::NonZeroUsize;
+
+use burn::module::Module as _;
+use rayon::prelude::*;
+use serde::Serialize;
+use u2i_features::Prepared;
+use u2i_index::{ExactIndex, Exclude, Index as _, ItemVectors, Neighbors, same_lists};
+use u2i_models::{Fm, ItemBatch, TwoTower as _, UserBatch};
+use u2i_schema::{Chunk, ItemRows, Sample};
+use u2i_train::user_vectors;
+
+use super::indexes::TIE;
+use crate::Error;
+use crate::device::Opened;
+use crate::model::AnyModel;
+use crate::pipeline::Trained;
+
+/// Whether what is exported ranks as what was trained.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Parity {
+    /// Test users.
+    pub users: usize,
+    /// Users whose exported vector finds the same 100 items, in the same places, as the model on the training device.
+    pub exported_as_trained: usize,
+    /// FM only: how its two vectors compare with Rendle's O(kn) form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain_fm: Option<PlainParity>,
+}
+
+/// The two vectors of an FM and its plain form, from the same trained weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PlainParity {
+    /// Users for whom both, in f64, give all items in the same order.
+    pub same_order: usize,
+    /// The largest difference, over all users and items, between the score in f32 and the plain one in f64 less the
+    /// user's constant, relative to the user's largest score.
+    pub largest_difference: f64,
+}
+
+/// Users that are encoded together.
+const BLOCK: usize = 1024;
+
+/// Compares a trained model with what it exports, over all test users.
+pub(super) fn parity(trained: &Trained, prepared: &Prepared, device: &Opened) -> Result<Parity, Error> {
+    let model = &trained.fitted.model;
+    let autodiff = device.device.clone().autodiff();
+    let training = model.clone().to_device(&autodiff).train();
+    let maker = prepared.eval_batches(model.history_len());
+    let rows = ItemRows::new(&prepared.catalog, trained.items.ids());
+    let items = training.encode_items(&ItemBatch::new(&rows, None, &autodiff));
+    let dim = items.dims()[1];
+    let items = items.into_data().try_into_vec().expect("vectors are f32");
+    let items = ItemVectors::new(trained.items.ids().to_vec(), dim, items)?;
+    let (training_index, exported_index) = (ExactIndex::new(items), ExactIndex::new(trained.items.clone()));
+    let k = NonZeroUsize::new(100).expect("100 is not 0");
+    let mut exported_as_trained = 0;
+    for targets in prepared.test.chunks(BLOCK) {
+        let exported = user_vectors(model, &maker, targets, &device.device);
+        let users = UserBatch::new(&maker.users(&chunks(targets)), None, &autodiff);
+        let users: Vec<f32> =
+            training.encode_users(&users).into_data().try_into_vec().expect("vectors are f32");
+        let trained: Neighbors = training_index.search(&users, k, Exclude::None)?;
+        let exported = exported_index.search(&exported.data, k, Exclude::None)?;
+        exported_as_trained += same_lists(&exported, &trained, TIE);
+    }
+    let plain_fm = match model {
+        AnyModel::Fm(fm) => Some(plain_parity(fm, prepared, device)),
+        AnyModel::Dssm(_) | AnyModel::YoutubeDnn(_) => None,
+    };
+    Ok(Parity { users: prepared.test.len(), exported_as_trained, plain_fm })
+}
+
+fn chunks(targets: &[Sample]) -> Vec<Chunk> {
+    targets.iter().copied().map(Chunk::from).collect()
+}
+
+fn plain_parity(fm: &Fm, prepared: &Prepared, device: &Opened) -> PlainParity {
+    let items = ItemBatch::new(&ItemRows::all(&prepared.catalog), None, &device.device);
+    let item_vectors = fm.encode_items(&items).transpose();
+    let maker = prepared.eval_batches(fm.history_len());
+    let mut found = PlainParity { same_order: 0, largest_difference: 0.0 };
+    for targets in prepared.test.chunks(BLOCK) {
+        let users = UserBatch::new(&maker.users(&chunks(targets)), None, &device.device);
+        let plain = fm.plain(&users, &items);
+        let n_items = plain.sizes().1;
+        let scores = fm.encode_users(&users).matmul(item_vectors.clone());
+        let scores: Vec<f32> = scores.into_data().try_into_vec().expect("scores are f32");
+        let of_user = |(user, own): (usize, &[f32])| {
+            let (exact, vector) = (plain.scores(user), plain.two_tower_scores(user));
+            let constant: f64 = plain.user_constant(user);
+            let largest =
+                exact.iter().fold(f64::MIN_POSITIVE, |most, score| most.max((score - constant).abs()));
+            let differences = own
+                .iter()
+                .zip(&exact)
+                .map(|(own, exact)| (f64::from(*own) - (exact - constant)).abs() / largest);
+            (order(&exact) == order(&vector), differences.fold(0.0, f64::max))
+        };
+        let block: Vec<(bool, f64)> = scores.par_chunks(n_items).enumerate().map(of_user).collect();
+        for (same, difference) in block {
+            found.same_order += usize::from(same);
+            found.largest_difference = found.largest_difference.max(difference);
+        }
+    }
+    found
+}
+
+/// All items, best first; ties in the order of the catalogue.
+fn order(scores: &[f64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..scores.len() as u32).collect();
+    order.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+    order
+}

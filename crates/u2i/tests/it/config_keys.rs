@@ -1,0 +1,193 @@
+//! S3: every key of every experiment file counts.
+
+use std::path::Path;
+
+use serde_json::json;
+use toml::{Table, Value};
+use u2i::config::Experiment;
+use u2i::data::{SyntheticConfig, synthetic};
+use u2i::device::DeviceChoice;
+use u2i::pipeline::{evaluate_model, prepare_features, train_model};
+use u2i_features::RawData;
+use u2i_index::{ExactIndex, Exclude, Index as _, recall};
+use u2i_models::TwoTower as _;
+use u2i_train::user_vectors;
+
+/// A step into a table or an array.
+#[derive(Debug, Clone, PartialEq)]
+enum Step {
+    Key(String),
+    Place(usize),
+}
+
+fn table(text: &str) -> Value {
+    Value::Table(text.parse::<Table>().unwrap())
+}
+
+fn configs() -> Vec<(String, Value)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let mut all = Vec::new();
+    for folder in std::fs::read_dir(root).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            all.push((path.display().to_string(), table(&std::fs::read_to_string(&path).unwrap())));
+        }
+    }
+    assert!(all.len() >= 13, "{} experiment files", all.len());
+    all
+}
+
+/// The path of every key, inner ones, too.
+fn keys(value: &Value, at: &[Step], found: &mut Vec<Vec<Step>>) {
+    let mut go = |step: Step, value: &Value, is_key: bool| {
+        let path = [at, &[step]].concat();
+        if is_key {
+            found.push(path.clone());
+        }
+        keys(value, &path, found);
+    };
+    match value {
+        Value::Table(table) => table.iter().for_each(|(key, value)| go(Step::Key(key.clone()), value, true)),
+        Value::Array(array) => {
+            array.iter().enumerate().for_each(|(i, value)| go(Step::Place(i), value, false))
+        }
+        _ => {}
+    }
+}
+
+fn at<'a>(value: &'a mut Value, path: &[Step]) -> &'a mut Value {
+    path.iter().fold(value, |value, step| match step {
+        Step::Key(key) => &mut value[key.as_str()],
+        Step::Place(i) => &mut value[*i],
+    })
+}
+
+fn parse(value: &Value) -> Result<Experiment, u2i::Error> {
+    Experiment::parse(&toml::to_string(value).unwrap(), Path::new("x.toml"))
+}
+
+/// A key with a letter too many is refused with its line, and the key that was meant is named.
+#[test]
+fn every_key_of_every_file_is_refused_when_misspelt() {
+    for (path, config) in configs() {
+        let mut all = Vec::new();
+        keys(&config, &[], &mut all);
+        assert!(all.len() > 40, "{path}");
+        for own in all {
+            let (Some(Step::Key(key)), parent) = (own.last(), &own[..own.len() - 1]) else { unreachable!() };
+            let mut broken = config.clone();
+            let Value::Table(table) = at(&mut broken, parent) else { unreachable!() };
+            let value = table.remove(key).unwrap();
+            table.insert(format!("{key}x"), value);
+            let error = parse(&broken).expect_err(&format!("{path}: {own:?} may be misspelt"));
+            let message = error.to_string();
+            assert_eq!(error.exit_code(), 2, "{message}");
+            assert!(message.starts_with("x.toml:"), "{message}");
+            assert!(message.contains(&format!("{key}x")), "{own:?}: {message}");
+            assert!(message.ends_with(&format!("did you mean `{key}`?")), "{own:?}: {message}");
+        }
+    }
+}
+
+/// Another value for a key, or none if its value is a table that has keys of its own.
+fn other(path: &[Step], value: &Value) -> Option<Value> {
+    let key = path.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Place(_) => None,
+    })?;
+    Some(match (key, value) {
+        ("min_count", _) => Value::Integer(1000),
+        ("length", _) => Value::Integer(3),
+        ("epsilon", _) => Value::Float(0.01),
+        ("activation", _) => "relu".into(),
+        ("norm", _) => "layer".into(),
+        ("output", _) => "activated".into(),
+        ("normalization", Value::String(own)) => if own == "l2" { "none" } else { "l2" }.into(),
+        ("ties", _) => "item_id".into(),
+        ("side", _) => "request".into(),
+        ("seen", _) => "kept".into(),
+        ("validation_metric", _) => "hit_rate@10".into(),
+        ("metric", _) => "augmented_inner_product".into(),
+        ("faiss", Value::String(_)) => table("faiss = { ivf = { nlist = 2, nprobe = 1 } }")["faiss"].clone(),
+        ("sampler", _) => table("sampler = { log_uniform = {} }")["sampler"].clone(),
+        ("per_user", _) => table("per_user = { newest = { n = 2 } }")["per_user"].clone(),
+        (_, Value::Integer(n)) => Value::Integer(if *n < 8 { n + 1 } else { n / 2 }),
+        (_, Value::Float(x)) if *x == 0.0 => Value::Float(0.25),
+        (_, Value::Float(x)) => Value::Float(x / 2.0),
+        (_, Value::Boolean(own)) => Value::Boolean(!own),
+        (_, Value::String(own)) => Value::String(format!("{own}x")),
+        (_, Value::Array(own)) => Value::Array(own[..own.len() - 1].to_vec()),
+        _ => return None,
+    })
+}
+
+/// Everything that a run of an experiment gives, or why it gives nothing.
+fn outcome(experiment: &Experiment, raw: &RawData) -> Result<serde_json::Value, String> {
+    let say = |error: u2i::Error| error.to_string();
+    let device = DeviceChoice::Cpu.open().map_err(say)?;
+    let prepared = prepare_features(experiment, raw).map_err(say)?;
+    let trained = train_model(experiment, &prepared, &device, &mut ()).map_err(say)?;
+    let evaluation = evaluate_model(experiment, &trained, &prepared, &device).map_err(say)?;
+    let model = &trained.fitted.model;
+    let users = &prepared.test[..20];
+    let users = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
+    let k = 10.try_into().unwrap();
+    let exact = ExactIndex::new(trained.items.clone()).search(&users.data, k, Exclude::None).unwrap();
+    let mut indexes = Vec::new();
+    for config in &experiment.index {
+        let index = u2i_index::FaissIndex::build(&trained.items, config.faiss, config.metric)
+            .map_err(|error| error.to_string())?;
+        let found = index.search(&users.data, k, Exclude::None).map_err(|error| error.to_string())?;
+        indexes.push(json!([index.kind(), recall(&found, &exact)]));
+    }
+    let bits = |data: &[f32]| data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let validation: Vec<_> = trained.fitted.epochs.iter().map(|epoch| epoch.validation).collect();
+    Ok(json!({
+        "split": prepared.split_hash,
+        "items": bits(trained.items.data()),
+        "users": bits(&users.data),
+        "validation": validation,
+        "metrics": evaluation.metrics,
+        "index": indexes,
+    }))
+}
+
+/// Another value gives another result, or is refused; a key that changes nothing would be a promise without a deed.
+#[cfg(feature = "faiss")]
+#[test]
+fn every_key_of_the_synthetic_files_changes_the_result() {
+    let small = SyntheticConfig { users: 120, items: 100, events_per_user: 12, cold_users: 2, cold_items: 2 };
+    let raw = synthetic(1, &small);
+    let mut tried = 0;
+    for (path, mut config) in configs().into_iter().filter(|(path, _)| path.contains("synthetic")) {
+        let shrink = "epochs = 2\nchunks_per_step = 4\nwarm_up_steps = 6";
+        let index = "[[i]]\nfaiss = 'flat'\nmetric = 'inner_product'\n\
+                     [[i]]\nfaiss = { ivf = { nlist = 2, nprobe = 1 } }\nmetric = 'inner_product'\n\
+                     [[i]]\nfaiss = { hnsw = { m = 4, ef_construction = 8, ef_search = 8 } }\n\
+                     metric = 'inner_product'";
+        let train = at(&mut config, &[Step::Key("train".into())]).as_table_mut().unwrap();
+        for (key, value) in shrink.parse::<Table>().unwrap() {
+            match key.as_str() {
+                "warm_up_steps" => train["schedule"][key.as_str()] = value,
+                _ => drop(train.insert(key, value)),
+            }
+        }
+        config.as_table_mut().unwrap().insert("index".into(), table(index)["i"].clone());
+        let base = outcome(&parse(&config).unwrap(), &raw).unwrap();
+        let mut all = Vec::new();
+        keys(&config, &[], &mut all);
+        // Where data comes from is not part of a run on data that is given.
+        for own in all.into_iter().filter(|own| own[0] != Step::Key("data".into())) {
+            let mut changed = config.clone();
+            let value = at(&mut changed, &own);
+            let Some(other) = other(&own, value) else { continue };
+            *value = other;
+            tried += 1;
+            match parse(&changed).map_err(|error| error.to_string()).map(|changed| outcome(&changed, &raw)) {
+                Ok(Ok(found)) => assert!(found != base, "{path}: {own:?} changes nothing"),
+                Ok(Err(message)) | Err(message) => assert!(!message.is_empty(), "{path}: {own:?}"),
+            }
+        }
+    }
+    assert!(tried > 100, "{tried} keys were tried");
+}

@@ -1,0 +1,381 @@
+//! Bugs planted beside guards, to see that each guard's test fails with them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::cargo::{cargo, output, root, target_dir};
+use crate::test::announce_long_build;
+
+/// A bug, and the test that must fail with it.
+struct Bug {
+    /// The promise that the guard keeps.
+    row: &'static str,
+    /// As `u2i_bug::planted` names it.
+    name: &'static str,
+    package: &'static str,
+    /// `lib`, or the name of an integration test.
+    target: &'static str,
+    test: &'static str,
+}
+
+const fn bug(
+    row: &'static str,
+    name: &'static str,
+    package: &'static str,
+    target: &'static str,
+    test: &'static str,
+) -> Bug {
+    Bug { row, name, package, target, test }
+}
+
+/// Every bug that is planted, in the order of the promises.
+#[rustfmt::skip]
+const BUGS: &[Bug] = &[
+    bug("D1", "an_odd_colon_begins_a_field", "u2i-features", "lib", "text::tests::single_colons_belong_to_their_field"),
+    bug("D1", "further_fields_are_ignored", "u2i-features", "it", "movielens::bad_rows_are_rejected_with_line_column_and_reason"),
+    bug("D2", "latin_1_is_read_as_utf_8", "u2i-features", "lib", "text::tests::latin_1_always_decodes_and_utf_8_does_not"),
+    bug("D2", "utf_8_replaces_bytes", "u2i-features", "it", "tables::latin_1_is_read_as_such_and_refused_as_utf_8"),
+    bug("D3", "a_missing_column_is_the_last", "u2i-features", "it", "tables::columns_are_bound_by_name"),
+    bug("D3", "columns_may_repeat", "u2i-features", "it", "tables::broken_files_are_refused"),
+    bug("D4", "rejects_vanish", "u2i-features", "it", "movielens::no_bad_row_passes_and_no_good_row_is_lost"),
+    bug("D4", "a_reject_names_the_next_line", "u2i-features", "it", "tables::quoted_fields_come_back_and_short_rows_are_rejected_at_their_line"),
+    bug("D4", "any_number_of_rejects_passes", "u2i-features", "it", "tables::bad_rows_are_rejected_with_line_column_and_reason"),
+    bug("D5", "ids_lose_leading_zeros", "u2i-features", "lib", "ids::tests::ids_are_exact_text"),
+    bug("D5", "floats_are_ids", "u2i-features", "it", "tables::parquet_ids_are_text_or_integers_and_never_floats"),
+    bug("D6", "any_integer_is_a_time", "u2i-features", "it", "tables::bad_rows_are_rejected_with_line_column_and_reason"),
+    bug("D6", "milliseconds_pass", "u2i-features", "it", "movielens::bad_rows_are_rejected_with_line_column_and_reason"),
+    bug("D6", "nan_is_a_number", "u2i-features", "it", "tables::numbers_that_are_none_are_rejected"),
+    bug("D7", "ties_ignore_the_item_id", "u2i-features", "it", "splits::the_split_hash_depends_on_the_file_order_only_where_ties_do"),
+    bug("D7", "ties_reverse_the_file", "u2i-features", "it", "splits::ties_keep_the_file_order_or_follow_the_item_id"),
+    bug("D8", "nobody_may_be_tested", "u2i-features", "it", "splits::data_that_leaves_nothing_to_train_or_test_is_refused_with_counts"),
+    bug("D8", "nothing_may_be_trained", "u2i-features", "it", "splits::data_that_leaves_nothing_to_train_or_test_is_refused_with_counts"),
+    bug("D9", "a_line_may_be_cut", "u2i-features", "lib", "text::tests::lines_are_bounded_numbered_and_hashed"),
+    bug("L1", "history_ends_with_its_target", "u2i-features", "it", "leakage::histories_are_the_events_before_the_target"),
+    bug("L1", "history_begins_with_a_later_event", "u2i-features", "it", "leakage::histories_are_the_events_before_the_target"),
+    bug("L1", "request_columns_of_the_next_event", "u2i-schema", "lib", "batch::tests::request_columns_of_a_next_item_come_from_the_caller"),
+    bug("L2", "columns_are_fitted_on_all_events", "u2i-features", "it", "leakage::held_out_events_leave_every_training_artefact_equal"),
+    bug("L2", "validation_events_train", "u2i-features", "it", "leakage::held_out_events_leave_every_training_artefact_equal"),
+    bug("L2", "the_second_of_the_cut_trains", "u2i-features", "it", "splits::a_time_cut_takes_each_users_first_event_of_a_window"),
+    bug("L3", "padding_is_an_event", "u2i-schema", "lib", "events::tests::broken_parts_are_refused"),
+    bug("L3", "cold_items_have_an_id_row", "u2i-schema", "lib", "batch::tests::an_item_without_training_events_has_no_id_row"),
+    bug("L3", "padding_has_a_vector", "u2i-models", "it", "the_padding_row_reaches_no_vector"),
+    bug("L3", "padding_is_pooled", "u2i-models", "it", "pooling_masks_padding"),
+    bug("L3", "padding_is_drawn", "u2i-losses", "it", "samplers::items_come_up_as_often_as_log_q_says"),
+    bug("L3", "padding_is_indexed", "u2i-index", "lib", "vectors::tests::broken_vectors_are_refused"),
+    bug("L4", "ties_take_the_best_rank", "u2i-eval", "it", "oracle::a_tied_rank_is_the_mean_of_all_orders"),
+    bug("L4", "duplicates_count_twice", "u2i-eval", "it", "cases::duplicates_count_once_and_those_below_move_up"),
+    bug("L4", "a_target_wins_its_ties", "u2i-index", "lib", "row::tests::the_rank_is_the_mean_place_among_ties"),
+    bug("N1", "exponentials_are_not_shifted", "u2i-losses", "it", "losses::scores_of_ten_thousand_at_the_lowest_used_temperature_stay_finite"),
+    bug("N1", "a_temperature_may_be_zero", "u2i-losses", "lib", "temperature::tests::zero_negatives_and_what_is_not_finite_are_rejected"),
+    bug("N2", "a_length_may_be_zero", "u2i-models", "it", "the_zero_vector_has_no_direction_and_a_finite_gradient"),
+    bug("N3", "log_q_is_left_out", "u2i-losses", "it", "published::sampled_softmax_is_the_scripts"),
+    bug("N3", "log_q_is_added", "u2i-losses", "it", "published::in_batch_softmax_is_the_scripts"),
+    bug("N3", "a_draw_counts_as_one", "u2i-losses", "it", "samplers::the_corrected_partition_sum_is_unbiased"),
+    bug("N4", "hits_are_negatives", "u2i-losses", "it", "losses::a_row_whose_negatives_are_all_hits_has_loss_zero_and_no_gradient"),
+    bug("N6", "short_lists_are_filled_up", "u2i-index", "it", "exact::a_search_with_nothing_left_is_empty"),
+    bug("N6", "excluded_items_are_found", "u2i-index", "it", "exact::several_blocks_equal_brute_force"),
+    bug("N6", "faiss_may_find_fewer", "u2i-index", "it", "faiss::every_index_returns_all_that_is_left"),
+    bug("N7", "unknown_items_pass", "u2i-schema", "lib", "batch::tests::an_item_above_the_catalogue_panics"),
+    bug("N8", "gradients_ignore_the_temperature", "u2i-losses", "it", "losses::sampled_softmax_equals_its_oracle"),
+    bug("R1", "streams_ignore_the_step", "u2i-random", "lib", "tests::a_key_always_names_the_same_stream"),
+    bug("F1", "a_changed_index_is_read", "u2i-index", "it", "files::a_damaged_exact_index_is_refused"),
+];
+
+/// A test that takes longer hangs, which is not how a bug is caught.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// Plants every bug in turn, prints the table, and fails if a test did not fail.
+pub fn run(json: Option<&Path>) -> Result<()> {
+    let tests = build()?;
+    let mut sound: HashMap<(&Path, &str), Outcome> = HashMap::new();
+    let mut rows = Vec::new();
+    let mut missed = Vec::new();
+    for bug in BUGS {
+        let caught = match tests.get(&(bug.package.to_owned(), bug.target.to_owned())) {
+            None => Err("there is no such test target".to_owned()),
+            Some(test) => {
+                let without = match sound.entry((&test.executable, bug.test)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(test.run(bug.test, None)?),
+                };
+                match without {
+                    Outcome::Passed => judge(test.run(bug.test, Some(bug.name))?),
+                    other => Err(format!("without the bug, the test {other}")),
+                }
+            }
+        };
+        rows.push(json!({"row": bug.row, "bug": bug.name, "caught": caught.is_ok()}));
+        if let Err(reason) = caught {
+            missed.push(format!(
+                "{} {}: {} {} {}: {reason}",
+                bug.row, bug.name, bug.package, bug.target, bug.test
+            ));
+        }
+    }
+    std::io::stdout().write_all(table(&rows).as_bytes()).context("cannot print the table")?;
+    if let Some(path) = json {
+        write(path, &rows)?;
+    }
+    if !missed.is_empty() {
+        bail!("{} of {} bugs were not caught:\n  {}", missed.len(), BUGS.len(), missed.join("\n  "));
+    }
+    eprintln!("xtask: all {} bugs were caught", BUGS.len());
+    Ok(())
+}
+
+/// A bug is caught by a test that fails, and by nothing else.
+fn judge(planted: Outcome) -> Result<(), String> {
+    match planted {
+        Outcome::Failed => Ok(()),
+        other => Err(format!("with the bug, the test {other}")),
+    }
+}
+
+/// The test executables by package and target, with the bugs compiled in.
+fn build() -> Result<HashMap<(String, String), TestTarget>> {
+    announce_long_build(&target_dir());
+    // The scope of `cargo xtask test`, so that dependencies have the same features and are not built again.
+    let scope = ["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches", "--tests"];
+    let bugs = ["--features", "u2i-bug/seeded-bugs", "--no-run", "--message-format=json-render-diagnostics"];
+    let messages = output(cargo().current_dir(root()).args(scope).args(bugs))?;
+    Ok(messages.lines().filter_map(|line| test_target(&serde_json::from_str(line).ok()?)).collect())
+}
+
+/// What one of cargo's messages says of a test executable, if it is of one.
+fn test_target(message: &Value) -> Option<((String, String), TestTarget)> {
+    let executable = PathBuf::from(message["executable"].as_str()?);
+    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != Value::Bool(true) {
+        return None;
+    }
+    let folder = Path::new(message["manifest_path"].as_str()?).parent()?.to_owned();
+    let package = folder.file_name()?.to_str()?.to_owned();
+    let target = match message["target"]["kind"][0].as_str()? {
+        "lib" => "lib",
+        "test" => message["target"]["name"].as_str()?,
+        _ => return None,
+    };
+    Some(((package, target.to_owned()), TestTarget { executable, folder }))
+}
+
+/// A test executable, and the folder of its package, where cargo would run it.
+struct TestTarget {
+    executable: PathBuf,
+    folder: PathBuf,
+}
+
+impl TestTarget {
+    /// Runs one test alone, with a bug or without.
+    fn run(&self, test: &str, bug: Option<&str>) -> Result<Outcome> {
+        let mut command = Command::new(&self.executable);
+        command.current_dir(&self.folder).args([test, "--exact", "--test-threads=1"]);
+        command.env_remove("U2I_SEEDED_BUG").envs(bug.map(|bug| ("U2I_SEEDED_BUG", bug)));
+        watch(&mut command, &target_dir().join("seeded-bugs.txt"), TIME_LIMIT)
+    }
+}
+
+/// How a test ended.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Passed,
+    /// An assertion did not hold: the harness lived to say so.
+    Failed,
+    /// It did not end in time.
+    Hung,
+    /// Anything else: no test of that name, a signal, an abort, an exit from within.
+    Odd(String),
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outcome::Passed => f.write_str("passes"),
+            Outcome::Failed => f.write_str("fails"),
+            Outcome::Hung => write!(f, "takes longer than {} s", TIME_LIMIT.as_secs()),
+            Outcome::Odd(how) => write!(f, "neither passes nor fails: {how}"),
+        }
+    }
+}
+
+/// Runs a test harness to its end or its time limit. It writes to a file, since a pipe could fill up and would stay
+/// open in what a hung test has started.
+fn watch(command: &mut Command, log: &Path, limit: Duration) -> Result<Outcome> {
+    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    let end = Instant::now() + limit;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {}", Path::new(command.get_program()).display()))?;
+    let status = loop {
+        if let Some(status) = child.try_wait().context("cannot wait for a test")? {
+            break status;
+        }
+        if Instant::now() >= end {
+            // It may have ended by now; either way it is gone after the wait.
+            let _ = child.kill();
+            child.wait().context("cannot wait for a test")?;
+            return Ok(Outcome::Hung);
+        }
+        sleep(Duration::from_millis(5));
+    };
+    let said = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let said = String::from_utf8_lossy(&said);
+    let verdict = said.lines().rev().find(|line| line.starts_with("test result: ")).unwrap_or("no verdict");
+    let outcome = |n: &str| said.contains("running 1 test\n") && verdict.contains(n);
+    Ok(match status.code() {
+        Some(0) if outcome("ok. 1 passed; 0 failed;") => Outcome::Passed,
+        Some(101) if outcome("FAILED. 0 passed; 1 failed;") => Outcome::Failed,
+        _ => Outcome::Odd(format!("{status}, {verdict}")),
+    })
+}
+
+/// The rows as aligned text under a header.
+fn table(rows: &[Value]) -> String {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+    let width = rows.iter().map(|row| text(row, "bug").len()).fold("bug".len(), usize::max);
+    let mut lines = format!("{:4} | {:width$} | caught\n", "row", "bug");
+    for row in rows {
+        let caught = if row["caught"] == Value::Bool(true) { "yes" } else { "NO" };
+        lines += &format!("{:4} | {:width$} | {caught}\n", text(row, "row"), text(row, "bug"));
+    }
+    lines
+}
+
+/// Writes beside `path`, then renames, so that the table is whole or not there.
+fn write(path: &Path, rows: &[Value]) -> Result<()> {
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(format!(".{}.partial", std::process::id()));
+    let partial = path.with_file_name(name);
+    fs::write(&partial, format!("[\n{}\n]\n", lines.join(",\n")))
+        .with_context(|| format!("cannot write {}", partial.display()))?;
+    fs::rename(&partial, path).with_context(|| format!("cannot replace {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names in `planted("…")` of the crates' sources, comments aside.
+    fn planted() -> Vec<String> {
+        let mut names = Vec::new();
+        let mut open = vec![root().join("crates")];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    // Of a crate, only its sources; u2i-bug's own say how it is used.
+                    let skipped = ["u2i-bug", "tests", "examples", "target"];
+                    open.extend((!skipped.iter().any(|name| path.ends_with(name))).then_some(path));
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    names.extend(planted_in(&fs::read_to_string(&path).unwrap()));
+                }
+            }
+        }
+        names
+    }
+
+    fn planted_in(source: &str) -> Vec<String> {
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>();
+        let code = code.join("\n");
+        let calls = code.split("planted(").skip(1);
+        let name = |call: &str| call.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned);
+        calls
+            .map(|call| name(call).unwrap_or_else(|| panic!("a bug has no literal name: {call:.60}")))
+            .collect()
+    }
+
+    #[test]
+    fn each_bug_is_planted_once_and_each_planted_bug_is_known() {
+        let mut planted = planted();
+        planted.sort();
+        let mut known: Vec<&str> = BUGS.iter().map(|bug| bug.name).collect();
+        known.sort();
+        assert_eq!(planted, known);
+        known.dedup();
+        assert_eq!(known.len(), BUGS.len(), "names are unique");
+    }
+
+    #[test]
+    fn names_are_found_in_code_and_not_in_comments() {
+        let source = "/// planted(\"a\")\nif u2i_bug::planted(\"b\") && planted(\n    \"c\"\n) {}\n  // planted(\"d\")\n";
+        assert_eq!(planted_in(source), ["b", "c"]);
+    }
+
+    #[test]
+    fn test_executables_are_known_by_package_and_target() {
+        let message = |kind: &str, test: bool| {
+            json!({
+                "reason": "compiler-artifact", "executable": "/t/it-1", "profile": {"test": test},
+                "manifest_path": "/w/crates/u2i-eval/Cargo.toml", "target": {"kind": [kind], "name": "it"},
+            })
+        };
+        let key = |kind, test| test_target(&message(kind, test)).map(|(key, _)| key);
+        assert_eq!(key("test", true), Some(("u2i-eval".into(), "it".into())));
+        assert_eq!(key("lib", true), Some(("u2i-eval".into(), "lib".into())));
+        assert_eq!((key("bin", true), key("lib", false)), (None, None));
+        assert!(test_target(&json!({"reason": "build-finished", "success": true})).is_none());
+    }
+
+    /// Shell scripts stand in for test harnesses.
+    #[cfg(unix)]
+    #[test]
+    fn only_a_failed_test_catches_a_bug() {
+        let log = std::env::temp_dir().join(format!("u2i-seeded-bugs-{}", std::process::id()));
+        let run = |script: &str| {
+            let limit = Duration::from_millis(500);
+            watch(Command::new("/bin/sh").args(["-c", script]), &log, limit).unwrap()
+        };
+        let said = |n: u32, verdict: &str, then: &str| {
+            format!("echo 'running {n} test\ntest result: {verdict}'; {then}")
+        };
+        let failed = "FAILED. 0 passed; 1 failed; 0 ignored";
+        assert_eq!(run(&said(1, "ok. 1 passed; 0 failed; 0 ignored", "exit 0")), Outcome::Passed);
+        assert_eq!(run(&said(1, failed, "exit 101")), Outcome::Failed);
+        assert_eq!(run("exec sleep 60"), Outcome::Hung);
+        let odd = [
+            said(0, "ok. 0 passed; 0 failed; 0 ignored", "exit 0"),
+            said(1, "ok. 0 passed; 0 failed; 1 ignored", "exit 0"),
+            said(1, failed, "exit 1"),
+            said(1, failed, "kill -9 $$"),
+            "exit 101".to_owned(),
+        ];
+        for script in odd {
+            assert!(matches!(run(&script), Outcome::Odd(_)), "{script}");
+        }
+        fs::remove_file(&log).unwrap();
+        assert!(judge(Outcome::Failed).is_ok());
+        for other in [Outcome::Passed, Outcome::Hung, Outcome::Odd(String::new())] {
+            assert!(judge(other).is_err());
+        }
+    }
+
+    #[test]
+    fn rows_are_written_whole() {
+        let folder = std::env::temp_dir().join(format!("u2i-seeded-bugs-json-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let rows = [
+            json!({"row": "D1", "bug": "b", "caught": true}),
+            json!({"row": "L1", "bug": "c", "caught": false}),
+        ];
+        write(&folder.join("bugs.json"), &rows).unwrap();
+        let text = fs::read_to_string(folder.join("bugs.json")).unwrap();
+        let [d1, l1] =
+            [r#"{"row":"D1","bug":"b","caught":true}"#, r#"{"row":"L1","bug":"c","caught":false}"#];
+        assert_eq!(text, format!("[\n{d1},\n{l1}\n]\n"));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file is left");
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(table(&rows), "row  | bug | caught\nD1   | b   | yes\nL1   | c   | NO\n");
+    }
+}
