@@ -171,7 +171,7 @@ pub struct AttributeConfig {
 pub enum AttributeKind {
     /// One category, exact text.
     Text {},
-    /// A quantity. Text other than a finite number is rejected.
+    /// A quantity. NaN, infinities and text that is no number are rejected; an empty field or null is missing.
     Number {},
     /// Several categories in one field.
     List {

@@ -27,6 +27,9 @@ pub(crate) fn rows(
     while let Some(Record { line, n_fields }) = next_record(lines, separator, &mut record)? {
         let decoded = encoding.decode(&record);
         if line == 1 {
+            if let Err(reason) = n_fields {
+                return Err(FeatureError::Header { path: lines.path().to_owned(), reason });
+            }
             let Some(header) = decoded else { return Err(not_utf8(lines, line)) };
             rows.header = header_names(header.trim_start_matches('\u{feff}'), separator);
             continue;
@@ -81,7 +84,9 @@ fn next_record(
             Line::Nul => Err("has a NUL byte".to_owned()),
             Line::Text(text) => {
                 record.extend_from_slice(text);
-                scanner.feed(text).map_err(str::to_owned)
+                // A byte order mark is before the first field, which may be quoted.
+                let mark: &[u8] = if number == 1 { b"\xef\xbb\xbf" } else { b"" };
+                scanner.feed(text.strip_prefix(mark).unwrap_or(text)).map_err(str::to_owned)
             }
         };
         if fed.is_err() || scanner.state != State::Quoted {

@@ -124,6 +124,14 @@ pub enum FeatureError {
         /// The types that would do.
         wanted: &'static str,
     },
+    /// A first row that cannot be a header.
+    #[error("{path}:1: the header cannot be used: {reason}")]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Bytes that are no UTF-8 where the config says UTF-8.
     #[error("{path}:{line}: not UTF-8; if the file is Latin-1, say so with encoding = \"latin-1\"")]
     Encoding {

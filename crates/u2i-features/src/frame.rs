@@ -206,18 +206,18 @@ impl Cells {
 
     /// A finite number; NaN if blank.
     pub(crate) fn number(&self, row: usize) -> Result<f64, String> {
+        let wrong = |found| format!("expected a finite number (key kind.number), found {found}");
         if let Cells::Float(cells) = self {
-            let number = cells.get(row).unwrap_or(f64::NAN);
-            return if number.is_infinite() {
-                Err(format!("expected a finite number, found {number}"))
-            } else {
-                Ok(number)
+            let number = cells.get(row);
+            return match number {
+                Some(number) if !number.is_finite() => Err(wrong(number.to_string())),
+                _ => Ok(number.unwrap_or(f64::NAN)),
             };
         }
         let Some(text) = self.text(row) else { return Ok(f64::NAN) };
         let is_finite = |number: &f64| number.is_finite() || u2i_bug::planted("nan_is_a_number");
         let number = text.trim().parse::<f64>().ok().filter(is_finite);
-        number.ok_or_else(|| format!("expected a finite number, found {:?}", short(&text)))
+        number.ok_or_else(|| wrong(format!("{:?}", short(&text))))
     }
 }
 

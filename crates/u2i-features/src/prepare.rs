@@ -37,6 +37,11 @@ pub fn prepare(
     // Which items come first is known from training events only, so they are numbered as in the file until then.
     let as_in_file: Vec<u32> = (0..raw.item_ids.len() as u32).collect();
     let provisional = TrainEvents::prefixes(&store(raw, &order, &as_in_file, vec![]), &parts.lengths);
+    let samples = samples(samples_config, &provisional, seed);
+    if samples.is_empty() && !u2i_bug::planted("nothing_may_be_trained") {
+        let (users, events, train) = (raw.user_ids.len(), raw.n_events(), provisional.events().n_events());
+        return Err(FeatureError::NoTrainingTargets { users, events, train });
+    }
     let items = item_order(raw, &provisional);
     let training = Training::new(&provisional, &order, &as_in_file);
 
@@ -47,11 +52,6 @@ pub fn prepare(
     let [user_columns, item_columns, request_columns] = &fitted;
     let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
     let train = TrainEvents::prefixes(&events, &parts.lengths);
-    let samples = samples(samples_config, &train, seed);
-    if samples.is_empty() && !u2i_bug::planted("nothing_may_be_trained") {
-        let (users, events, train) = (order.n_users(), events.n_events(), train.events().n_events());
-        return Err(FeatureError::NoTrainingTargets { users, events, train });
-    }
     let ids =
         |ids: &[String], order: &[u32]| order.iter().map(|&i| ids[i as usize].clone()).collect::<Vec<_>>();
     let users = Users::new(ids(&raw.user_ids, &order.users), encode(user_columns, &order.users)?);

@@ -42,7 +42,8 @@ pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Resul
     };
     if parts.test.is_empty() && !u2i_bug::planted("nobody_may_be_tested") {
         let train = parts.lengths.iter().map(|&n| n as usize).sum();
-        return Err(FeatureError::NobodyToTest { users: order.n_users(), events: order.rows.len(), train });
+        // Of the data, not of what the split has left of it.
+        return Err(FeatureError::NobodyToTest { users: raw.user_ids.len(), events: raw.n_events(), train });
     }
     Ok(parts)
 }

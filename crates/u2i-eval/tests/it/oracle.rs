@@ -1,12 +1,17 @@
-//! Both entries against a brute-force f64 oracle that looks up every place of the list.
+//! L4: both entries against a brute-force f64 oracle that looks up every place of the list, on 100,000 cases each.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use u2i_eval::{Accumulator, Metric, Rank};
+use u2i_eval::{Accumulator, EvalError, Metric, Rank};
 
-const CUTOFFS: [usize; 4] = [1, 3, 7, 40];
+/// The last is longer than any list.
+const CUTOFFS: [usize; 4] = [1, 3, 7, 45];
+
+/// Fills lists up; never relevant.
+const PADDING: u8 = u8::MAX;
 
 /// Sums over places 1 to `k` of a list without duplicates, by definition.
 fn by_definition(metric: Metric, list: &[u8], truth: &HashSet<u8>) -> f64 {
@@ -23,6 +28,33 @@ fn by_definition(metric: Metric, list: &[u8], truth: &HashSet<u8>) -> f64 {
         Metric::Mrr => {
             (1..=list.len()).find(|&place| relevant(place)).map_or(0.0, |place| 1.0 / place as f64)
         }
+    }
+}
+
+/// The mean of the places that the target has in all orders of the list that the scores allow: those above it come
+/// before it, and of two that are equal each is first in half of the orders.
+fn mean_place(scores: &[u8], target: usize) -> f64 {
+    let before = |other: usize| match scores[other].cmp(&scores[target]) {
+        _ if other == target => 0.0,
+        Ordering::Greater => 1.0,
+        Ordering::Equal => 0.5,
+        Ordering::Less => 0.0,
+    };
+    1.0 + (0..scores.len()).map(before).sum::<f64>()
+}
+
+/// By the table in the documentation of the crate, for one relevant item.
+fn by_mean_place(metric: Metric, scores: &[u8], target: usize) -> f64 {
+    if target >= scores.len() {
+        return 0.0;
+    }
+    let place = mean_place(scores, target);
+    let up_to = |k: usize, value: f64| if place > k as f64 { 0.0 } else { value };
+    match metric {
+        Metric::HitRate(k) | Metric::Recall(k) => up_to(k, 1.0),
+        Metric::Ndcg(k) => up_to(k, 2f64.ln() / (place + 1.0).ln()),
+        Metric::Precision(k) => up_to(k, 1.0 / k as f64),
+        Metric::Mrr => 1.0 / place,
     }
 }
 
@@ -51,7 +83,7 @@ fn check(accumulator: &Accumulator, oracle: impl Fn(Metric) -> Vec<f64>) {
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: 500,
+        cases: 100_000,
         rng_seed: RngSeed::Fixed(1),
         failure_persistence: None,
         ..Default::default()
@@ -70,11 +102,46 @@ proptest! {
         let mut accumulator = Accumulator::new(&CUTOFFS).unwrap();
         users.iter().for_each(|(list, truth)| accumulator.add_list(list, truth));
         let known: Vec<_> = users.iter().filter(|(_, truth)| !truth.is_empty()).collect();
-        prop_assume!(!known.is_empty());
+        if known.is_empty() {
+            prop_assert_eq!(accumulator.finish(), Err(EvalError::NoUsers { n_without_truth: users.len() }));
+            return Ok(());
+        }
         check(&accumulator, |metric| {
             known.iter().map(|(list, truth)| by_definition(metric, &first_of_each(list), truth)).collect()
         });
         prop_assert_eq!(accumulator.finish().unwrap().n_without_truth(), users.len() - known.len());
+    }
+
+    /// Padding behind a list changes nothing, whatever the cutoff.
+    #[test]
+    fn padded_lists_equal_those_without(
+        users in prop::collection::vec(
+            (prop::collection::vec(0u8..30, 0..40), prop::collection::hash_set(0u8..30, 1..12), 1usize..20), 1..3,
+        ),
+    ) {
+        let [mut cut, mut padded] = [(); 2].map(|()| Accumulator::new(&CUTOFFS).unwrap());
+        for (list, truth, n) in &users {
+            cut.add_list(list, truth);
+            padded.add_list(&[list.as_slice(), &vec![PADDING; *n]].concat(), truth);
+        }
+        prop_assert_eq!(cut.finish(), padded.finish());
+    }
+
+    /// A target among scores of which many are equal, or outside of them.
+    #[test]
+    fn tied_scores_equal_the_oracle(
+        users in prop::collection::vec((prop::collection::vec(0u8..6, 1..40), 0usize..44), 1..12),
+    ) {
+        let mut accumulator = Accumulator::new(&CUTOFFS).unwrap();
+        for (scores, target) in &users {
+            let count = |order| scores.iter().filter(|score| score.cmp(&&scores[*target]) == order).count();
+            let is_ranked = *target < scores.len();
+            let rank = || Rank::new(count(Ordering::Greater), count(Ordering::Equal) - 1);
+            accumulator.add_rank(if is_ranked { rank() } else { Rank::MISS });
+        }
+        check(&accumulator, |metric| {
+            users.iter().map(|(scores, target)| by_mean_place(metric, scores, *target)).collect()
+        });
     }
 
     /// Ranks counted from scores without ties are those of the sorted list.

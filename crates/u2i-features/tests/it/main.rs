@@ -1,20 +1,35 @@
 //! Tests of the public API: readers, splits, columns and samples, on small files that they write themselves, and
 //! on MovieLens where `U2I_DATA_DIR` names it.
 
+mod bytes;
 mod columns;
+mod fixtures;
+mod ids;
 mod leakage;
 mod movielens;
 mod movielens_whole;
+mod mutations;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod reference;
 mod splits;
 mod tables;
+mod times;
 
 use std::path::Path;
 
+use polars::prelude::{Column, DataFrame, ParquetWriter};
 use u2i_features::*;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::Side;
+
+/// A folder with one Parquet file, `events`.
+fn parquet(columns: Vec<Column>) -> tempfile::TempDir {
+    let mut frame = DataFrame::new(columns[0].len(), columns).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    ParquetWriter::new(std::fs::File::create(dir.path().join("events")).unwrap()).finish(&mut frame).unwrap();
+    dir
+}
 
 /// A folder with files in it.
 fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
@@ -28,6 +43,27 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 /// Limits that let half of the rows be bad.
 fn lenient() -> ReadLimits {
     ReadLimits { max_reject_ratio: 0.5, ..ReadLimits::STRICT }
+}
+
+/// Events in a CSV file with the columns who, what and when.
+fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
+    TablesConfig {
+        events: EventsConfig {
+            file: "events".into(),
+            format: FileFormat::Csv { separator: ',', encoding },
+            user: "who".into(),
+            item: "what".into(),
+            time: TimeConfig { column: "when".into(), unit: TimeUnit::Seconds },
+            request: vec![],
+        },
+        users: None,
+        items: None,
+        limits,
+    }
+}
+
+fn read_events(csv: &[u8], encoding: Encoding, limits: ReadLimits) -> Result<RawData, FeatureError> {
+    read_tables(&events_csv(encoding, limits), folder(&[("events", csv)]).path())
 }
 
 fn leave_last_out() -> SplitConfig {
@@ -57,6 +93,24 @@ fn every_kind() -> FeaturesConfig {
         column("device", Side::Request, ColumnKind::Categorical { min_count: one }),
         column("load", Side::Request, ColumnKind::BucketizedQuantiles { buckets: 4.try_into().unwrap() }),
     ])
+}
+
+/// Events `(user, item, time)` in file order.
+fn log(events: &[(&str, &str, i64)]) -> RawData {
+    let mut raw = RawData::default();
+    let intern = |ids: &mut Vec<String>, id: &str| {
+        ids.iter().position(|known| known == id).unwrap_or_else(|| {
+            ids.push(id.into());
+            ids.len() - 1
+        }) as u32
+    };
+    for &(user, item, time_s) in events {
+        raw.events.user.push(intern(&mut raw.user_ids, user));
+        raw.events.item.push(intern(&mut raw.item_ids, item));
+        raw.events.time_s.push(time_s);
+    }
+    raw.titles = vec![None; raw.item_ids.len()];
+    raw
 }
 
 /// A log of up to 8 users and 12 items in random file order with ties, and attributes of every type.
@@ -94,34 +148,6 @@ fn random_log(seed: u64) -> RawData {
         RawColumn { name: "load".into(), values: RawValues::Number(numbers(n_events)) },
     ];
     raw
-}
-
-/// The same log with its rows in another order.
-fn reordered(raw: &RawData, rows: &[usize]) -> RawData {
-    let mut new = raw.clone();
-    for (to, &from) in rows.iter().enumerate() {
-        new.events.user[to] = raw.events.user[from];
-        new.events.item[to] = raw.events.item[from];
-        new.events.time_s[to] = raw.events.time_s[from];
-    }
-    for (new, old) in new.request.iter_mut().zip(&raw.request) {
-        match (&mut new.values, &old.values) {
-            (RawValues::Text(new), RawValues::Text(old)) => {
-                rows.iter().zip(new).for_each(|(&from, to)| to.clone_from(&old[from]))
-            }
-            (RawValues::Number(new), RawValues::Number(old)) => {
-                rows.iter().zip(new).for_each(|(&from, to)| *to = old[from])
-            }
-            _ => unreachable!(),
-        }
-    }
-    new
-}
-
-fn shuffled(raw: &RawData, seed: u64) -> RawData {
-    let mut rows: Vec<usize> = (0..raw.n_events()).collect();
-    Stream::new(seed, Purpose::PERMUTATION, 0, 0).shuffle(&mut rows);
-    reordered(raw, &rows)
 }
 
 /// `read = kept + rejected + filtered` in every file.

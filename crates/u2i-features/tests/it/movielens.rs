@@ -1,3 +1,6 @@
+use mutations::{Field, MAX_LINE_BYTES, Mutated, assert_rejected, mutated};
+use reference::MovieLens;
+
 use crate::*;
 
 const RATINGS: &[u8] = b"1::10::5::978300760\n2::10::3::978300761\r\n1::20::4::978300762\n\n";
@@ -123,42 +126,111 @@ fn files_without_a_usable_row_are_refused_with_counts() {
     assert_eq!(error.exit_code(), 4);
 }
 
-/// 10,000 rows of which a twentieth is broken in a random way: every broken one is rejected at its line, every
-/// good one is an event.
+const IDS: &[&[u8]] = &[b"", b"x1", b"1e3", b"-1", b"1.5", b" 7", b"7 ", b"\xff\xfe", "٧".as_bytes()];
+const AGES: &[&[u8]] = &[b"", b"x", b"-1", b"2.5", b"70000", b"\xe9"];
+const TIMES: &[&[u8]] =
+    &[b"", b"abc", b"-1", b"1.5e9", b"4102444800", b"978300760000", b"99999999999999999999", b"9\xff"];
+
+fn below(rng: &mut Stream, n: u64) -> String {
+    rng.below(n).to_string()
+}
+
+/// Every fiftieth row is a second one of the first id.
+fn own_id(rng: &mut Stream, row: usize) -> String {
+    if rng.below(50) == 0 { "1".into() } else { (row + 1).to_string() }
+}
+
+fn rating_fields() -> [Field; 4] {
+    let id = |name| Field {
+        name,
+        good: |rng, row| if row == 0 { "1".into() } else { below(rng, 10_000) },
+        bad: IDS,
+    };
+    let rating = |rng: &mut Stream, _| (1 + rng.below(5)).to_string();
+    let time = |rng: &mut Stream, _| (900_000_000 + rng.below(1_000_000)).to_string();
+    [
+        id("user"),
+        id("item"),
+        Field { name: "rating", good: rating, bad: &[b"", b"0", b"6", b"55", b"5.0", b"x"] },
+        Field { name: "timestamp", good: time, bad: TIMES },
+    ]
+}
+
+fn user_fields() -> [Field; 5] {
+    let bad: &[&[u8]] = &[b""];
+    [
+        Field { name: "user", good: own_id, bad: IDS },
+        Field { name: "gender", good: |rng, _| ["F", "M"][rng.index(2)].into(), bad },
+        Field { name: "age", good: |rng, _| below(rng, 100), bad: AGES },
+        Field { name: "occupation", good: |rng, _| below(rng, 21), bad },
+        Field { name: "zip", good: |rng, _| format!("{:05}", rng.below(100_000)), bad },
+    ]
+}
+
+fn item_fields() -> [Field; 3] {
+    let title = |rng: &mut Stream, row| format!("Part {row}: {} (19{:02})", rng.below(9), rng.below(100));
+    let genres = |rng: &mut Stream, _| ["Drama", "Film-Noir|War", "Children's"][rng.index(3)].to_owned();
+    [
+        Field { name: "item", good: own_id, bad: IDS },
+        Field { name: "title", good: title, bad: &[b""] },
+        Field { name: "genres", good: genres, bad: &[b""] },
+    ]
+}
+
+/// Those of ML-100K: dates and address may be anything, genres are flags.
+fn flag_fields() -> Vec<Field> {
+    let [item, title, _] = item_fields();
+    let anything = ["release_date", "video_release_date", "imdb_url"].map(|name| Field {
+        name,
+        good: |rng, _| ["", "01-Jan-1995", "http://a::b"][rng.index(3)].into(),
+        bad: &[],
+    });
+    let flags = reference::GENRES.split('|');
+    let flags = flags.map(|name| Field {
+        name,
+        good: |rng, _| below(rng, 2),
+        bad: &[b"", b"2", b"x", b"00", b"\xff"],
+    });
+    [item, title].into_iter().chain(anything).chain(flags).collect()
+}
+
+/// D4: 10,000 rows in each of six files. The reference says what is kept, the mutator what is not.
 #[test]
 fn no_bad_row_passes_and_no_good_row_is_lost() {
-    let mut rng = Stream::new(4, Purpose::SYNTHETIC, 0, 0);
-    let (mut text, mut bad_lines, mut good) = (Vec::new(), Vec::new(), Vec::new());
-    for line in 1..=10_000u64 {
-        let fields = [rng.below(50), 1 + rng.below(90), 1 + rng.below(5), 900_000_000 + rng.below(1_000_000)];
-        let mut fields = fields.map(|field| field.to_string());
-        let time_s: i64 = fields[3].parse().unwrap();
-        let row = if rng.below(20) == 0 {
-            bad_lines.push(line);
-            match rng.below(5) {
-                0 => fields[..3].join("::"),
-                1 => fields.join(":"),
-                2 => format!("{}::", fields.join("::")),
-                _ => {
-                    let place = rng.index(4);
-                    fields[place] = ["x", "", "-1", "1.5", "\u{0}"][rng.index(5)].into();
-                    fields.join("::")
-                }
-            }
-        } else {
-            good.push((fields[0].clone(), fields[1].clone(), time_s));
-            fields.join("::")
-        };
-        text.extend_from_slice(row.as_bytes());
-        text.extend_from_slice(if rng.below(2) == 0 { b"\n" } else { b"\r\n" });
+    let limits = ReadLimits { max_reject_ratio: 0.5, max_line_bytes: MAX_LINE_BYTES.try_into().unwrap() };
+    let [user, gender, age, occupation, zip] = user_fields();
+    let users_100k = [user, age, gender, occupation, zip];
+    type Read = fn(&Path, &ReadLimits) -> Result<RawData, FeatureError>;
+    let sets: [(MovieLens, Read, [&str; 3], [Mutated; 3]); 2] = [
+        (
+            MovieLens::one_million(MAX_LINE_BYTES),
+            read_ml_1m,
+            ["ratings.dat", "users.dat", "movies.dat"],
+            [
+                mutated(1, b"::", &rating_fields(), 1),
+                mutated(2, b"::", &user_fields(), 1),
+                mutated(3, b"::", &item_fields(), 1),
+            ],
+        ),
+        (
+            MovieLens::hundred_thousand(MAX_LINE_BYTES),
+            read_ml_100k,
+            ["u.data", "u.user", "u.item"],
+            [
+                mutated(4, b"\t", &rating_fields(), 1),
+                mutated(5, b"|", &users_100k, 1),
+                mutated(6, b"|", &flag_fields(), 1),
+            ],
+        ),
+    ];
+    for (reference, read, names, mutated) in sets {
+        let files = [0, 1, 2].map(|file| mutated[file].file.as_slice());
+        let dir = folder(&[0, 1, 2].map(|file| (names[file], files[file])));
+        let raw = read(dir.path(), &limits).unwrap();
+        for (counts, mutated) in raw.files.iter().zip(&mutated) {
+            assert_rejected(counts, &mutated.broken);
+        }
+        assert_balanced(&raw.files);
+        reference.assert_reads(&raw, files, names[0]);
     }
-    let raw = read(&text, b"1::F::1::10::48067\n", MOVIES, lenient()).unwrap();
-    let rejected: Vec<u64> = raw.files[0].rejects.iter().map(|reject| reject.line).collect();
-    assert_eq!(rejected, bad_lines);
-    assert_balanced(&raw.files);
-    let events = raw.events.user.iter().zip(&raw.events.item).zip(&raw.events.time_s);
-    let events: Vec<_> = events
-        .map(|((&u, &i), &t)| (raw.user_ids[u as usize].clone(), raw.item_ids[i as usize].clone(), t))
-        .collect();
-    assert_eq!(events, good);
 }

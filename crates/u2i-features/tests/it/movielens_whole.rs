@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use u2i_schema::Side;
 
+use reference::MovieLens;
+
 use crate::*;
 
 /// Columns as the tuned recipes have them.
@@ -93,4 +95,25 @@ fn ml_100k_has_its_published_numbers() {
     assert_eq!(data.samples.len(), 100_000 - 3 * 943);
     // Only "unknown" has no year.
     assert_eq!(number_column(&raw.items, "year").iter().filter(|year| year.is_nan()).count(), 1);
+}
+
+/// D1 and D2 on all rows; 50 titles of ML-1M are no UTF-8.
+#[test]
+fn movielens_is_what_the_reference_reads() {
+    for (name, files) in
+        [("ml-1m", ["ratings.dat", "users.dat", "movies.dat"]), ("ml-100k", ["u.data", "u.user", "u.item"])]
+    {
+        let Some(dir) = real_data::folder(name) else { return };
+        let files = files.map(|file| std::fs::read(dir.join(file)).unwrap());
+        let is_1m = name == "ml-1m";
+        let read = if is_1m { read_ml_1m } else { read_ml_100k };
+        let reference = if is_1m { MovieLens::one_million } else { MovieLens::hundred_thousand };
+        let raw = read(&dir, &ReadLimits::STRICT).unwrap();
+        reference(1 << 20).assert_reads(&raw, files.each_ref().map(Vec::as_slice), name);
+        let is_not_utf_8 = |line: &&[u8]| std::str::from_utf8(line).is_err();
+        let n = files[2].split(|&byte| byte == b'\n').filter(is_not_utf_8).count();
+        assert!(!is_1m || n == 50, "{n}");
+        let replaced = raw.titles.iter().flatten().filter(|title| title.contains('\u{fffd}')).count();
+        assert_eq!(replaced, 0, "{name}");
+    }
 }

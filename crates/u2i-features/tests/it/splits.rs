@@ -1,24 +1,8 @@
+use std::collections::{HashMap, VecDeque};
+
 use u2i_schema::{Sample, Side};
 
 use crate::*;
-
-/// Events `(user, item, time)` in file order.
-fn log(events: &[(&str, &str, i64)]) -> RawData {
-    let mut raw = RawData::default();
-    let intern = |ids: &mut Vec<String>, id: &str| {
-        ids.iter().position(|known| known == id).unwrap_or_else(|| {
-            ids.push(id.into());
-            ids.len() - 1
-        }) as u32
-    };
-    for &(user, item, time_s) in events {
-        raw.events.user.push(intern(&mut raw.user_ids, user));
-        raw.events.item.push(intern(&mut raw.item_ids, item));
-        raw.events.time_s.push(time_s);
-    }
-    raw.titles = vec![None; raw.item_ids.len()];
-    raw
-}
 
 fn prepared(raw: &RawData, split: &SplitConfig) -> Result<Prepared, FeatureError> {
     prepare(raw, split, &features(vec![]), &all_samples(), 0)
@@ -120,21 +104,57 @@ fn data_that_leaves_nothing_to_train_or_test_is_refused_with_counts() {
     }
 }
 
+/// User, item and time.
+type Row<'a> = (&'a str, &'a str, i64);
+/// Names the group of a row from its number and itself.
+type Group<'a> = &'a dyn Fn(usize, Row) -> (usize, String);
+
+/// The rows in random order, but those of one group in theirs.
+fn shuffled_but<'a>(rows: &[Row<'a>], group: Group, seed: u64) -> Vec<Row<'a>> {
+    let mut places: Vec<usize> = (0..rows.len()).collect();
+    Stream::new(seed, Purpose::PERMUTATION, 0, 0).shuffle(&mut places);
+    let mut groups: HashMap<_, VecDeque<Row>> = HashMap::new();
+    for (i, &row) in rows.iter().enumerate() {
+        groups.entry(group(i, row)).or_default().push_back(row);
+    }
+    places.iter().map(|&i| groups.get_mut(&group(i, rows[i])).unwrap().pop_front().unwrap()).collect()
+}
+
+/// D7. Of a log with about six events in each second of each user, the order of rows in the file decides
+///
+/// - with `ties = "item_id"`: nothing;
+/// - with `ties = "file"`: the order of the events of one user and second, and nothing else;
+/// - with `book`: the order of the events of one user, and nothing else.
+///
+/// 1,000 shuffles that leave alone what decides have one hash; some of those that do not have another.
 #[test]
 fn the_split_hash_depends_on_the_file_order_only_where_ties_do() {
-    let raw = random_log(1);
-    let hash = |raw: &RawData, ties| {
-        let split = SplitConfig::LeaveLastOut { ties };
-        prepare(raw, &split, &features(vec![]), &all_samples(), 0).unwrap().split_hash
-    };
-    let by_item = hash(&raw, Ties::ItemId);
-    assert!((0..1_000).all(|seed| hash(&shuffled(&raw, seed), Ties::ItemId) == by_item));
-    let by_file = hash(&raw, Ties::File);
-    assert!((0..10).any(|seed| hash(&shuffled(&raw, seed), Ties::File) != by_file));
-    let mut without_ties = raw.clone();
-    without_ties.events.time_s = (0..raw.n_events() as i64).collect();
-    let by_file = hash(&without_ties, Ties::File);
-    assert!((0..100).all(|seed| hash(&shuffled(&without_ties, seed), Ties::File) == by_file));
+    let mut rng = Stream::new(7, Purpose::SYNTHETIC, 0, 0);
+    let ids: Vec<String> = (0..20).map(|id| id.to_string()).collect();
+    let rows: Vec<Row> =
+        (0..300).map(|_| (&*ids[rng.index(5)], &*ids[rng.index(20)], rng.below(10) as i64)).collect();
+    let hash = |rows: &[Row], split: &SplitConfig| prepared(&log(rows), split).unwrap().split_hash;
+    let cut = |ties| SplitConfig::TimeCut { ties, validation_quantile: 0.6, test_quantile: 0.8 };
+    let nothing = |i, _: Row| (i, String::new());
+    let tie = |_, (user, _, time_s): Row| (time_s as usize, user.to_owned());
+    let user = |_, (user, _, _): Row| (0, user.to_owned());
+    let cases: [(_, Group); 5] = [
+        (SplitConfig::LeaveLastOut { ties: Ties::ItemId }, &nothing),
+        (cut(Ties::ItemId), &nothing),
+        (leave_last_out(), &tie),
+        (cut(Ties::File), &tie),
+        (SplitConfig::Book { min_events: 3 }, &user),
+    ];
+    for (split, decides) in &cases {
+        let wanted = hash(&rows, split);
+        for seed in 0..1_000 {
+            assert_eq!(hash(&shuffled_but(&rows, decides, seed), split), wanted, "seed {seed}, {split:?}");
+        }
+    }
+    for (split, _) in &cases[2..] {
+        let wanted = hash(&rows, split);
+        assert!((0..10).any(|seed| hash(&shuffled_but(&rows, &nothing, seed), split) != wanted), "{split:?}");
+    }
 }
 
 #[test]

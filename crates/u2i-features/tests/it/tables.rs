@@ -1,4 +1,5 @@
-use polars::prelude::{Column, DataFrame, ParquetWriter};
+use mutations::{Field, MAX_LINE_BYTES, assert_rejected, mutated};
+use reference::{Format, Rule};
 
 use crate::*;
 
@@ -65,6 +66,7 @@ fn line_ends_separators_and_a_byte_order_mark_do_not_matter() {
     let cases = [
         (csv(','), EVENTS.replace('\n', "\r\n"), ITEMS.into()),
         (csv(','), format!("\u{feff}{EVENTS}"), ITEMS.into()),
+        (csv(','), format!("\u{feff}\"who\"{}", &EVENTS[3..]), ITEMS.replacen("id", "\"id\"", 1)),
         (csv('\t'), tabs(EVENTS), tabs(ITEMS)),
         (csv(','), EVENTS.trim_end().into(), ITEMS.into()),
     ];
@@ -76,35 +78,64 @@ fn line_ends_separators_and_a_byte_order_mark_do_not_matter() {
     }
 }
 
+/// All orders of `0..n`.
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    (0..n).fold(vec![vec![]], |shorter, last| {
+        let insert = |order: &Vec<usize>, place: usize| [&order[..place], &[last], &order[place..]].concat();
+        shorter.iter().flat_map(|order| (0..=last).map(move |place| insert(order, place))).collect()
+    })
+}
+
+/// D3: every order, deletion and repetition of the columns of two files, one of which nothing binds.
 #[test]
 fn columns_are_bound_by_name() {
-    let names = ["who", "what", "when", "device"];
-    let rows = [["ann", "1", "10", "x"], ["bob", "2", "20", "y"]];
-    let table = |order: &[usize]| {
-        let line = |row: &[&str; 4]| order.iter().map(|&i| row[i]).collect::<Vec<_>>().join(",");
-        format!("{}\n{}\n{}\n", line(&names), line(&rows[0]), line(&rows[1]))
+    let events = [
+        ["who", "what", "when", "device", "note"],
+        ["ann", "7", "10", "x", "n"],
+        ["bob", "007", "20", "", "m"],
+    ];
+    let items = [
+        ["id", "title", "price", "tags", "note"],
+        ["7", "Up", "1.5", "a|b", "n"],
+        ["007", "Down", "2", "", "m"],
+    ];
+    let table = |rows: &[[&str; 5]; 3], order: &[usize]| {
+        let line = |row: &[&str; 5]| order.iter().map(|&i| row[i]).collect::<Vec<_>>().join(",") + "\n";
+        rows.iter().map(line).collect::<String>()
     };
-    let config = TablesConfig { items: None, ..config(csv(',')) };
-    let wanted = read(&config, &table(&[0, 1, 2, 3]), "").unwrap().events;
-    for a in 0..4 {
-        for b in 0..4 {
-            for c in 0..4 {
-                let d = 6usize.wrapping_sub(a + b + c);
-                let mut order = [a, b, c, d];
-                order.sort_unstable();
-                if order == [0, 1, 2, 3] {
-                    assert_eq!(read(&config, &table(&[a, b, c, d]), "").unwrap().events, wanted);
-                }
-            }
-        }
+    let all = [0, 1, 2, 3, 4];
+    let config = config(csv(','));
+    let read = |events: &str, items: &str| read(&config, events, items);
+    let content = |raw: RawData| RawData { files: vec![], hash: String::new(), ..raw };
+    let wanted = content(read(&table(&events, &all), &table(&items, &all)).unwrap());
+    assert_eq!(wanted.titles, [Some("Up".into()), Some("Down".into())]);
+    for order in orders(5) {
+        let found = content(read(&table(&events, &order), &table(&items, &order)).unwrap());
+        assert_eq!(found, wanted, "{order:?}");
     }
-    for missing in 0..4 {
-        let order: Vec<usize> = (0..4).filter(|&i| i != missing).collect();
-        let error = read(&config, &table(&order), "").unwrap_err();
+    let refused = |order: &[usize], is_events: bool, message: &str| {
+        let (events_order, items_order) = if is_events { (order, &all[..]) } else { (&all[..], order) };
+        let error = read(&table(&events, events_order), &table(&items, items_order)).unwrap_err();
+        let names = if is_events { events[0] } else { items[0] };
+        let found = format!("{:?}", order.iter().map(|&i| names[i]).collect::<Vec<_>>());
+        let text = error.to_string();
+        assert!(text.contains(&format!("{message} `")) && text.ends_with(&found), "{order:?}: {text}");
         assert_eq!(error.exit_code(), 3);
-        let (name, message) = (names[missing], error.to_string());
-        assert!(message.contains(&format!("there is no column `{name}`")), "{message}");
-        assert!(order.iter().all(|&i| message.contains(names[i])), "{message}");
+    };
+    for (i, is_events) in (0..5).flat_map(|i| [(i, true), (i, false)]) {
+        let without: Vec<usize> = (0..5).filter(|&other| other != i).collect();
+        if i < 4 {
+            refused(&without, is_events, "there is no column");
+        }
+        // Once more, at every place; and in the place of each other column.
+        for place in 0..=5 {
+            refused(&[&all[..place], &[i], &all[place..]].concat(), is_events, "two columns are called");
+        }
+        for place in without {
+            let mut order = all;
+            order[place] = i;
+            refused(&order, is_events, "two columns are called");
+        }
     }
 }
 
@@ -146,26 +177,49 @@ fn bad_rows_are_rejected_with_line_column_and_reason() {
 
 #[test]
 fn numbers_that_are_none_are_rejected() {
-    for text in ["inf", "-inf", "NaN", "1e999", "one"] {
+    let wrong = ["inf", "-inf", "+Infinity", "NaN", "-nan", "1e999", "-1e999", "one", "0x10", "1 000", "٧"];
+    for text in wrong {
         let items = format!("id,title,price,tags\n7,a,{text},\n007,b,2,\n");
         let raw = read(&config(csv(',')), EVENTS, &items).unwrap();
-        assert_eq!((raw.files[1].rejects[0].line, raw.files[1].rejects[0].column.as_str()), (2, "price"));
+        let reason = format!("expected a finite number (key kind.number), found {text:?}");
+        assert_eq!(raw.files[1].rejects, [Reject { line: 2, column: "price".into(), reason }]);
     }
-}
-
-#[test]
-fn milliseconds_become_seconds_if_the_config_says_so() {
-    let mut config = TablesConfig { items: None, ..config(csv(',')) };
-    config.events.time.unit = TimeUnit::Milliseconds;
-    let raw = read(&config, "who,what,when,device\na,b,978300760999,\n", "").unwrap();
-    assert_eq!(raw.events.time_s, [978_300_760]);
+    for (text, number) in [("1e3", 1e3), ("-0.5", -0.5), (" 2 ", 2.0), ("+.5", 0.5), ("1e308", 1e308)] {
+        let items = format!("id,title,price,tags\n7,a,{text},\n007,b,2,\n");
+        let raw = read(&config(csv(',')), EVENTS, &items).unwrap();
+        assert_eq!(number_column(&raw.items, "price"), [2.0, number], "{text}");
+    }
+    // In Parquet as well, where a missing number is null.
+    let mut config = TablesConfig { items: None, ..config(FileFormat::Parquet {}) };
+    config.events.request[0].kind = AttributeKind::Number {};
+    for (number, name) in [(f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf"), (f64::NAN, "NaN")] {
+        let dir = parquet(vec![
+            Column::new("who".into(), ["u", "u", "u"]),
+            Column::new("what".into(), ["a", "b", "c"]),
+            Column::new("when".into(), [1i64, 2, 3]),
+            Column::new("device".into(), [Some(0.5), Some(number), None]),
+        ]);
+        let raw = read_tables(&config, dir.path()).unwrap();
+        let reason = format!("expected a finite number (key kind.number), found {name}");
+        assert_eq!(raw.files[0].rejects, [Reject { line: 2, column: "device".into(), reason }]);
+        let load = number_column(&raw.request, "device");
+        assert!(load.len() == 2 && load[0] == 0.5 && load[1].is_nan(), "{load:?}");
+    }
 }
 
 #[test]
 fn broken_files_are_refused() {
     let cases = [
         ("", 3, "the file is empty"),
+        ("\n", 3, "the file is empty"),
         ("who,what,when,device\n", 3, "no row to use: 0 read"),
+        ("who,what,when,device\ra,b,1,c\r", 3, "there is no column `device`"),
+        ("w\0h\0o\0,\0", 3, "events:1: the header cannot be used: has a NUL byte"),
+        (
+            "who,what,when,5\" disk\na,b,1,c\n",
+            3,
+            "events:1: the header cannot be used: a quote inside a field",
+        ),
         ("who,what,when,who\na,b,1,c\n", 3, "two columns are called `who`"),
         (
             "who,what,when,device\na,b,1,\"open\nc,d,2,e\n",
@@ -183,6 +237,68 @@ fn broken_files_are_refused() {
     }
 }
 
+/// D9: 64 bytes are allowed, without the end of the line and with all lines of a quoted field.
+#[test]
+fn rows_and_open_quotes_are_bounded_by_the_limit() {
+    let limits = ReadLimits { max_line_bytes: 64.try_into().unwrap(), ..lenient() };
+    let config = TablesConfig { items: None, limits, ..config(csv(',')) };
+    let row = |device: usize, end: &str| format!("ann,1,40,{}{end}", "x".repeat(device));
+    let too_long = "longer than 64 bytes (key max_line_bytes)";
+    // "ann,1,40," is 9 bytes.
+    for (row, is_kept) in [
+        (row(55, "\n"), true),
+        (row(55, "\r\n"), true),
+        (row(56, "\n"), false),
+        (row(56, "\r\n"), false),
+        (row(1 << 20, "\n"), false),
+    ] {
+        let raw = read(&config, &format!("who,what,when,device\nbob,1,1,y\n{row}bob,1,2,y\n"), "").unwrap();
+        let rejects = &raw.files[0].rejects;
+        assert_eq!(raw.n_events() - 2, usize::from(is_kept), "{row:.70}");
+        assert!(rejects.iter().all(|reject| reject.line == 3 && reject.reason == too_long), "{rejects:?}");
+        assert_balanced(&raw.files);
+    }
+    // The last line as well, with and without a newline.
+    for (end, device, n_events) in [("", 55, 2), ("\r", 55, 2), ("\n\n", 55, 2), ("", 56, 1), ("\r", 56, 1)] {
+        let raw =
+            read(&config, &format!("who,what,when,device\nbob,1,1,y\n{}", row(device, end)), "").unwrap();
+        assert_eq!(raw.n_events(), n_events, "{end:?} {device}");
+    }
+    let lines = |n: usize| format!("ann,1,40,\"{}\"\n", "x\n".repeat(n));
+    let good = read(&config, &format!("who,what,when,device\n{}", lines(26)), "").unwrap();
+    assert_eq!(text_column(&good.request, "device"), [Some("x\n".repeat(26).as_str())]);
+    let after = "bob,1,2,y\n".repeat(100_000);
+    for open in [lines(40), "ann,1,40,\"x\n".to_owned()] {
+        let error =
+            read(&config, &format!("who,what,when,device\nbob,1,1,y\n{open}{after}"), "").unwrap_err();
+        assert!(matches!(error, FeatureError::OpenQuote { line: 3, max_line_bytes: 64, .. }), "{error}");
+    }
+    let header = format!("who,what,when,device,{}\n", "x".repeat(64));
+    let error = read(&config, &header, "").unwrap_err();
+    assert!(
+        error.to_string().ends_with(&format!("events:1: the header cannot be used: {too_long}")),
+        "{error}"
+    );
+    let none = TablesConfig {
+        limits: ReadLimits { max_line_bytes: std::num::NonZeroUsize::MAX, ..lenient() },
+        ..config
+    };
+    assert_eq!(read(&none, EVENTS, "").unwrap().n_events(), 3);
+}
+
+/// A blank line in a file of one column is a row without an id, not a row less.
+#[test]
+fn a_blank_line_is_a_row_whatever_the_number_of_columns() {
+    let mut config = config(csv(','));
+    config.items.as_mut().unwrap().attributes.clear();
+    for blank in ["", " ", "\"\"", "\r"] {
+        let raw = read(&config, EVENTS, &format!("id\n7\n{blank}\n007\n")).unwrap();
+        let reason = "expected an id, found nothing".to_owned();
+        assert_eq!(raw.files[1].rejects, [Reject { line: 3, column: "id".into(), reason }], "{blank:?}");
+        assert_eq!((raw.files[1].read, raw.files[1].kept), (3, 2), "{blank:?}");
+    }
+}
+
 #[test]
 fn latin_1_is_read_as_such_and_refused_as_utf_8() {
     let dir = folder(&[("events", b"who,what,when,device\na,b,1,c\na,b,2,Caf\xe9\n".as_slice())]);
@@ -192,13 +308,6 @@ fn latin_1_is_read_as_such_and_refused_as_utf_8() {
     config.events.format = FileFormat::Csv { separator: ',', encoding: Encoding::Latin1 };
     let raw = read_tables(&config, dir.path()).unwrap();
     assert_eq!(text_column(&raw.request, "device"), [Some("c"), Some("Café")]);
-}
-
-fn parquet(columns: Vec<Column>) -> tempfile::TempDir {
-    let mut frame = DataFrame::new(columns[0].len(), columns).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    ParquetWriter::new(std::fs::File::create(dir.path().join("events")).unwrap()).finish(&mut frame).unwrap();
-    dir
 }
 
 #[test]
@@ -254,4 +363,63 @@ fn quoted_fields_come_back_and_short_rows_are_rejected_at_their_line() {
     assert_eq!(rejected, bad_lines);
     assert_eq!(text_column(&raw.request, "device"), devices.iter().map(Option::as_deref).collect::<Vec<_>>());
     assert_balanced(&raw.files);
+}
+
+/// D4: 10,000 events and 10,000 items. The reference says what is kept, the mutator what is not.
+#[test]
+fn no_bad_row_passes_and_no_good_row_is_lost() {
+    let id = |name| Field {
+        name,
+        good: |rng, row| match row {
+            0 => "1".to_owned(),
+            _ => format!("{}{}", ["", "0", "-", " ", "x"][rng.index(5)], rng.below(2_000)),
+        },
+        bad: &[b"", b" ", b"\t", b"\xa0"],
+    };
+    let number = |name| Field {
+        name,
+        good: |rng, _| ["", "0.5", "-1e3", " 7 "][rng.index(4)].to_owned(),
+        bad: &[b"NaN", b"inf", b"1e999", b"one", b"\xe9"],
+    };
+    let when = Field {
+        name: "when",
+        good: |rng, _| rng.below(1_000_000_000).to_string(),
+        bad: &[b"", b"abc", b"-1", b"1.5e9", b"4102444800", b"978300760000", b" 40", b"4\xff"],
+    };
+    let title = Field { name: "title", good: |rng, row| format!("{row}: {}", rng.below(9)), bad: &[] };
+    let events = mutated(7, b",", &[id("who"), when, number("device"), id("what")], 2);
+    let items = mutated(8, b",", &[id("id"), title, number("price")], 2);
+
+    let max_line_bytes = MAX_LINE_BYTES;
+    let mut config = config(FileFormat::Csv { separator: ',', encoding: Encoding::Latin1 });
+    config.limits = ReadLimits { max_reject_ratio: 0.9, max_line_bytes: max_line_bytes.try_into().unwrap() };
+    config.events.request[0].kind = AttributeKind::Number {};
+    config.items.as_mut().unwrap().attributes.truncate(2);
+    let dir = folder(&[
+        ("events", &[b"who,when,device,what\n", events.file.as_slice()].concat()),
+        ("items", &[b"id,title,price\n", items.file.as_slice()].concat()),
+    ]);
+    let raw = read_tables(&config, dir.path()).unwrap();
+    assert_balanced(&raw.files);
+    assert_rejected(&raw.files[0], &events.broken);
+    assert_rejected(&raw.files[1], &items.broken);
+
+    use reference::{any, blank_or_number, not_blank, seconds};
+    let format = |columns| Format { separator: ",", columns, max_line_bytes };
+    let events_format = format(vec![
+        ("who", not_blank as Rule),
+        ("when", seconds),
+        ("device", blank_or_number),
+        ("what", not_blank),
+    ]);
+    reference::assert_events(&raw, &events_format, [0, 3, 1], &events.file, 2, "events");
+    let items_format = format(vec![("id", not_blank as Rule), ("title", any), ("price", blank_or_number)]);
+    let rows = reference::of_known_ids(&items_format, &items.file, &raw.item_ids);
+    reference::assert_counts(&raw.files[1], &rows, 2, "items");
+    assert!(raw.titles == reference::by_id(&rows, &raw.item_ids, |row| row[1].clone()), "titles");
+    let price = |row: &[String]| row[2].trim().parse().unwrap_or(f64::NAN);
+    let prices =
+        reference::by_id(&rows, &raw.item_ids, price).into_iter().map(|price| price.unwrap_or(f64::NAN));
+    let same = |(found, wanted): (f64, f64)| found == wanted || found.is_nan() && wanted.is_nan();
+    assert!(number_column(&raw.items, "price").into_iter().zip(prices).all(same), "prices");
 }
