@@ -1,13 +1,15 @@
 //! All checks, each timed.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
-use crate::cargo::{cargo, root, run as run_command};
-use crate::{fence, import_check, smoke, test};
+use crate::cargo::{cargo, output, root, run as run_command};
+use crate::seeded_bugs::test_target;
+use crate::{fence, import_check, seeded_bugs, smoke, test};
 
 /// One check. The order is that of a full run: cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,18 +30,57 @@ pub enum Stage {
     ImportCheck,
     /// The main job on synthetic data, whose models must beat popularity
     Smoke,
+    /// Each known bug fails its test
+    SeededBugs,
+    /// All tests at the full figures of docs/reliability.md; takes long
+    FullTest,
+    /// The tests of faiss's C interface under valgrind; takes long
+    Valgrind,
+    /// A minute of mutants for each reader of a format of ours; takes long
+    Fuzz,
 }
 
-/// Runs the stages, or all of them.
+/// What takes long and belongs to `--full` only.
+const LONG: [Stage; 3] = [Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
+
+/// Runs the stages, or all that the ordinary run has.
 pub fn run(stages: &[Stage]) -> Result<()> {
-    let stages = if stages.is_empty() { Stage::value_variants() } else { stages };
-    for stage in stages {
+    let ordinary: Vec<Stage> =
+        Stage::value_variants().iter().copied().filter(|stage| !LONG.contains(stage)).collect();
+    for stage in if stages.is_empty() { &ordinary } else { stages } {
         let begin = Instant::now();
         eprintln!("\n== {stage:?}");
         stage.run()?;
         eprintln!("== {stage:?}: {:.1} s", begin.elapsed().as_secs_f64());
     }
     Ok(())
+}
+
+/// Runs every stage, whatever becomes of those before, and prints how each ended.
+pub fn run_full() -> Result<()> {
+    let mut table = format!("{:12} | {:6} | seconds\n", "stage", "");
+    let mut failed = 0;
+    for stage in Stage::value_variants() {
+        let begin = Instant::now();
+        eprintln!("\n== {stage:?}");
+        let end = match stage.run() {
+            Ok(()) => "passed",
+            Err(error) => {
+                eprintln!("xtask: {error:#}");
+                failed += 1;
+                "FAILED"
+            }
+        };
+        table += &row(*stage, end, begin.elapsed().as_secs_f64());
+        eprintln!("== {stage:?}: {end}");
+    }
+    std::io::stdout().write_all(table.as_bytes()).context("cannot print the table")?;
+    ensure!(failed == 0, "{failed} of {} stages failed", Stage::value_variants().len());
+    Ok(())
+}
+
+fn row(stage: Stage, end: &str, seconds: f64) -> String {
+    format!("{:12} | {end:6} | {seconds:7.1}\n", format!("{stage:?}"))
 }
 
 impl Stage {
@@ -60,8 +101,39 @@ impl Stage {
             }
             Stage::ImportCheck => import_check::run(&[]),
             Stage::Smoke => smoke::run(),
+            Stage::SeededBugs => seeded_bugs::run(None),
+            Stage::FullTest => test::run_full(),
+            Stage::Valgrind => valgrind(),
+            Stage::Fuzz => fuzz(),
         }
     }
+}
+
+/// Valgrind hides what it cannot run (AVX-512) from the processor's description, so OpenBLAS and faiss take other
+/// kernels by themselves and nothing has to be suppressed. What it does run is read and written as anywhere.
+fn valgrind() -> Result<()> {
+    let mut command = cargo();
+    command.current_dir(root()).args(TESTS).args([
+        "--tests",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let messages = output(&mut command)?;
+    let tests = messages.lines().filter_map(|line| test_target(&serde_json::from_str(line).ok()?));
+    let key = ("u2i-index".to_owned(), "it".to_owned());
+    let (_, test) = tests.into_iter().find(|(own, _)| *own == key).context("u2i-index has no test `it`")?;
+    let mut command = Command::new("valgrind");
+    command.args(["--error-exitcode=9", "--leak-check=no", "--quiet"]).arg(&test.executable);
+    run_command(command.current_dir(&test.folder).args(["faiss::", "--test-threads=1"]))
+}
+
+/// The tests of `cargo xtask test`, so that nothing is built twice.
+const TESTS: [&str; 6] = ["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches"];
+
+fn fuzz() -> Result<()> {
+    let mut command = cargo();
+    command.current_dir(root()).env("U2I_FUZZ_SECONDS", "60").args(TESTS);
+    run_command(command.args(["--test", "fuzz", "--", "--nocapture"]))
 }
 
 fn deny() -> Result<()> {
@@ -76,4 +148,22 @@ fn deny() -> Result<()> {
 
 fn in_root(args: &[&str]) -> Result<()> {
     run_command(cargo().current_dir(root()).args(args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_comes_last_and_only_in_the_full_run() {
+        let all = Stage::value_variants();
+        assert_eq!(all[all.len() - LONG.len()..], LONG);
+        assert!(all.contains(&Stage::SeededBugs) && !LONG.contains(&Stage::SeededBugs));
+    }
+
+    #[test]
+    fn rows_of_the_table_are_aligned() {
+        assert_eq!(row(Stage::ImportCheck, "passed", 1.25), "ImportCheck  | passed |     1.2\n");
+        assert_eq!(row(Stage::Deny, "FAILED", 1000.0), "Deny         | FAILED |  1000.0\n");
+    }
 }

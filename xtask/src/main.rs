@@ -52,10 +52,14 @@ enum Job {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
-    /// All checks, or the ones named, each with its time
+    /// All checks of the ordinary run, or the ones named, each with its time
     Ci {
         /// Checks in the order to run them
         stages: Vec<ci::Stage>,
+        /// The ordinary checks, then those that take long, at their full figures; goes on after a failure and ends with
+        /// a table
+        #[arg(long, conflicts_with = "stages")]
+        full: bool,
     },
 }
 
@@ -66,7 +70,8 @@ fn main() -> ExitCode {
         Job::Fence => fence::run(),
         Job::ImportCheck { crates } => import_check::run(&crates),
         Job::SeededBugs { json } => seeded_bugs::run(json.as_deref()),
-        Job::Ci { stages } => ci::run(&stages),
+        Job::Ci { full: true, .. } => ci::run_full(),
+        Job::Ci { stages, .. } => ci::run(&stages),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -72,23 +72,49 @@ const BUGS: &[Bug] = &[
     bug("L3", "padding_is_pooled", "u2i-models", "it", "pooling_masks_padding"),
     bug("L3", "padding_is_drawn", "u2i-losses", "it", "samplers::items_come_up_as_often_as_log_q_says"),
     bug("L3", "padding_is_indexed", "u2i-index", "lib", "vectors::tests::broken_vectors_are_refused"),
+    bug("L3", "positions_are_ids", "u2i-index", "it", "answers::flat_returns_as_many_eligible_items_as_there_are"),
     bug("L4", "ties_take_the_best_rank", "u2i-eval", "it", "oracle::a_tied_rank_is_the_mean_of_all_orders"),
     bug("L4", "duplicates_count_twice", "u2i-eval", "it", "cases::duplicates_count_once_and_those_below_move_up"),
     bug("L4", "a_target_wins_its_ties", "u2i-index", "lib", "row::tests::the_rank_is_the_mean_place_among_ties"),
     bug("N1", "exponentials_are_not_shifted", "u2i-losses", "it", "losses::scores_of_ten_thousand_at_the_lowest_used_temperature_stay_finite"),
     bug("N1", "a_temperature_may_be_zero", "u2i-losses", "lib", "temperature::tests::zero_negatives_and_what_is_not_finite_are_rejected"),
+    bug("N1", "small_losses_lose_their_digits", "u2i-losses", "it", "many::with_logits_within_30_every_loss_and_gradient_is_its_oracles"),
+    bug("N1", "exponentials_of_scores_are_summed", "u2i-losses", "it", "many::with_scores_up_to_ten_thousand_every_loss_and_gradient_is_finite"),
     bug("N2", "a_length_may_be_zero", "u2i-models", "it", "the_zero_vector_has_no_direction_and_a_finite_gradient"),
     bug("N3", "log_q_is_left_out", "u2i-losses", "it", "published::sampled_softmax_is_the_scripts"),
     bug("N3", "log_q_is_added", "u2i-losses", "it", "published::in_batch_softmax_is_the_scripts"),
     bug("N3", "a_draw_counts_as_one", "u2i-losses", "it", "samplers::the_corrected_partition_sum_is_unbiased"),
+    bug("N3", "log_q_is_clipped", "u2i-losses", "it", "samplers::the_corrected_partition_sum_is_unbiased"),
+    bug("N3", "repeated_draws_count_once", "u2i-losses", "it", "samplers::the_bias_of_the_gradient_falls_as_one_over_n_and_without_log_q_it_stays"),
     bug("N4", "hits_are_negatives", "u2i-losses", "it", "losses::a_row_whose_negatives_are_all_hits_has_loss_zero_and_no_gradient"),
+    bug("N4", "a_second_copy_is_a_negative", "u2i-losses", "it", "many::masked_negatives_are_in_no_loss_and_no_gradient_of_50000_batches"),
     bug("N6", "short_lists_are_filled_up", "u2i-index", "it", "exact::a_search_with_nothing_left_is_empty"),
     bug("N6", "excluded_items_are_found", "u2i-index", "it", "exact::several_blocks_equal_brute_force"),
     bug("N6", "faiss_may_find_fewer", "u2i-index", "it", "faiss::every_index_returns_all_that_is_left"),
+    bug("N6", "nothing_found_is_the_first_item", "u2i-index", "it", "answers::hnsw_returns_as_many_eligible_items_as_there_are"),
     bug("N7", "unknown_items_pass", "u2i-schema", "lib", "batch::tests::an_item_above_the_catalogue_panics"),
+    bug("N7", "any_row_is_looked_up", "u2i-models", "it", "rows::a_lookup_takes_the_rows_of_its_table_and_no_other"),
+    bug("N7", "targets_lie_anywhere", "u2i-models", "it", "rows::a_target_outside_of_its_chunks_is_refused"),
     bug("N8", "gradients_ignore_the_temperature", "u2i-losses", "it", "losses::sampled_softmax_equals_its_oracle"),
+    bug("N8", "recency_is_not_learned", "u2i-models", "it", "gradients::pooling_and_its_gradients_are_those_of_its_formula_on_200_shapes"),
     bug("R1", "streams_ignore_the_step", "u2i-random", "lib", "tests::a_key_always_names_the_same_stream"),
     bug("F1", "a_changed_index_is_read", "u2i-index", "it", "files::a_damaged_exact_index_is_refused"),
+    bug("F1", "the_size_of_the_vectors_is_believed", "u2i-index", "it", "hostile::behind_the_hash_an_exact_index_is_refused_or_whole"),
+    bug("F1", "positions_are_believed", "u2i-index", "it", "hostile::behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader"),
+    bug("N5", "a_broken_loss_is_learned_from", "u2i-train", "it", "a_loss_that_is_not_finite_stops_training_at_its_step"),
+    bug("N5", "a_broken_gradient_is_applied", "u2i-train", "it", "a_gradient_that_is_not_finite_is_named_at_its_step"),
+    bug("N5", "a_broken_state_is_kept", "u2i-train", "it", "a_broken_number_anywhere_stops_training_before_it_is_kept"),
+    bug("R2", "a_resumed_epoch_begins_anew", "u2i-train", "it", "a_resumed_run_ends_as_one_that_was_never_stopped"),
+    bug("R2", "dense_moments_are_forgotten", "u2i-train", "it", "a_resumed_run_ends_as_one_that_was_never_stopped"),
+    bug("R2", "row_moments_are_forgotten", "u2i-train", "it", "a_resumed_run_ends_as_one_that_was_never_stopped"),
+    bug("C1", "a_checkpoint_is_written_in_place", "u2i", "it", "crashes::killed_at_random_moments_a_run_ends_as_if_it_had_never_been"),
+    bug("C1", "signals_are_ignored", "u2i", "it", "crashes::sigint_and_sigterm_keep_the_state_and_say_so_in_the_exit_code"),
+    bug("C3", "the_old_checkpoint_goes_first", "u2i", "it", "crashes::a_file_size_limit_ends_with_4_and_the_old_checkpoint_stays"),
+    bug("C5", "any_run_is_gone_on_with", "u2i", "lib", "checkpoint::tests::a_checkpoint_of_another_run_is_refused"),
+    bug("C6", "a_changed_state_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
+    bug("C6", "a_changed_manifest_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
+    bug("C7", "newer_formats_are_read", "u2i", "lib", "checkpoint::tests::a_newer_format_is_refused_with_the_range"),
+    bug("C8", "two_hold_one_lock", "u2i", "it", "crashes::of_two_trainers_in_one_folder_the_second_ends_with_75"),
 ];
 
 /// A test that takes longer hangs, which is not how a bug is caught.
@@ -152,7 +178,7 @@ fn build() -> Result<HashMap<(String, String), TestTarget>> {
 }
 
 /// What one of cargo's messages says of a test executable, if it is of one.
-fn test_target(message: &Value) -> Option<((String, String), TestTarget)> {
+pub fn test_target(message: &Value) -> Option<((String, String), TestTarget)> {
     let executable = PathBuf::from(message["executable"].as_str()?);
     if message["reason"] != "compiler-artifact" || message["profile"]["test"] != Value::Bool(true) {
         return None;
@@ -168,9 +194,9 @@ fn test_target(message: &Value) -> Option<((String, String), TestTarget)> {
 }
 
 /// A test executable, and the folder of its package, where cargo would run it.
-struct TestTarget {
-    executable: PathBuf,
-    folder: PathBuf,
+pub struct TestTarget {
+    pub executable: PathBuf,
+    pub folder: PathBuf,
 }
 
 impl TestTarget {
@@ -179,7 +205,11 @@ impl TestTarget {
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.folder).args([test, "--exact", "--test-threads=1"]);
         command.env_remove("U2I_SEEDED_BUG").envs(bug.map(|bug| ("U2I_SEEDED_BUG", bug)));
-        watch(&mut command, &target_dir().join("seeded-bugs.txt"), TIME_LIMIT)
+        // Another job may plant bugs at the same time.
+        let log = target_dir().join(format!("seeded-bugs-{}.txt", std::process::id()));
+        let outcome = watch(&mut command, &log, TIME_LIMIT);
+        let _ = fs::remove_file(log);
+        outcome
     }
 }
 

@@ -10,6 +10,15 @@ use crate::real_data::{DATA_DIR, SKIP_LOG};
 
 /// Every test and doc test of the workspace, in the profile of the runs, so that dependencies are built once.
 pub fn run() -> Result<()> {
+    run_with(&[])
+}
+
+/// The same at the full figures of docs/reliability.md.
+pub fn run_full() -> Result<()> {
+    run_with(&[("U2I_FULL", "1")])
+}
+
+fn run_with(more: &[(&str, &str)]) -> Result<()> {
     let target = target_dir();
     announce_long_build(&target);
     let data_dir = env::var_os(DATA_DIR).map(std::path::absolute).transpose().context(DATA_DIR)?;
@@ -21,7 +30,7 @@ pub fn run() -> Result<()> {
     // criterion asks for more features of a crate that burn stands on: with the benches among the tests, burn would
     // be built once for the tests and once for the binary. Clippy sees the benches.
     command.args(["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches"]);
-    command.current_dir(root()).env(SKIP_LOG, &log);
+    command.current_dir(root()).env(SKIP_LOG, &log).envs(more.iter().copied());
     if let Some(dir) = &data_dir {
         // Tests run in the folders of their crates, where a relative path means something else.
         command.env(DATA_DIR, dir);

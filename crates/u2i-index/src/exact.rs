@@ -132,7 +132,9 @@ impl ExactIndex {
             return Err(file::mismatch(path, "kind", "exact", description.built.kind()));
         }
         let bytes = (4 * ids.len() as u64).saturating_mul(description.dim as u64);
-        file::expect(path, "size of the vectors", bytes, description.payload_bytes)?;
+        if !u2i_bug::planted("the_size_of_the_vectors_is_believed") {
+            file::expect(path, "size of the vectors", bytes, description.payload_bytes)?;
+        }
         let read = || -> io::Result<Vec<f32>> {
             let mut file = BufReader::new(File::open(path)?);
             let mut data = vec![0.0; ids.len() * description.dim];

@@ -91,6 +91,13 @@ impl FaissIndex {
     /// Reads what [`save`](Index::save) wrote: every byte is checked against the file's SHA-256 before faiss
     /// reads it.
     ///
+    /// That check is what stands between faiss and a broken file, for faiss believes most of what it reads. It
+    /// finds accidents, not intent: whoever changes a file and makes its SHA-256 anew can take the process down.
+    /// Of 1,000 such mutants each, all of `Flat` and `IVF` were refused, failed with an error or were answered
+    /// with items of the index, while 40 to 42 of `HNSW` ended the process, by a graph that leads out of memory;
+    /// and a size that lies may ask for all memory there is. So load what comes from others as [`ExactIndex`],
+    /// whose reader holds sizes against the file, or bind the file by a hash that comes from elsewhere.
+    ///
     /// # Errors
     ///
     /// [`Io`](IndexError::Io), [`CutOff`](IndexError::CutOff), [`Changed`](IndexError::Changed),
@@ -126,14 +133,18 @@ impl FaissIndex {
             // ‖q - v‖² = ‖q‖² + 1 - 2⟨q, v⟩
             Metric::L2 => ((length * length + 1.0 - f64::from(value)) / 2.0) as f32,
         };
-        // Position -1 stands where nothing was found.
-        let found = values
-            .iter()
-            .zip(positions)
-            .filter_map(|(&value, &at)| Some(key(score(value), u32::try_from(at).ok()?)));
-        let mut found: Vec<u64> = found.collect();
+        // Position -1 stands where nothing was found, and a clustered index says whatever its file holds: both are
+        // none of ours.
+        let row = |at: i64| match at {
+            _ if u2i_bug::planted("nothing_found_is_the_first_item") => u32::try_from(at.max(0)).ok(),
+            _ if u2i_bug::planted("positions_are_believed") => u32::try_from(at).ok(),
+            _ => u32::try_from(at).ok().filter(|&row| (row as usize) < self.ids.len()),
+        };
+        let keys = values.iter().zip(positions).filter_map(|(&value, &at)| Some(key(score(value), row(at)?)));
+        let mut found: Vec<u64> = keys.collect();
         found.sort_unstable();
-        found.into_iter().map(from_key).map(|(score, row)| (self.ids[row as usize], score)).collect()
+        let id = |row: u32| if u2i_bug::planted("positions_are_ids") { row } else { self.ids[row as usize] };
+        found.into_iter().map(from_key).map(|(score, row)| (id(row), score)).collect()
     }
 
     /// The list, or the exact one where faiss found fewer than there are.

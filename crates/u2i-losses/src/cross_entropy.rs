@@ -60,7 +60,11 @@ impl Candidates {
         let others = weights.clone().sum_dim(1);
         let own = (positive.clone() - highest.clone()).exp();
         // Where the positive is highest, `own` is 1 and small losses keep their digits: ln(1 + others).
-        let rows = (own.clone() - 1.0 + others.clone()).log1p() + (highest - positive);
+        let total = match u2i_bug::planted("small_losses_lose_their_digits") {
+            true => (own.clone() + others.clone()).log(),
+            false => (own.clone() - 1.0 + others.clone()).log1p(),
+        };
+        let rows = total + (highest - positive);
         let loss = rows.mean();
         if !(users.is_tracked() || positives.is_tracked() || negatives.is_tracked()) {
             return loss;

@@ -1,13 +1,14 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use u2i_schema::{ColumnRows, ItemRows, PADDING, UserRows};
 
-use crate::Noise;
+use crate::table::ints;
+use crate::{Noise, TableRows};
 
 /// Table rows on a device, with a mask where some are padding.
 #[derive(Debug, Clone)]
 pub struct Ids {
     /// `[n]` table rows.
-    pub rows: Tensor<1, Int>,
+    pub rows: TableRows,
     /// `[n, 1]`, 0 at padding, else 1; `None` where nothing is padding.
     pub mask: Option<Tensor<2>>,
 }
@@ -15,7 +16,7 @@ pub struct Ids {
 impl Ids {
     fn new(rows: &[u32], device: &Device) -> Self {
         let mask = rows.contains(&PADDING).then(|| floats(mask(rows), device).reshape([rows.len(), 1]));
-        Ids { rows: ints(rows, device), mask }
+        Ids { rows: TableRows::new(rows, device), mask }
     }
 
     /// Zeroes the vectors of padding. `vectors` is `[n, dim]`.
@@ -70,7 +71,7 @@ pub struct UserBatch {
     /// How many events before a target are its history.
     pub history_len: usize,
     /// `[chunks * (history_len + targets - 1)]` rows of the id table, oldest first; `None` without history.
-    pub history: Option<Tensor<1, Int>>,
+    pub history: Option<TableRows>,
     /// `[chunks, history_len + targets - 1]`, 0 at padding, else 1; `None` without history.
     pub history_mask: Option<Tensor<2>>,
     /// User columns, `[chunks]` entries each.
@@ -91,8 +92,17 @@ pub struct UserBatch {
 
 impl UserBatch {
     /// Moves a host batch to `device`.
+    ///
+    /// # Panics
+    ///
+    /// If a place lies behind the last chunk, or a column of numbers is not as long as the batch.
     pub fn new(rows: &UserRows, noise: Option<Noise>, device: &Device) -> Self {
         let batch = rows.batch();
+        let n_places = rows.chunks * rows.targets;
+        let is_there = |&place: &u32| (place as usize) < n_places || u2i_bug::planted("targets_lie_anywhere");
+        if let Some(place) = rows.places.iter().find(|&place| !is_there(place)) {
+            panic!("place {place} is not in {} chunks of {} targets", rows.chunks, rows.targets);
+        }
         let targets = rows.targets as u32;
         // Every place of every chunk is taken, so the places are 0, 1, 2, …
         let is_full = batch == rows.chunks * rows.targets;
@@ -105,7 +115,7 @@ impl UserBatch {
             targets: rows.targets,
             batch,
             history_len: rows.history_len,
-            history: has_history.then(|| ints(&rows.history, device)),
+            history: has_history.then(|| TableRows::new(&rows.history, device)),
             history_mask: has_history
                 .then(|| floats(mask(&rows.history), device).reshape([rows.chunks, width])),
             user: rows.user.iter().map(|column| ColumnBatch::new(column, device)).collect(),
@@ -162,12 +172,6 @@ impl ItemBatch {
 
 fn mask(rows: &[u32]) -> Vec<f32> {
     rows.iter().map(|&row| if row == PADDING { 0.0 } else { 1.0 }).collect()
-}
-
-fn ints(values: &[u32], device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
 }
 
 fn floats(values: Vec<f32>, device: &Device) -> Tensor<1> {

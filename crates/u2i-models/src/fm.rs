@@ -151,15 +151,16 @@ impl Factor {
         let dim = self.vectors.dim();
         match column {
             ColumnBatch::Rows(ids) => {
-                let n = ids.rows.dims()[0];
+                let linear = ids.masked(self.weights.lookup(ids.rows.clone()));
+                let n = linear.dims()[0];
                 Features {
                     vectors: ids.masked(self.vectors.lookup(ids.rows.clone())).reshape([n, 1, dim]),
-                    linear: ids.masked(self.weights.lookup(ids.rows.clone())),
+                    linear,
                 }
             }
             ColumnBatch::Bags { width, ids } => {
-                let n = ids.rows.dims()[0] / width;
                 let linear = ids.masked(self.weights.lookup(ids.rows.clone()));
+                let n = linear.dims()[0] / width;
                 Features {
                     vectors: ids.masked(self.vectors.lookup(ids.rows.clone())).reshape([n, *width, dim]),
                     linear: linear.reshape([n, *width]).sum_dim(1),

@@ -46,7 +46,7 @@ pub use fm::{Fm, FmConfig, PlainFm};
 pub use init::Init;
 pub use mlp::{Activation, Mlp, MlpConfig, NormKind, OutputKind};
 pub use pooling::{HistoryConfig, Pooling, PoolingConfig};
-pub use table::Table;
+pub use table::{Table, TableRows};
 pub use two_tower::{HistoryInput, Inputs, Normalization, TwoTower};
 pub use user_tower::{UserTower, UserTowerConfig};
 pub use youtube_dnn::{YoutubeDnn, YoutubeDnnConfig};

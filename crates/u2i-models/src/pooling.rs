@@ -176,7 +176,10 @@ impl Pooling {
         match &self.log_weights {
             None => inside.reshape([targets, width]),
             Some(log_weights) => {
-                let log_weights = log_weights.val();
+                let log_weights = match u2i_bug::planted("recency_is_not_learned") {
+                    true => log_weights.val().detach(),
+                    false => log_weights.val(),
+                };
                 let heads = log_weights.dims()[0];
                 // Shifting a head's log-weights by their largest changes nothing after the division.
                 let largest = log_weights.clone().detach().max_dim(1);

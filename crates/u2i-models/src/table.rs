@@ -1,5 +1,5 @@
 use burn::module::{Module, Param};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use u2i_schema::Slot;
 
 use crate::Init;
@@ -22,18 +22,52 @@ impl Table {
         Table { weight: init.table(rows, dim, sd), slots: slots.into() }
     }
 
-    /// The vectors of `ids`.
+    /// The vectors of some rows.
     ///
     /// # Shapes
     ///
-    /// - `ids`: `[n]`, each below the number of rows
+    /// - `rows`: `[n]`
     /// - returns: `[n, dim]`
-    pub fn lookup(&self, ids: Tensor<1, Int>) -> Tensor<2> {
-        self.weight.val().select(0, ids)
+    ///
+    /// # Panics
+    ///
+    /// If the table has no such row. Devices do not agree on what they read there, and some do not check.
+    pub fn lookup(&self, rows: TableRows) -> Tensor<2> {
+        let weight = self.weight.val();
+        let n_rows = weight.dims()[0];
+        let is_there = rows.end <= n_rows as u64 || u2i_bug::planted("any_row_is_looked_up");
+        assert!(is_there, "row {} is not in a table of {n_rows} rows, of {:?}", rows.end - 1, self.slots);
+        weight.select(0, rows.rows)
     }
 
     /// Length of the vectors.
     pub fn dim(&self) -> usize {
         self.weight.lazy_shape()[1]
     }
+}
+
+/// Rows to look up in a [`Table`], on a device, with the one fact about them that [`Table::lookup`] checks.
+///
+/// The rows are known here, on the host; on a device they could not be checked without waiting for it.
+#[derive(Debug, Clone)]
+pub struct TableRows {
+    /// `[n]`.
+    rows: Tensor<1, Int>,
+    /// One above the highest row; 0 if there is none.
+    end: u64,
+}
+
+impl TableRows {
+    /// Moves `[n]` rows to `device`.
+    pub fn new(rows: &[u32], device: &Device) -> Self {
+        let end = rows.iter().max().map_or(0, |&row| u64::from(row) + 1);
+        TableRows { rows: ints(rows, device), end }
+    }
+}
+
+/// `[n]` numbers below 2³¹ on a device.
+pub(crate) fn ints(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), device)
 }

@@ -212,6 +212,9 @@ impl<'a, M: TwoTower> Run<'a, M> {
         if let Some(best) = &self.best {
             state::save(best, "best", &BTreeSet::new(), &mut tensors);
         }
+        if u2i_bug::planted("a_broken_state_is_kept") {
+            return Ok(TrainState { progress: self.progress.clone(), tensors });
+        }
         let broken = tensors.iter().find(|(_, tensor)| !tensor.data.iter().all(|value| value.is_finite()));
         if let Some((name, _)) = broken {
             return Err(self.not_finite(name.clone(), self.progress.step.saturating_sub(1)));
@@ -265,7 +268,10 @@ impl<'a, M: TwoTower> Run<'a, M> {
         for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
             let mut chunks = self.in_order.clone();
             Stream::new(self.seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut chunks);
-            let done = self.progress.step - (epoch - 1) * self.steps_per_epoch();
+            let mut done = self.progress.step - (epoch - 1) * self.steps_per_epoch();
+            if u2i_bug::planted("a_resumed_epoch_begins_anew") {
+                done = 0;
+            }
             for own in chunks.chunks(self.config.chunks_per_step.get()).skip(done) {
                 let report = self.step(own, epoch)?;
                 let flow = observer.on_step(&report);
@@ -319,11 +325,13 @@ impl<'a, M: TwoTower> Run<'a, M> {
             &candidates,
         );
         let value: f32 = loss.clone().into_scalar();
-        if !value.is_finite() {
+        if !value.is_finite() && !u2i_bug::planted("a_broken_loss_is_learned_from") {
             return Err(self.not_finite("the loss".into(), step));
         }
         let mut gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        if let Some(name) = state::first_not_finite(&self.model, &gradients) {
+        if let Some(name) = state::first_not_finite(&self.model, &gradients)
+            && !u2i_bug::planted("a_broken_gradient_is_applied")
+        {
             return Err(self.not_finite(format!("the gradient of {name}"), step));
         }
         self.tables.update(&self.model, &mut gradients, learning_rate, step + 1);

@@ -42,4 +42,4 @@ pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;
 pub use fit::{EpochReport, Fitted, Flow, Observer, StepReport, TrainData, Validated, fit, resume};
 pub use schedule::Schedule;
-pub use state::{StateTensor, TrainProgress, TrainState};
+pub use state::{StateTensor, TrainProgress, TrainState, weights};

@@ -83,6 +83,18 @@ impl StateTensor {
     }
 }
 
+/// All weights of a model by their path in it: what is exported.
+pub fn weights<M: Module>(model: &M) -> BTreeMap<String, StateTensor> {
+    let mut tensors = BTreeMap::new();
+    model.visit(&mut Save {
+        path: Path::default(),
+        prefix: "",
+        except: &BTreeSet::new(),
+        tensors: &mut tensors,
+    });
+    tensors.into_iter().map(|(name, tensor)| (name.trim_start_matches('/').to_owned(), tensor)).collect()
+}
+
 /// A parameter of a module.
 pub(crate) struct Named {
     pub path: String,

@@ -122,6 +122,7 @@ impl RunLock {
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(io("write", &path, None))?;
         match file.try_lock() {
+            _ if u2i_bug::planted("two_hold_one_lock") => {}
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -263,7 +264,7 @@ impl Checkpoints {
             format: u32,
         }
         match serde_json::from_slice::<Versioned>(&text) {
-            Ok(Versioned { format }) if !known(&format) => {
+            Ok(Versioned { format }) if !known(&format) && !u2i_bug::planted("newer_formats_are_read") => {
                 return Err(CheckpointError::Format { path, found: format });
             }
             _ => {}
@@ -272,11 +273,13 @@ impl Checkpoints {
             .map_err(|error| corrupt("content", "a manifest".into(), error.to_string()))?;
         let found = manifest.manifest_sha256.clone();
         let manifest = manifest.sealed();
-        if manifest.manifest_sha256 != found || manifest.text().as_bytes() != text {
+        let changed = manifest.manifest_sha256 != found || manifest.text().as_bytes() != text;
+        if changed && !u2i_bug::planted("a_changed_manifest_is_read") {
             return Err(corrupt("SHA-256", manifest.manifest_sha256, found));
         }
         let keys = self.run.keys().chain(manifest.run.keys());
-        if let Some(key) = keys.into_iter().find(|&key| self.run.get(key) != manifest.run.get(key)) {
+        let other = keys.into_iter().find(|&key| self.run.get(key) != manifest.run.get(key));
+        if let Some(key) = other.filter(|_| !u2i_bug::planted("any_run_is_gone_on_with")) {
             let value =
                 |run: &BTreeMap<String, String>| run.get(key).map_or("nothing", String::as_str).to_owned();
             let (expected, found) = (value(&self.run), value(&manifest.run));
@@ -295,7 +298,7 @@ impl Checkpoints {
         }
         let bytes = fs::read(&path).map_err(io("read", &path, None))?;
         let found = sha256(&bytes);
-        if found != manifest.state_sha256 {
+        if found != manifest.state_sha256 && !u2i_bug::planted("a_changed_state_is_read") {
             return Err(corrupt("SHA-256", manifest.state_sha256, found));
         }
         let tensors = decode(&bytes).map_err(|found| corrupt("content", "tensors of f32".into(), found))?;
@@ -309,6 +312,13 @@ impl Checkpoints {
     /// If it cannot be written; what was kept before is then still there.
     pub fn save(&self, state: &TrainState) -> Result<(), CheckpointError> {
         fs::create_dir_all(&self.folder).map_err(io("write", &self.folder, None))?;
+        if u2i_bug::planted("a_checkpoint_is_written_in_place") {
+            let place = self.folder.join(file_name(self.number, state.progress.step));
+            fs::create_dir(&place).map_err(io("write", &place, None))?;
+        }
+        if u2i_bug::planted("the_old_checkpoint_goes_first") {
+            self.remove_all_but(Path::new(""))?;
+        }
         let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(&self.folder);
         let partial = partial.map_err(io("write", &self.folder, None))?;
         let bytes = encode(&state.tensors);
@@ -328,6 +338,10 @@ impl Checkpoints {
         // It has another name now.
         let _ = partial.keep();
         sync_folder(&self.folder)?;
+        self.remove_all_but(&path)
+    }
+
+    fn remove_all_but(&self, path: &Path) -> Result<(), CheckpointError> {
         for name in self.names()? {
             let other = self.folder.join(&name);
             if other != path && (name.starts_with(PARTIAL) || self.parse(&name).is_some()) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use u2i::data::{DatasetName, Mirror, Places};
 use u2i::device::DeviceChoice;
-use u2i::experiments::{ModelName, Protocol, Recipe, ReproduceOptions, reproduce};
+use u2i::experiments::{ModelName, Protocol, Recipe, ReproduceOptions, dry_run, reproduce};
 use u2i::{Error, exit_code, report};
 
 use signals::Signals;
@@ -57,6 +57,9 @@ struct Reproduce {
     /// Where reports go.
     #[arg(long, default_value = "runs")]
     out: PathBuf,
+    /// Only read and prepare the data, and print how much memory each run would take. Trains and writes nothing.
+    #[arg(long, conflicts_with_all = ["check", "resume", "write_docs"])]
+    dry_run: bool,
     /// Run the guards, too, and fail if one does.
     #[arg(long)]
     check: bool,
@@ -144,6 +147,12 @@ fn run_reproduce(arguments: Reproduce, signals: &Signals) -> Result<(), Error> {
     };
     let stage = u2i::Stage::begin();
     let mut terminal = Terminal::new(signals);
+    if arguments.dry_run {
+        for run in dry_run(&options, &mut terminal)? {
+            terminal.print(&run.to_string());
+        }
+        return Ok(());
+    }
     let found = reproduce(&options, &mut terminal)?;
     let cost = stage.cost();
     terminal.print(&format!("all of it: {:.0} s, {:.0} s CPU (user + system)", cost.wall_s, cost.cpu_s));

@@ -36,6 +36,12 @@ pub struct Report {
     pub train_events_hash: String,
     /// SHA-256 of the catalogue: ids, training counts, columns.
     pub catalog_hash: String,
+    /// SHA-256 of the fitted columns: vocabularies, edges, means.
+    pub columns_hash: String,
+    /// SHA-256 of the training targets.
+    pub samples_hash: String,
+    /// SHA-256 of the weights of the best epoch.
+    pub weights_hash: String,
     /// SHA-256 of the trained item vectors.
     pub item_vectors_hash: String,
     /// Test users.
@@ -83,6 +89,10 @@ pub struct Report {
     pub device: String,
     /// Worker threads.
     pub threads: usize,
+    /// Name of the processor, where the system tells.
+    pub cpu: Option<String>,
+    /// A hash of sources and locked dependencies, the compiler, the profile and cargo features.
+    pub build: &'static str,
     /// Processor architecture and operating system.
     pub platform: String,
     /// Version of this program.

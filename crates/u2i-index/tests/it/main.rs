@@ -1,9 +1,11 @@
 //! Searches against a brute-force oracle, saved files against damage, and faiss against exact search.
 
+mod answers;
 mod exact;
 #[cfg(feature = "faiss")]
 mod faiss;
 mod files;
+mod hostile;
 
 use std::num::NonZeroUsize;
 

@@ -1,4 +1,4 @@
-//! Every loss against an f64 oracle, value and gradient, and at the edges.
+//! Every loss against an f64 oracle on 200 shapes, its gradient against finite differences, and at the edges.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
@@ -7,25 +7,25 @@ use u2i_losses::{Temperature, bce, full_softmax, in_batch_softmax, sampled_softm
 
 use crate::oracle::{Matrix, bound, dot, gradient, softmax_row, softplus, stream};
 
-fn tensor(matrix: &Matrix, device: &Device) -> Tensor<2> {
+pub fn tensor(matrix: &Matrix, device: &Device) -> Tensor<2> {
     let rows = matrix.values.len() / matrix.columns;
     Tensor::from_data(TensorData::new(matrix.values.clone(), [rows, matrix.columns]), device)
 }
 
-fn ints(values: &[i64], device: &Device) -> Tensor<1, Int> {
+pub fn ints(values: &[i64], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }
 
-fn marks(values: Vec<bool>, columns: usize, device: &Device) -> Tensor<2, Bool> {
+pub fn marks(values: Vec<bool>, columns: usize, device: &Device) -> Tensor<2, Bool> {
     let rows = values.len() / columns;
     Tensor::from_data(TensorData::new(values, [rows, columns]), device)
 }
 
-fn floats(tensor: Tensor<2>) -> Vec<f32> {
+pub fn floats(tensor: Tensor<2>) -> Vec<f32> {
     tensor.try_into_vec_as().unwrap()
 }
 
-fn temperature(value: f32) -> Temperature {
+pub fn temperature(value: f32) -> Temperature {
     Temperature::new(value).unwrap()
 }
 
@@ -66,7 +66,12 @@ fn check(inputs: &[Matrix], loss: &dyn Fn(&[Tensor<2>]) -> Tensor<1>, oracle: &d
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 60, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
+    ProptestConfig {
+        cases: 200,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    }
 }
 
 proptest! {

@@ -3,6 +3,8 @@
 #[cfg(feature = "tensor")]
 mod losses;
 #[cfg(feature = "tensor")]
+mod many;
+#[cfg(feature = "tensor")]
 mod oracle;
 #[cfg(feature = "tensor")]
 mod published;

@@ -51,6 +51,71 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
+/// A softmax loss of rows with a positive each and shared negatives, in f64.
+pub struct Softmax<'a> {
+    pub dim: usize,
+    pub temperature: f64,
+    /// `[batch, dim]`
+    pub users: &'a [f64],
+    /// `[batch, dim]`
+    pub positives: &'a [f64],
+    /// `[negatives, dim]`
+    pub negatives: &'a [f64],
+    /// Whether negative `j` is none of row `i`.
+    pub is_hit: &'a dyn Fn(usize, usize) -> bool,
+    /// Subtracted from the score of positive `i`.
+    pub positive_offset: &'a dyn Fn(usize) -> f64,
+    /// Subtracted from the scores of negative `j`.
+    pub negative_offset: &'a dyn Fn(usize) -> f64,
+}
+
+/// The loss, and its gradients by users, positives and negatives.
+pub struct Solution {
+    pub loss: f64,
+    pub gradients: [Vec<f64>; 3],
+    /// Of each gradient the largest sum of what is added up in an element, signs aside.
+    pub sizes: [f64; 3],
+}
+
+impl Softmax<'_> {
+    /// `log(exp(s+) + sum_j exp(s_j)) - s+`, a row at a time. By a negative's score it falls as its probability, by
+    /// the positive's as minus their sum.
+    pub fn solve(&self) -> Solution {
+        let (dim, batch, n) = (self.dim, self.users.len() / self.dim, self.negatives.len() / self.dim);
+        let mut gradients = [self.users, self.positives, self.negatives].map(|x| vec![0.0; x.len()]);
+        let mut sizes = gradients.clone();
+        let mut loss = 0.0;
+        for i in 0..batch {
+            let score = |items, j| dot(self.users, i, items, j, dim) / self.temperature;
+            let positive = score(self.positives, i) - (self.positive_offset)(i);
+            let others: Vec<usize> = (0..n).filter(|&j| !(self.is_hit)(i, j)).collect();
+            let scores: Vec<f64> =
+                others.iter().map(|&j| score(self.negatives, j) - (self.negative_offset)(j)).collect();
+            let row = softmax_row(positive, &scores);
+            loss += row;
+            let scale = 1.0 / (self.temperature * batch as f64);
+            let mut flow = |items: &[f64], which: usize, j: usize, slope: f64| {
+                for d in 0..dim {
+                    let (by_user, by_item) = (slope * items[j * dim + d], slope * self.users[i * dim + d]);
+                    gradients[0][i * dim + d] += by_user;
+                    gradients[which][j * dim + d] += by_item;
+                    sizes[0][i * dim + d] += by_user.abs();
+                    sizes[which][j * dim + d] += by_item.abs();
+                }
+            };
+            let mut sum = 0.0;
+            for (&j, score) in others.iter().zip(scores) {
+                let probability = (score - positive - row).exp();
+                flow(self.negatives, 2, j, probability * scale);
+                sum += probability;
+            }
+            flow(self.positives, 1, i, -sum * scale);
+        }
+        let sizes = sizes.map(|sizes| sizes.into_iter().fold(0.0, f64::max));
+        Solution { loss: loss / batch as f64, gradients, sizes }
+    }
+}
+
 /// Central differences of `f`, with respect to each element of input `which`.
 pub fn gradient(f: &dyn Fn(&[Vec<f64>]) -> f64, inputs: &[Vec<f64>], which: usize) -> Vec<f64> {
     let step = 1e-5;

@@ -1,6 +1,8 @@
 //! The models through their public API.
 
 mod fixture;
+mod gradients;
+mod rows;
 
 use fixture::{batch, device, inputs, item_rows, maker_parts};
 use u2i_models::burn::module::{Module, ModuleVisitor, Param};

@@ -404,6 +404,47 @@ fn a_broken_number_anywhere_stops_training_before_it_is_kept() {
     assert!(injected >= 50, "{injected} places");
 }
 
+/// The user vector plus the root of zero times it: nothing forward, a broken gradient backward.
+#[derive(Module, Debug)]
+struct Broken {
+    model: YoutubeDnn,
+}
+
+impl TwoTower for Broken {
+    fn encode_users(&self, users: &UserBatch) -> Tensor<2> {
+        let vectors = self.model.encode_users(users);
+        vectors.clone() + (vectors * 0.0).sqrt()
+    }
+
+    fn encode_items(&self, items: &ItemBatch) -> Tensor<2> {
+        self.model.encode_items(items)
+    }
+
+    fn history_len(&self) -> usize {
+        self.model.history_len()
+    }
+
+    fn tables(&self) -> Vec<&Table> {
+        self.model.tables()
+    }
+
+    fn tables_mut(&mut self) -> Vec<&mut Table> {
+        self.model.tables_mut()
+    }
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_is_named_at_its_step() {
+    let data = Data::new();
+    let model = Broken { model: youtube_dnn(&data, &mut init(1)) };
+    let result =
+        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), &mut (), |_, _| Ok(None));
+    let error = result.expect_err("a broken gradient was applied");
+    assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 0, .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.starts_with("the gradient of model.") && message.contains("at step 0"), "{message}");
+}
+
 #[test]
 fn an_observer_can_stop_a_run() {
     struct Stop;

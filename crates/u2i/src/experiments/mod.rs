@@ -1,6 +1,7 @@
 //! The chapter's experiments: which recipes belong to which protocol, runs, guards and tables.
 
 mod chapter;
+mod dry_run;
 mod guards;
 mod indexes;
 mod parity;
@@ -10,6 +11,7 @@ mod run;
 mod tables;
 
 pub use chapter::{CHAPTER, ChapterRow};
+pub use dry_run::{PlannedRun, dry_run};
 pub use guards::Guards;
 pub use parity::{Parity, PlainParity};
 pub use protocol::Protocol;

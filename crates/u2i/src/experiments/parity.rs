@@ -38,13 +38,14 @@ pub struct PlainParity {
 }
 
 /// Users that are encoded together.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 256;
 
 /// Compares a trained model with what it exports, over all test users.
 pub(super) fn parity(trained: &Trained, prepared: &Prepared, device: &Opened) -> Result<Parity, Error> {
     let model = &trained.fitted.model;
     let autodiff = device.device.clone().autodiff();
-    let training = model.clone().to_device(&autodiff).train();
+    // Without gradients: nobody would ever take the graph apart.
+    let training = model.clone().to_device(&autodiff).train().no_grad();
     let maker = prepared.eval_batches(model.history_len());
     let rows = ItemRows::new(&prepared.catalog, trained.items.ids());
     let items = training.encode_items(&ItemBatch::new(&rows, None, &autodiff));

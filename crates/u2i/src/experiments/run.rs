@@ -7,7 +7,7 @@ use u2i_eval::{Accumulator, Metric, Metrics, Rank};
 use u2i_features::{FeatureError, Prepared, RawData, Reject, SplitConfig, Ties};
 use u2i_index::ItemVectors;
 use u2i_schema::Digest;
-use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainState};
+use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainState, weights};
 
 use super::guards;
 use super::indexes::compare_indexes;
@@ -19,10 +19,12 @@ use crate::checkpoint::{Checkpoints, RunLock};
 use crate::config::{Experiment, Seen};
 use crate::data::{Dataset, DatasetName, Places, resolve};
 use crate::device::{DeviceChoice, Opened};
+use crate::model::AnyModel;
 use crate::pipeline::{
     COVERAGE_K, epoch_line, evaluate_model, prepare_features, read_dataset, train_from, train_model,
 };
 use crate::report::{Baselines, Report, TrainReport, half_widths, write_json, write_rejects};
+use crate::resources::cpu_model;
 use crate::{Error, Stage, StageCost};
 
 /// Follows a long job. Does nothing unless told otherwise.
@@ -170,13 +172,13 @@ fn listed<'a>(path: &'a Path, rejects: &'a [Reject]) -> impl Iterator<Item = (&'
 }
 
 /// The runs of a protocol, in the order of its table.
-struct Plan {
-    protocol: Protocol,
-    runs: Vec<(Recipe, ModelName)>,
+pub(super) struct Plan {
+    pub protocol: Protocol,
+    pub runs: Vec<(Recipe, ModelName)>,
 }
 
 /// What is to be run, known before anything is trained.
-fn plan(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<Plan>, Error> {
+pub(super) fn plan(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<Plan>, Error> {
     let plan = |&protocol: &Protocol| {
         let recipes = Recipe::of(protocol).iter().copied();
         let recipes = recipes.filter(|&own| options.recipe.is_none_or(|one| one == own));
@@ -315,6 +317,9 @@ impl Job<'_> {
             config_hash: experiment.hash(),
             train_events_hash: prepared.train.events().digest(),
             catalog_hash: prepared.catalog.digest(),
+            columns_hash: columns_digest(&prepared),
+            samples_hash: samples_digest(&prepared),
+            weights_hash: weights_digest(&trained.fitted.model),
             item_vectors_hash: digest(&trained.items),
             n_users: evaluation.metrics.n_users(),
             n_users_without_history: prepared.n_test_without_history,
@@ -354,6 +359,8 @@ impl Job<'_> {
             seed,
             device: self.device.name.clone(),
             threads: rayon::current_num_threads(),
+            cpu: cpu_model(),
+            build: env!("U2I_BUILD"),
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             version: env!("CARGO_PKG_VERSION"),
         };
@@ -458,6 +465,25 @@ fn count(prepared: &Prepared, experiment: &Experiment, progress: &mut dyn Progre
     Counted { excluded: baselines(|both| both.0), kept: baselines(|both| both.1) }
 }
 
+fn columns_digest(prepared: &Prepared) -> String {
+    let text = serde_json::to_string(&prepared.columns).expect("columns are plain data");
+    Digest::new().part("columns", text.as_bytes()).finish()
+}
+
+fn samples_digest(prepared: &Prepared) -> String {
+    let samples = prepared.samples.samples().iter().flat_map(|sample| [sample.user, sample.position]);
+    Digest::new().numbers("samples", &samples.collect::<Vec<u32>>()).finish()
+}
+
+fn weights_digest(model: &AnyModel) -> String {
+    let mut digest = Digest::new();
+    for (name, tensor) in weights(model) {
+        let bits: Vec<u32> = tensor.data.iter().map(|value| value.to_bits()).collect();
+        digest = digest.numbers(&name, &bits);
+    }
+    digest.finish()
+}
+
 fn digest(items: &ItemVectors) -> String {
     let bits: Vec<u32> = items.data().iter().map(|value| value.to_bits()).collect();
     Digest::new().numbers("ids", items.ids()).numbers("vectors", &bits).finish()
@@ -490,7 +516,7 @@ impl Observer for Follow<'_> {
         self.targets += report.targets;
         self.progress
             .advance(report.step as u64 + 1, &format!("epoch {} loss {:.3}", report.epoch, report.loss));
-        if self.progress.stop_requested() {
+        if self.progress.stop_requested() && !u2i_bug::planted("signals_are_ignored") {
             return Flow::Stop;
         }
         let last = report.step + 1 == report.steps;

@@ -69,6 +69,44 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
     }
 }
 
+/// R1: every loss and sampler, in six processes at one, two and three threads.
+#[test]
+fn every_loss_and_sampler_gives_the_same_bytes_at_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let losses = [
+        "[loss.sampled_softmax]\nnegatives = 64\nsampler = { log_uniform = {} }\ntemperature = 0.1\n",
+        "[loss.in_batch_softmax]\ntemperature = 0.1\n",
+        "[loss.full_softmax]\ntemperature = 0.1\n",
+        "[loss.bce]\nnegatives = 5\nsampler = { uniform = {} }\n",
+        "[loss.bce]\nnegatives = 5\nsampler = { log_uniform = {} }\n",
+    ];
+    let text = include_str!("../../../../configs/synthetic/youtube_dnn.toml").replacen(
+        "epochs = 4",
+        "epochs = 1",
+        1,
+    );
+    let (before, rest) = text.split_once("[loss.").unwrap();
+    let (_, after) = rest.split_once("[train]").unwrap();
+    for (i, loss) in losses.iter().enumerate() {
+        let configs = folder.path().join(format!("configs-{i}/synthetic"));
+        std::fs::create_dir_all(&configs).unwrap();
+        std::fs::write(configs.join("youtube_dnn.toml"), format!("{before}{loss}\n[train]{after}")).unwrap();
+        let reports = ["1", "2", "3", "1", "2", "3"].iter().enumerate().map(|(run, threads)| {
+            let out = format!("out-{i}-{run}");
+            let arguments =
+                ["reproduce", "youtube_dnn", "--dataset", "synthetic", "--protocol", "time", "--recipe"];
+            let configs = format!("configs-{i}");
+            let more = ["tuned", "--configs", &configs, "--out", &out];
+            let output = u2i(&[&arguments[..], &more[..]].concat(), threads, folder.path());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            comparable(&folder.path().join(out).join("synthetic/time/tuned/youtube_dnn/seed-1/report.json"))
+        });
+        let reports: Vec<Value> = reports.collect();
+        assert!(reports.iter().all(|report| *report == reports[0]), "{loss}");
+        assert!(reports[0]["weights_hash"].as_str().is_some_and(|hash| hash.len() == 64));
+    }
+}
+
 #[test]
 fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
     let folder = tempfile::tempdir().unwrap();

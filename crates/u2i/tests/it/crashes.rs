@@ -8,6 +8,7 @@ use std::time::Duration;
 use u2i_random::{Purpose, Stream};
 
 use crate::command_line::comparable;
+use crate::full;
 
 const RUN: &str = "synthetic/time/tuned/youtube_dnn/seed-1";
 
@@ -82,7 +83,7 @@ fn wait_for_checkpoint(out: &Path, child: &mut Child) {
     panic!("no checkpoint after 10 s");
 }
 
-/// C1 and R2: killed at 50 random moments and gone on with each time, a run ends with the very bytes of one that was
+/// C1 and R2: killed at 50 random moments (1,000 with `U2I_FULL=1`) and gone on with each time, a run ends with the very bytes of one that was
 /// never stopped: weights, optimizer state, report.
 #[cfg(unix)]
 #[test]
@@ -93,7 +94,7 @@ fn killed_at_random_moments_a_run_ends_as_if_it_had_never_been() {
     assert!(output.status.success(), "{}", text(&output));
     let mut rng = Stream::new(1, Purpose::SYNTHETIC, 0, 0);
     let (mut kills, mut ends) = (0, 0);
-    while kills < 50 {
+    while kills < if full() { 1000 } else { 50 } {
         let mut child = start(command(&killed, if ends == 0 { &["--resume"] } else { &[] }));
         ends = 0;
         std::thread::sleep(Duration::from_millis(100 + rng.index(400) as u64));
@@ -137,6 +138,22 @@ fn sigint_and_sigterm_keep_the_state_and_say_so_in_the_exit_code() {
         let output = run(command(&out, &["--resume"]));
         assert!(output.status.success() && text(&output).contains("goes on after step"), "{}", text(&output));
     }
+}
+
+/// A second SIGINT stops at once, and what was kept before is whole.
+#[cfg(unix)]
+#[test]
+fn a_second_sigint_stops_at_once_and_leaves_the_last_good_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(command(folder.path(), &[]));
+    wait_for_checkpoint(folder.path(), &mut child);
+    signal(&child, "INT");
+    // The first may have ended the process already, with the same code.
+    let _ =
+        Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let output = run(command(folder.path(), &["--resume"]));
+    assert!(output.status.success() && text(&output).contains("goes on after step"), "{}", text(&output));
 }
 
 /// C8: the second of two trainers ends with 75 and the process that holds the folder; the first is not disturbed.

@@ -3,6 +3,8 @@
 mod command_line;
 mod config_keys;
 mod crashes;
+mod long_lines;
+mod memory;
 mod models;
 mod own_files;
 mod real;
@@ -16,6 +18,11 @@ use u2i::data::DatasetName;
 use u2i::experiments::{ModelName, Recipe, experiment};
 use u2i::pipeline::{prepare_features, read_dataset};
 use u2i_features::{Prepared, RawData};
+
+/// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
+fn full() -> bool {
+    std::env::var_os("U2I_FULL").is_some_and(|value| value == "1")
+}
 
 fn synthetic() -> RawData {
     read_dataset(&u2i::data::Dataset::Synthetic).unwrap()

@@ -1,0 +1,337 @@
+//! Files that were changed on purpose or by a broken disk: as they are, where the hash refuses them, and with the hash
+//! made anew, where the reader behind it has to.
+
+use std::fs;
+use std::path::Path;
+#[cfg(feature = "faiss")]
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+use u2i_index::{ExactIndex, Index, IndexError, ItemVectors};
+#[cfg(feature = "faiss")]
+use u2i_index::{Exclude, FaissIndex, FaissSpec, Metric};
+use u2i_random::{Purpose, Stream};
+
+#[cfg(feature = "faiss")]
+use crate::n;
+use crate::normals;
+
+/// Of each kind.
+const MUTANTS: u64 = 1_000;
+const ITEMS: usize = 120;
+const DIM: usize = 5;
+/// SHA-256 and mark.
+const END: usize = 40;
+
+/// Ids with gaps, so that a position is no id.
+fn vectors() -> ItemVectors {
+    let ids = (1..=ITEMS as u32).map(|i| 2 * i + 5).collect();
+    ItemVectors::new(ids, DIM, normals(ITEMS, DIM, 80)).unwrap()
+}
+
+/// The bytes of a saved index.
+fn saved(index: &dyn Index) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    index.save(&path).unwrap();
+    fs::read(path).unwrap()
+}
+
+/// A size that lies, in as many bytes as are there.
+fn lie(at: &mut [u8], stream: &mut Stream) {
+    let mut size = [0; 8];
+    size[..at.len()].copy_from_slice(at);
+    let size = u64::from_le_bytes(size);
+    let lies = [
+        0,
+        1,
+        size.wrapping_add(1),
+        size.wrapping_sub(1),
+        size << 1,
+        size >> 1,
+        1 << 20,
+        1 << 31,
+        1 << 39,
+        1 << 62,
+    ];
+    let lie = [&lies[..], &[u64::from(u32::MAX), i64::MAX as u64, u64::MAX]].concat();
+    let lie = lie[stream.index(lie.len())].to_le_bytes();
+    at.copy_from_slice(&lie[..at.len()]);
+}
+
+/// Changes some bytes, and says how. What comes out may be what went in.
+fn mutate(bytes: &mut Vec<u8>, stream: &mut Stream) -> &'static str {
+    let len = bytes.len();
+    let block = |stream: &mut Stream| {
+        let start = stream.index(len);
+        start..(start + 1 + stream.index(64)).min(len)
+    };
+    match stream.index(8) {
+        0 => {
+            (0..1 + stream.index(4)).for_each(|_| bytes[stream.index(len)] ^= 1 << stream.index(8));
+            "flipped bits"
+        }
+        1 => {
+            bytes.truncate(stream.index(len));
+            "truncated"
+        }
+        2 => {
+            bytes.rotate_left(if stream.index(2) == 0 { len / 2 } else { stream.index(len) });
+            "swapped halves"
+        }
+        3 | 4 => {
+            // Where faiss has its sizes, where it has those of its lists, and where we have ours.
+            let width = [4, 8][stream.index(2)];
+            let within = if stream.index(2) == 0 { 128.min(len - 8) } else { len - 8 };
+            let start = stream.index(within);
+            lie(&mut bytes[start..start + width], stream);
+            "a size that lies"
+        }
+        5 => {
+            // The description is text, its numbers are digits.
+            let digits: Vec<usize> =
+                (len.saturating_sub(400)..len).filter(|&at| bytes[at].is_ascii_digit()).collect();
+            if let Some(&at) = digits.get(stream.index(digits.len().max(1))) {
+                bytes[at] = b'0' + stream.index(10) as u8;
+            }
+            "another digit"
+        }
+        6 => {
+            let range = block(stream);
+            let value = [0, 0xff, stream.index(256) as u8][stream.index(3)];
+            bytes[range].fill(value);
+            "a block of one byte"
+        }
+        _ => {
+            let range = block(stream);
+            let copy = bytes[range.clone()].to_vec();
+            let at = stream.index(len);
+            if stream.index(2) == 0 {
+                bytes.splice(at..at, copy);
+            } else {
+                bytes.drain(range);
+            }
+            "a block more or less"
+        }
+    }
+}
+
+fn stream(kind: &str, step: u64) -> Stream {
+    Stream::new(kind.bytes().map(u64::from).sum(), Purpose::SYNTHETIC, 81, step)
+}
+
+/// Every mutant is refused for its bytes, which is before anything else is read from it.
+fn check_mutants(kind: &str, whole: &[u8], load: impl Fn(&Path) -> Result<(), IndexError>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    fs::write(&path, whole).unwrap();
+    load(&path).unwrap();
+    let (mut tried, mut step) = (0, 0);
+    while tried < MUTANTS {
+        let mut bytes = whole.to_vec();
+        let how = mutate(&mut bytes, &mut stream(kind, step));
+        step += 1;
+        if bytes == whole {
+            continue;
+        }
+        fs::write(&path, bytes).unwrap();
+        match load(&path) {
+            Err(IndexError::Changed { .. } | IndexError::CutOff { .. }) => {}
+            Err(error) => panic!("{kind}, mutant {step}, {how}: {error}"),
+            Ok(()) => panic!("{kind}, mutant {step}, {how}: it is read"),
+        }
+        tried += 1;
+    }
+}
+
+/// A mutant of what is hashed, with its hash and mark.
+fn rehashed(whole: &[u8], stream: &mut Stream) -> (&'static str, Vec<u8>) {
+    let mut bytes = whole[..whole.len() - END].to_vec();
+    let how = mutate(&mut bytes, stream);
+    let hash = Sha256::digest(&bytes);
+    bytes.extend(hash);
+    bytes.extend(&whole[whole.len() - 8..]);
+    (how, bytes)
+}
+
+#[test]
+fn a_thousand_mutants_of_an_exact_index_are_refused() {
+    let index = ExactIndex::new(vectors());
+    check_mutants("exact", &saved(&index), |path| ExactIndex::load(path).map(drop));
+}
+
+/// A vector may be another one then, which no reader can know; but as many are there as the description says, and the
+/// file holds them.
+#[test]
+fn behind_the_hash_an_exact_index_is_refused_or_whole() {
+    let whole = saved(&ExactIndex::new(vectors()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let (mut refused, mut read) = (0, 0);
+    let mut check = |what: &str, bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        match ExactIndex::load(&path) {
+            Err(_) => refused += 1,
+            Ok(index) => {
+                read += 1;
+                let (ids, dim, data) = (index.vectors().ids(), index.vectors().dim(), index.vectors().data());
+                assert_eq!(data.len(), ids.len() * dim, "{what}");
+                assert_eq!(4 * (data.len() + ids.len()), 4 * ITEMS * (DIM + 1), "{what}: {ids:?}");
+                assert!(ids[0] > 0 && ids.is_sorted_by(|a, b| a < b), "{what}: {ids:?}");
+                assert!(data.iter().all(|x| x.is_finite()), "{what}");
+            }
+        }
+    };
+    for step in 0..MUTANTS {
+        let (how, bytes) = rehashed(&whole, &mut stream("rehashed exact", step));
+        check(&format!("mutant {step}, {how}"), &bytes);
+    }
+    // Each number of the description, replaced by others.
+    let description =
+        String::from_utf8_lossy(&whole[4 * ITEMS * (DIM + 1)..whole.len() - END - 8]).into_owned();
+    let numbers = [("items", ITEMS), ("dim", DIM), ("payload_bytes", 4 * ITEMS * DIM), ("format", 1)];
+    for (key, number) in numbers {
+        for other in [0, 1, number - 1, number + 1, 2 * number, 1 << 40, usize::MAX / 4, usize::MAX] {
+            let wanted = format!("\"{key}\":{number}");
+            assert!(description.contains(&wanted), "{description}");
+            let lie = description.replace(&wanted, &format!("\"{key}\":{other}"));
+            if other == number {
+                continue;
+            }
+            let mut bytes = whole[..4 * ITEMS * (DIM + 1)].to_vec();
+            bytes.extend(lie.as_bytes());
+            bytes.extend((lie.len() as u64).to_le_bytes());
+            let hash = Sha256::digest(&bytes);
+            bytes.extend(hash);
+            bytes.extend(&whole[whole.len() - 8..]);
+            fs::write(&path, bytes).unwrap();
+            assert!(ExactIndex::load(&path).is_err(), "{lie} is believed");
+        }
+    }
+    assert!(refused > 500 && read > 50, "{refused} refused, {read} read");
+}
+
+#[cfg(feature = "faiss")]
+fn kinds() -> [(&'static str, FaissSpec); 3] {
+    [
+        ("flat", FaissSpec::Flat),
+        ("ivf", FaissSpec::Ivf { nlist: n(3), nprobe: n(2) }),
+        ("hnsw", FaissSpec::Hnsw { m: n(4), ef_construction: n(20), ef_search: n(16) }),
+    ]
+}
+
+#[cfg(feature = "faiss")]
+#[test]
+fn a_thousand_mutants_of_each_faiss_index_are_refused_before_faiss_reads_them() {
+    for (kind, spec) in kinds() {
+        let index = FaissIndex::build(&vectors(), spec, Metric::InnerProduct).unwrap();
+        check_mutants(kind, &saved(&index), |path| FaissIndex::load(path).map(drop));
+    }
+}
+
+/// Names the folder of mutants to the process that reads them.
+#[cfg(feature = "faiss")]
+const FOLDER: &str = "U2I_TEST_MUTANTS";
+/// Names the first mutant of the folder to be read.
+#[cfg(feature = "faiss")]
+const FIRST: &str = "U2I_TEST_FIRST_MUTANT";
+
+/// How mutants ended: refused, read and searched, or read but not to be searched.
+#[cfg(feature = "faiss")]
+#[derive(Debug, Default)]
+struct Ends {
+    refused: usize,
+    searched: usize,
+    failed: usize,
+    panicked: Vec<&'static str>,
+    killed: Vec<String>,
+}
+
+/// No mutant makes our own code panic or name an item that is none, and none but those of a graph takes down the process
+/// that reads it, here with 4 GiB of addresses and 5 seconds of the processor.
+#[cfg(all(feature = "faiss", unix))]
+#[test]
+#[expect(clippy::print_stderr, reason = "the counts stand in the documentation of FaissIndex::load")]
+fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
+    for (kind, spec) in kinds() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = saved(&FaissIndex::build(&vectors(), spec, Metric::InnerProduct).unwrap());
+        let write = |step: u64| {
+            let (how, bytes) = rehashed(&whole, &mut stream(kind, 5_000 + step));
+            fs::write(folder.path().join(step.to_string()), bytes).unwrap();
+            how
+        };
+        let hows: Vec<&str> = (0..MUTANTS).map(write).collect();
+        let mut ends = Ends::default();
+        let mut next = 0;
+        while next < hows.len() {
+            let output = Command::new("/bin/sh")
+                .args(["-c", "ulimit -v 4194304; ulimit -t 5; ulimit -c 0; exec \"$0\" \"$@\""])
+                .arg(std::env::current_exe().unwrap())
+                .args(["hostile::reads_mutants", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+                .env(FOLDER, folder.path())
+                .env(FIRST, next.to_string())
+                .env("OMP_NUM_THREADS", "1")
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            for end in said.lines().filter_map(|line| Some(line.rsplit_once("mutant: ")?.1)) {
+                match end {
+                    "refused" => ends.refused += 1,
+                    "searched" => ends.searched += 1,
+                    "failed" => ends.failed += 1,
+                    "panicked" => ends.panicked.push(hows[next]),
+                    _ => panic!("{kind}, mutant {next}, {}: {end}", hows[next]),
+                }
+                next += 1;
+            }
+            if next < hows.len() {
+                assert!(!output.status.success(), "{kind}: the reader stopped at mutant {next}: {output:?}");
+                ends.killed.push(format!("{}: {}", hows[next], output.status));
+                next += 1;
+            }
+        }
+        let Ends { refused, searched, failed, panicked, killed } = ends;
+        eprintln!("{kind}: {refused} refused, {searched} searched, {failed} failed, {} killed", killed.len());
+        assert_eq!(panicked, [""; 0], "{kind}");
+        assert!(kind == "hnsw" || killed.is_empty(), "{kind}: {killed:?}");
+        assert!(refused > 400 && searched > 200, "{kind}: {refused} refused, {searched} searched");
+        assert!(killed.len() < 100, "{kind}: {killed:?}");
+    }
+}
+
+/// What stands in for a server that reads mutants until one kills it.
+#[cfg(feature = "faiss")]
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+#[expect(clippy::print_stdout, reason = "what it says is read by another process")]
+fn reads_mutants() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let first: usize = std::env::var(FIRST).unwrap().parse().unwrap();
+    let known = vectors();
+    let queries = normals(4, DIM, 82);
+    let seen = vec![known.ids()[..60].to_vec(); 4];
+    for step in first.. {
+        let path = Path::new(&folder).join(step.to_string());
+        if !path.exists() {
+            return;
+        }
+        let read = || match FaissIndex::load(&path) {
+            Err(_) => "refused".to_owned(),
+            Ok(index) => {
+                for (k, exclude) in
+                    [(3, Exclude::None), (ITEMS, Exclude::Lists(&seen)), (ITEMS, Exclude::None)]
+                {
+                    let queries = &queries[..4 * index.dim().min(DIM)];
+                    let Ok(found) = index.search(queries, n(k), exclude) else { return "failed".to_owned() };
+                    if found.iter().flatten().any(|&id| id == 0) {
+                        return "padding".to_owned();
+                    }
+                }
+                "searched".to_owned()
+            }
+        };
+        let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+        println!("mutant: {}", end.unwrap_or_else(|_| "panicked".to_owned()));
+    }
+}

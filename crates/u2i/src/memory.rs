@@ -1,0 +1,135 @@
+//! How much memory training will take, from an experiment and its data, before anything is trained.
+//!
+//! `docs/memory.md` derives the formula and sets it beside what was measured; `u2i reproduce --dry-run` prints it.
+
+mod data;
+mod shape;
+
+use std::fmt;
+
+use serde::Serialize;
+use u2i_features::{Prepared, RawData};
+use u2i_train::OptimizerConfig;
+
+use crate::Error;
+use crate::config::Experiment;
+
+use data::{prepared_bytes, raw_bytes, seen_bytes};
+use shape::{Batch, Parameters, Shape};
+
+/// Bytes that training one experiment takes at its peak on the CPU, by what takes them.
+///
+/// What stands before [`forward`](Self::forward) stays during the whole run. Of a step, a validation and a checkpoint
+/// that is being written only one is there at a time, and of a step's loss and backward pass, so the peak has the
+/// largest of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MemoryEstimate {
+    /// The binary's pages that are in memory, thread pools, and what reading and counting left with the allocator.
+    pub process: u64,
+    /// Raw data, events, training events, samples, columns, catalogue, chunks and samplers.
+    pub data: u64,
+    /// Embedding tables.
+    pub tables: u64,
+    /// The optimizer's moments of the tables.
+    pub moments: u64,
+    /// The model of the best epoch, tables and dense parameters.
+    pub best: u64,
+    /// Dense parameters, their gradients and moments.
+    pub dense: u64,
+    /// What the forward pass of a step keeps for the backward pass: rows of the batch, histories, layers.
+    pub forward: u64,
+    /// What the loss of a step takes on top: vectors of users and candidates, and their scores.
+    pub loss: u64,
+    /// What the backward pass of a step takes on top, once the loss is done.
+    pub backward: u64,
+    /// A validation: the vectors of all items and of one block of users, and their ranks.
+    pub validation: u64,
+    /// A checkpoint that is being written: the state on the host, its bytes, and the file's.
+    pub checkpoint: u64,
+}
+
+// `docs/memory.md` says how these were measured.
+/// Bytes of the binary's pages, of stacks and pools, and what the allocator keeps.
+const PROCESS: u64 = 26 << 20;
+/// Of the numbers that are made from histories, the share that is there at once.
+const HISTORIES: f64 = 0.6;
+/// The same of the layers of users, whose gradients are as large as they are.
+const USERS: f64 = 1.25;
+/// The same of items.
+const ITEMS: f64 = 1.0;
+/// The share of these that the forward pass keeps; the rest comes in the backward pass.
+const KEPT: f64 = 0.75;
+/// Numbers for each score: the score and what marks hits.
+const SCORES: f64 = 1.25;
+/// Of the vectors that a loss compares and their gradients, the share that is there at once.
+const VECTORS: f64 = 0.5;
+/// Of the layers off the training device, the share that is there at once: each frees the one before.
+const SERVED: f64 = 0.25;
+
+impl MemoryEstimate {
+    /// Estimates a run of `experiment` on `prepared`, which was made from `raw`.
+    ///
+    /// # Errors
+    ///
+    /// If the experiment's model cannot be built.
+    pub fn new(experiment: &Experiment, raw: &RawData, prepared: &Prepared) -> Result<Self, Error> {
+        let Parameters { table, dense } = Parameters::new(experiment, prepared)?;
+        let n_moments = match experiment.train.optimizer {
+            OptimizerConfig::Adam { .. } => 2,
+            OptimizerConfig::Adagrad { .. } => 1,
+        };
+        let shape = Shape::new(experiment, prepared);
+        let step = shape.step(&Batch::of_training(experiment, prepared), &experiment.loss);
+        let validation = shape.validation(prepared);
+        let bytes = |share: f64, numbers: u64| (share * 4.0 * numbers as f64) as u64;
+        let layers = bytes(HISTORIES, step.histories) + bytes(USERS, step.users) + bytes(ITEMS, step.items);
+        let kept = (KEPT * layers as f64) as u64;
+        Ok(MemoryEstimate {
+            process: PROCESS,
+            data: raw_bytes(raw) + prepared_bytes(prepared),
+            tables: 4 * table,
+            moments: 4 * table * n_moments,
+            best: 4 * (table + dense),
+            dense: 4 * dense * (2 + n_moments),
+            forward: kept,
+            loss: bytes(SCORES, step.scores) + bytes(VECTORS, step.vectors),
+            backward: layers - kept,
+            validation: bytes(1.0, validation.histories + validation.vectors)
+                + bytes(SERVED, validation.users + validation.items)
+                + seen_bytes(prepared),
+            checkpoint: 3 * 4 * (table + dense) * (2 + n_moments),
+        })
+    }
+
+    /// Most bytes that are held at once.
+    pub fn peak(&self) -> u64 {
+        let lasting = self.process + self.data + self.tables + self.moments + self.best + self.dense;
+        let step = self.forward + self.loss.max(self.backward);
+        lasting + step.max(self.validation).max(self.checkpoint)
+    }
+}
+
+/// One line for each item in MiB, then the peak.
+impl fmt::Display for MemoryEstimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items = [
+            ("process", self.process),
+            ("data", self.data),
+            ("tables", self.tables),
+            ("moments", self.moments),
+            ("best model", self.best),
+            ("dense parameters", self.dense),
+            ("step, forward", self.forward),
+            ("step, loss", self.loss),
+            ("step, backward", self.backward),
+            ("or validation", self.validation),
+            ("or checkpoint", self.checkpoint),
+            ("peak", self.peak()),
+        ];
+        for (i, (item, bytes)) in items.into_iter().enumerate() {
+            let end = if i > 0 { "\n" } else { "" };
+            write!(f, "{end}{item:16} | {:9.1} MiB", bytes as f64 / f64::from(1 << 20))?;
+        }
+        Ok(())
+    }
+}

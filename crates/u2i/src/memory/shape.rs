@@ -1,0 +1,270 @@
+use burn::module::Module as _;
+use burn::tensor::Device;
+use u2i_features::Prepared;
+use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, PoolingConfig, TwoTower as _, UserTowerConfig};
+use u2i_schema::{Column, ColumnData, Slot, Transform};
+use u2i_train::LossConfig;
+
+use crate::Error;
+use crate::config::Experiment;
+use crate::model::ModelConfig;
+use crate::pipeline::model_inputs;
+
+/// Numbers that a model learns.
+pub(super) struct Parameters {
+    /// In embedding tables.
+    pub table: u64,
+    /// Elsewhere.
+    pub dense: u64,
+}
+
+impl Parameters {
+    /// Counts them in the same model with tables of one row each, which is small whatever the vocabulary, and makes the
+    /// tables as long as they will be.
+    pub fn new(experiment: &Experiment, prepared: &Prepared) -> Result<Self, Error> {
+        let inputs = model_inputs(experiment, prepared);
+        let short = |columns: &[Column]| columns.iter().map(shortened).collect();
+        let short = Inputs {
+            n_trained: 1,
+            user: short(&inputs.user),
+            request: short(&inputs.request),
+            item: short(&inputs.item),
+            history: inputs.history,
+        };
+        let model = experiment.model.init(&short, &mut Init::new(experiment.seed, &Device::flex()))?;
+        let rows_of = |columns: &[Column], i: usize| columns[i].transform.n_rows().unwrap_or(0);
+        let (mut table, mut counted) = (0, 0);
+        for own in model.tables() {
+            let rows = match own.slots[0] {
+                Slot::ItemId | Slot::History => inputs.n_trained + 1,
+                Slot::User(i) => rows_of(&inputs.user, i),
+                Slot::Request(i) => rows_of(&inputs.request, i),
+                Slot::Item(i) => rows_of(&inputs.item, i),
+            };
+            table += (rows * own.dim()) as u64;
+            counted += own.weight.val().shape().num_elements();
+        }
+        Ok(Parameters { table, dense: (model.num_params() - counted) as u64 })
+    }
+}
+
+fn shortened(column: &Column) -> Column {
+    let transform = match column.transform.n_rows() {
+        Some(_) => Transform::Hashed { buckets: 1 },
+        None => column.transform.clone(),
+    };
+    Column { transform, ..column.clone() }
+}
+
+/// How large the tensors of a model are, in numbers.
+pub(super) struct Shape {
+    history: Option<History>,
+    /// Made for each target on the user side, pooled histories apart.
+    per_target: u64,
+    /// Made for each item.
+    per_item: u64,
+    /// Length of the vectors that are compared.
+    dim: u64,
+    has_user_bias: bool,
+}
+
+/// Numbers that are made on the way to a loss or to ranks.
+pub(super) struct Made {
+    /// From histories.
+    pub histories: u64,
+    /// In the layers of users, after histories are pooled.
+    pub users: u64,
+    /// In the layers of items.
+    pub items: u64,
+    /// Scores of users and candidates.
+    pub scores: u64,
+    /// In the vectors that are compared.
+    pub vectors: u64,
+}
+
+#[derive(Clone, Copy)]
+struct History {
+    length: u64,
+    dim: u64,
+    heads: u64,
+    /// One, or one per head.
+    tables: u64,
+    drops: bool,
+}
+
+/// A batch of users.
+pub(super) struct Batch {
+    chunks: u64,
+    /// Places per chunk.
+    targets: u64,
+    /// Targets.
+    batch: u64,
+    n_trained: u64,
+}
+
+impl Batch {
+    /// The largest batch that a run is likely to meet: chunks are drawn without replacement, so their sizes add up to
+    /// the mean and, but for once in many thousand steps, four standard deviations.
+    pub fn of_training(experiment: &Experiment, prepared: &Prepared) -> Self {
+        let chunks = prepared.samples.chunks(experiment.train.chunk_targets);
+        let mut sizes: Vec<u64> = chunks.iter().map(|chunk| u64::from(chunk.targets)).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let n = sizes.len().min(experiment.train.chunks_per_step.get());
+        let mean = sizes.iter().sum::<u64>() as f64 / sizes.len() as f64;
+        let variance =
+            sizes.iter().map(|&size| (size as f64 - mean).powi(2)).sum::<f64>() / sizes.len() as f64;
+        let likely = n as f64 * mean + 4.0 * (n as f64 * variance).sqrt();
+        Batch {
+            chunks: n as u64,
+            targets: sizes.first().copied().unwrap_or(0),
+            batch: (likely.ceil() as u64).min(sizes[..n].iter().sum()),
+            n_trained: prepared.catalog.n_trained() as u64,
+        }
+    }
+}
+
+impl Shape {
+    pub fn new(experiment: &Experiment, prepared: &Prepared) -> Self {
+        let inputs = model_inputs(experiment, prepared);
+        let length = inputs.history.map_or(0, |history| history.length as u64);
+        let history = |config: Option<&HistoryConfig>, dim: usize, tables: Option<u64>| {
+            config.map(|config| {
+                let heads = match &config.pooling {
+                    PoolingConfig::Recency { slopes } => slopes.len() as u64,
+                    _ => 1,
+                };
+                History {
+                    length,
+                    dim: dim as u64,
+                    heads,
+                    tables: tables.unwrap_or(heads),
+                    drops: config.dropout > 0.0,
+                }
+            })
+        };
+        let bags = prepared.catalog.columns().iter().map(widest).sum::<u64>();
+        match &experiment.model {
+            ModelConfig::Fm(config) => {
+                let dim = config.dim as u64;
+                let n_user = (inputs.user.len() + inputs.request.len()) as u64;
+                Shape {
+                    history: history(config.history.as_ref(), config.dim, None),
+                    // Vector and weight of each feature as looked up and masked, and the sums over them.
+                    per_target: (3 * n_user + 2) * (dim + 1),
+                    // The same, and squares.
+                    per_item: (4 * (bags + 1) + 4) * (dim + 1),
+                    dim: dim + 1,
+                    has_user_bias: true,
+                }
+            }
+            ModelConfig::YoutubeDnn(config) => Shape {
+                history: history(config.user.history.as_ref(), config.dim, Some(1)),
+                per_target: user_tower(&config.user, &inputs, config.dim),
+                per_item: 5 * config.dim as u64,
+                dim: config.dim as u64,
+                has_user_bias: false,
+            },
+            ModelConfig::Dssm(config) => {
+                let (embedding, column) = (config.embedding_dim as u64, config.item.column_dim as u64);
+                let width = embedding + inputs.item.len() as u64 * column;
+                let dim = config.item.mlp.layers.last().copied().unwrap_or(0) as u64;
+                Shape {
+                    history: history(config.user.history.as_ref(), config.embedding_dim, Some(1)),
+                    per_target: user_tower(&config.user, &inputs, config.embedding_dim),
+                    per_item: 2 * embedding
+                        + 2 * bags * column
+                        + 2 * width
+                        + layers(&config.item.mlp)
+                        + 4 * dim,
+                    dim,
+                    has_user_bias: false,
+                }
+            }
+        }
+    }
+
+    /// What a step makes.
+    pub fn step(&self, batch: &Batch, loss: &LossConfig) -> Made {
+        let &Batch { chunks, targets, batch, n_trained } = batch;
+        // Negatives are drawn with replacement and each is compared once.
+        let (candidates, scores, vectors) = match loss {
+            LossConfig::SampledSoftmax { negatives, .. } => {
+                let n = n_trained.min(negatives.get() as u64);
+                (n_trained.min(batch + n), batch * n, 6 * batch + 4 * n)
+            }
+            LossConfig::InBatchSoftmax { .. } => (n_trained.min(batch), batch * batch, 10 * batch),
+            LossConfig::FullSoftmax { .. } => (n_trained, batch * n_trained, 6 * batch + 4 * n_trained),
+            LossConfig::Bce { negatives, .. } => {
+                let n = negatives.get() as u64;
+                (n_trained.min(batch * (1 + n)), batch * n, batch * (2 + 4 * n))
+            }
+        };
+        // Only a factorization machine has a bias of users, for which it looks at them once more.
+        let looks = if self.has_user_bias && matches!(loss, LossConfig::Bce { .. }) { 2 } else { 1 };
+        Made {
+            histories: looks * self.histories(chunks, targets, batch, true),
+            users: looks * batch * self.per_target,
+            items: candidates * self.per_item,
+            scores,
+            vectors: vectors * self.dim,
+        }
+    }
+
+    /// What a validation makes: vectors of all items, and of a block of users, each a chunk of its own.
+    pub fn validation(&self, prepared: &Prepared) -> Made {
+        let n_items = prepared.catalog.n_items() as u64;
+        let n_users = prepared.validation.len() as u64;
+        let block = n_users.min(1024);
+        Made {
+            histories: self.histories(block, 1, block, false),
+            users: block * self.per_target,
+            items: n_items.min(4096) * self.per_item,
+            scores: 0,
+            // Of 4,096 users, and of items as they come, as they are kept and as they are searched.
+            vectors: (n_users.min(4096) + 3 * n_items) * self.dim,
+        }
+    }
+
+    fn histories(&self, chunks: u64, targets: u64, batch: u64, trains: bool) -> u64 {
+        let Some(History { length, dim, heads, tables, drops }) = self.history else { return 0 };
+        let width = length + targets - 1;
+        // As looked up, as masked and in the order of the product; dropout's mask and what it leaves.
+        let per_event = if drops && trains { 5 } else { 3 };
+        // Off the training device the vectors of a table are gone before those of the next come.
+        let tables = if trains { tables } else { 1 };
+        // Sums, means and both side by side, then those of targets.
+        let pooled = (3 * chunks * targets + batch) * heads * dim;
+        tables * chunks * width * dim * per_event + pooled + 4 * targets * width * heads
+    }
+}
+
+fn user_tower(config: &UserTowerConfig, inputs: &Inputs, history_dim: usize) -> u64 {
+    let heads = config.history.as_ref().map_or(0, |history| match &history.pooling {
+        PoolingConfig::Recency { slopes } => slopes.len(),
+        _ => 1,
+    });
+    let columns = (inputs.user.len() + inputs.request.len()) * config.column_dim;
+    let width = columns
+        + heads * history_dim
+        + usize::from(config.history_size)
+        + 2 * usize::from(config.example_age);
+    let skip = if config.skip { heads * history_dim } else { 0 };
+    let dim = config.mlp.layers.last().copied().unwrap_or(0);
+    (columns + width + skip + 4 * dim) as u64 + layers(&config.mlp)
+}
+
+/// Made by a stack of layers for each row: sums, activations, dropout's mask and product.
+fn layers(config: &MlpConfig) -> u64 {
+    let each = if config.dropout > 0.0 { 5 } else { 3 };
+    each * config.layers.iter().sum::<usize>() as u64
+}
+
+/// Rows of the longest bag of a column.
+fn widest(column: &ColumnData) -> u64 {
+    match column {
+        ColumnData::Bags { offsets, .. } => {
+            offsets.windows(2).map(|pair| u64::from(pair[1] - pair[0])).max().unwrap_or(1)
+        }
+        _ => 1,
+    }
+}
