@@ -1,7 +1,7 @@
 use burn::module::Module as _;
 use burn::tensor::Device;
 use u2i_features::Prepared;
-use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, PoolingConfig, TwoTower as _, UserTowerConfig};
+use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, TwoTower as _, UserTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform};
 use u2i_train::LossConfig;
 
@@ -128,18 +128,12 @@ impl Shape {
         let inputs = model_inputs(experiment, prepared);
         let length = inputs.history.map_or(0, |history| history.length as u64);
         let history = |config: Option<&HistoryConfig>, dim: usize, tables: Option<u64>| {
-            config.map(|config| {
-                let heads = match &config.pooling {
-                    PoolingConfig::Recency { slopes } => slopes.len() as u64,
-                    _ => 1,
-                };
-                History {
-                    length,
-                    dim: dim as u64,
-                    heads,
-                    tables: tables.unwrap_or(heads),
-                    drops: config.dropout > 0.0,
-                }
+            config.map(|config| History {
+                length,
+                dim: dim as u64,
+                heads: config.heads() as u64,
+                tables: tables.unwrap_or(config.heads() as u64),
+                drops: config.dropout > 0.0,
             })
         };
         let bags = prepared.catalog.columns().iter().map(widest).sum::<u64>();
@@ -239,10 +233,7 @@ impl Shape {
 }
 
 fn user_tower(config: &UserTowerConfig, inputs: &Inputs, history_dim: usize) -> u64 {
-    let heads = config.history.as_ref().map_or(0, |history| match &history.pooling {
-        PoolingConfig::Recency { slopes } => slopes.len(),
-        _ => 1,
-    });
+    let heads = config.history.as_ref().map_or(0, HistoryConfig::heads);
     let columns = (inputs.user.len() + inputs.request.len()) * config.column_dim;
     let width = columns
         + heads * history_dim
