@@ -57,6 +57,7 @@ fn fuzz(
             pool.push(input);
         }
     }
+    clear(target);
     println!("fuzz: {target}: {n} mutants, {} outcomes, {:.1} s", seen.len(), begin.elapsed().as_secs_f64());
 }
 
@@ -72,11 +73,17 @@ fn entries(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// Where a target works. What was given last is still there if the process is taken down.
+/// Where a target works, apart from other processes. What was given last is still there if this one is taken down.
 fn folder(target: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz").join(target);
+    let own = format!("fuzz-{target}-{}", std::process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(own);
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// Removes the folder of a target that found nothing.
+fn clear(target: &str) {
+    std::fs::remove_dir_all(folder(target)).unwrap();
 }
 
 /// A message without what differs from input to input: the folder, what is listed, digits and what is quoted.
@@ -107,4 +114,5 @@ fn an_input_that_panics_is_kept() {
     let message = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
     assert!(message.starts_with("self, mutant "), "{message}");
     assert!(std::fs::read(folder("self").join("failed")).unwrap().ends_with(b"ab"));
+    clear("self");
 }
