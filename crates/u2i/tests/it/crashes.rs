@@ -83,8 +83,8 @@ fn wait_for_checkpoint(out: &Path, child: &mut Child) {
     panic!("no checkpoint after 10 s");
 }
 
-/// C1 and R2: killed at 50 random moments (1,000 with `U2I_FULL=1`) and gone on with each time, a run ends with the very bytes of one that was
-/// never stopped: weights, optimizer state, report.
+/// C1 and R2: killed at 50 random moments (1,000 with `U2I_FULL=1`) and gone on with each time, a run ends with the very
+/// bytes of one that was never stopped: weights, optimizer state, report.
 #[cfg(unix)]
 #[test]
 fn killed_at_random_moments_a_run_ends_as_if_it_had_never_been() {
