@@ -36,6 +36,45 @@ impl DataConfig {
     }
 }
 
+impl DataConfig {
+    /// The same files, with relative paths made to start at `base`.
+    #[must_use]
+    pub fn rebased(&self, base: &Path) -> Self {
+        self.at(|path| base.join(path))
+    }
+
+    /// The same without the folders that the files lie in, to tell whether two configs read alike.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
+    }
+
+    /// What to call the data in reports: `ml-1m`, or the file of events without its ending.
+    pub fn name(&self) -> String {
+        match self {
+            DataConfig::Ml1m(_) => "ml-1m".to_owned(),
+            DataConfig::Ml100k(_) => "ml-100k".to_owned(),
+            DataConfig::Tables(tables) => {
+                tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    fn at(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut moved = self.clone();
+        match &mut moved {
+            DataConfig::Ml1m(config) | DataConfig::Ml100k(config) => config.dir = place(&config.dir),
+            DataConfig::Tables(tables) => {
+                tables.events.file = place(&tables.events.file);
+                for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {
+                    attributes.file = place(&attributes.file);
+                }
+            }
+        }
+        moved
+    }
+}
+
 /// A MovieLens folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

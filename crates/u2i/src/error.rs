@@ -66,6 +66,26 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file in a run's folder that is not what was written there.
+    #[error("{}: {reason}", path.display())]
+    RunFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Parts of a run that do not belong together: an edited config, other data, another model.
+    #[error("{}: {key} is {expected}, but what is there now has {found}", path.display())]
+    OtherRun {
+        /// The report.
+        path: PathBuf,
+        /// What differs.
+        key: String,
+        /// What the report says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
@@ -120,6 +140,8 @@ impl Error {
             Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
             Error::Device { .. } => exit_code::DEVICE,
+            Error::RunFile { .. } => exit_code::INTEGRITY,
+            Error::OtherRun { .. } => exit_code::MIXED,
             Error::Guard(_) => exit_code::FAILED_CHECK,
         }
     }

@@ -30,8 +30,10 @@ pub mod memory;
 pub mod model;
 pub mod pipeline;
 pub mod report;
+pub mod run;
 
 mod error;
+mod progress;
 mod resources;
 
 pub use burn;
@@ -41,4 +43,5 @@ pub use {
 };
 
 pub use error::{Error, exit_code};
+pub use progress::Progress;
 pub use resources::{Stage, StageCost};

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use u2i_eval::{Metric, Metrics, Spread};
 use u2i_features::Reject;
 use u2i_index::FaissSpec;
 
-use crate::experiments::Parity;
 use crate::resources::StageCost;
+use crate::run::Parity;
 use crate::{Error, config::Seen};
 
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib` and rates is the
@@ -20,7 +20,7 @@ use crate::{Error, config::Seen};
 pub struct Report {
     /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
     pub model: String,
-    /// `tuned` or `book`.
+    /// `tuned` or `book`; of an experiment of one's own, the name of its file.
     pub recipe: String,
     /// Name of the data set.
     pub dataset: String,
@@ -111,7 +111,7 @@ pub struct Baselines {
 }
 
 /// How a model was trained.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainReport {
     /// Epochs that were run.
     pub epochs: usize,
@@ -196,11 +196,20 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
 ///
 /// If a folder or file cannot be written.
 pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same with bytes.
+///
+/// # Errors
+///
+/// If a folder or file cannot be written.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let mut file = builder().tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         File::open(folder)?.sync_all()

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn u2i(arguments: &[&str], threads: &str, folder: &Path) -> Output {
+pub(crate) fn u2i(arguments: &[&str], threads: &str, folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_u2i"))
         .args(arguments)
         .env("RAYON_NUM_THREADS", threads)

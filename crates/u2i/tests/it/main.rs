@@ -10,6 +10,7 @@ mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod runs;
 
 use std::path::Path;
 
