@@ -93,6 +93,7 @@ const BUGS: &[Bug] = &[
     bug("N6", "faiss_may_find_fewer", "u2i-index", "it", "faiss::every_index_returns_all_that_is_left"),
     bug("N6", "nothing_found_is_the_first_item", "u2i-index", "it", "answers::hnsw_returns_as_many_eligible_items_as_there_are"),
     bug("N6", "a_filter_is_forgotten_beside_seen_items", "u2i-index", "it", "answers::exact_search_returns_as_many_eligible_items_as_there_are"),
+    bug("N6", "a_filter_that_leaves_little_is_walked", "u2i-index", "it", "faiss::hnsw_finds_what_a_filter_leaves"),
     bug("N7", "unknown_items_pass", "u2i-schema", "lib", "batch::tests::an_item_above_the_catalogue_panics"),
     bug("N7", "any_row_is_looked_up", "u2i-models", "it", "rows::a_lookup_takes_the_rows_of_its_table_and_no_other"),
     bug("N7", "targets_lie_anywhere", "u2i-models", "it", "rows::a_target_outside_of_its_chunks_is_refused"),

@@ -199,7 +199,7 @@ impl FaissIndex {
             if wanted == 0 {
                 return Ok(Some(Vec::new()));
             }
-            if self.is_left_little(left, wanted) {
+            if self.is_left_little(left, wanted, queries.len() / self.dim) {
                 return Ok(None);
             }
             let flip = |bitmap: &mut [u8]| {
@@ -242,10 +242,38 @@ impl FaissIndex {
         Ok(lists.into_iter().map(|list| list.or_else(|| answers.next()).unwrap_or_default()).collect())
     }
 
-    /// Whether exact search answers a query that a filter leaves so many items.
-    fn is_left_little(&self, left: usize, wanted: usize) -> bool {
-        let _ = wanted;
-        left == 0
+    /// Whether exact search is to answer a query that a filter leaves so many items, one of `queries` of a call.
+    ///
+    /// Measured for `k` 10 on clustered unit vectors, 20,000 of 32 dimensions and 100,000 of 64, with sets of 0.1 to
+    /// 50 % of the items drawn at random:
+    ///
+    /// - A walk covers about the `ef_search` best of all items, and the `wanted` best of those left are to be found
+    ///   among the `wanted * n / left` best of all. At 0.4, 0.8, 1.6 and 3.9 times `ef_search` (128) the recall is
+    ///   .998, .979, .935 to .998 and .74 to .82.
+    /// - The probed lists hold `left * nprobe / nlist` of those left. At 12, 7, 6 and 3 for each item wanted the recall
+    ///   is .991, .999, .924 and .77 to .86.
+    /// - Both take as long whatever is left, 0.2 and 0.05 ms, while exact search takes 0.08 µs per item left for a
+    ///   query alone and 0.003 to 0.006 µs for one of many. So up to about 3,000 items it is also the faster one, and
+    ///   above that recall costs time.
+    /// - `Flat` is as exact, but tests every item's bit and multiplies one query at a time: beyond a tenth of the items
+    ///   it is the faster one for a query alone, and 4 to 20 times slower for many.
+    ///
+    /// Where half of the items are left, as after those that a user has seen, the search is as good as one of all items
+    /// for twice `k`.
+    fn is_left_little(&self, left: usize, wanted: usize, queries: usize) -> bool {
+        let n = self.ids.len();
+        if left == n || u2i_bug::planted("a_filter_that_leaves_little_is_walked") {
+            return false;
+        }
+        match self.spec {
+            FaissSpec::Flat => queries >= 4 || left < n / 10,
+            FaissSpec::Ivf { nlist, nprobe } => {
+                left < n / 2 && left.saturating_mul(nprobe.get()) < wanted.saturating_mul(10 * nlist.get())
+            }
+            FaissSpec::Hnsw { ef_search, .. } => {
+                left < n / 2 && left.saturating_mul(ef_search.get()) < wanted.saturating_mul(n)
+            }
+        }
     }
 
     /// As a search with a selector has to be told.
@@ -279,7 +307,7 @@ impl Index for FaissIndex {
         let at_most = k.get().min(eligible.len());
         let lists = if at_most == 0 {
             vec![Some(Vec::new()); n]
-        } else if self.is_left_little(eligible.len(), at_most) {
+        } else if self.is_left_little(eligible.len(), at_most, n) {
             vec![None; n]
         } else if filter.lists().is_some() {
             self.search_each(queries, at_most, filter, &eligible)?
