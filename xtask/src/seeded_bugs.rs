@@ -63,6 +63,7 @@ const BUGS: &[Bug] = &[
     bug("L1", "history_ends_with_its_target", "u2i-features", "it", "leakage::histories_are_the_events_before_the_target"),
     bug("L1", "history_begins_with_a_later_event", "u2i-features", "it", "leakage::histories_are_the_events_before_the_target"),
     bug("L1", "request_columns_of_the_next_event", "u2i-schema", "lib", "batch::tests::request_columns_of_a_next_item_come_from_the_caller"),
+    bug("L1", "ages_are_those_of_the_next_event", "u2i-features", "it", "leakage::a_sample_is_the_same_whatever_happens_at_or_after_its_target"),
     bug("L2", "columns_are_fitted_on_all_events", "u2i-features", "it", "leakage::held_out_events_leave_every_training_artefact_equal"),
     bug("L2", "validation_events_train", "u2i-features", "it", "leakage::held_out_events_leave_every_training_artefact_equal"),
     bug("L2", "the_second_of_the_cut_trains", "u2i-features", "it", "splits::a_time_cut_takes_each_users_first_event_of_a_window"),
