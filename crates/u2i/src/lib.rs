@@ -31,6 +31,7 @@ pub mod model;
 pub mod pipeline;
 pub mod report;
 
+mod disk;
 mod error;
 mod resources;
 

@@ -7,7 +7,7 @@ use u2i_eval::{Accumulator, Metric, Metrics, Rank};
 use u2i_features::{FeatureError, Prepared, RawData, Reject, SplitConfig, Ties};
 use u2i_index::ItemVectors;
 use u2i_schema::Digest;
-use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainState, weights};
+use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainError, TrainState, weights};
 
 use super::guards;
 use super::indexes::compare_indexes;
@@ -290,9 +290,20 @@ impl Job<'_> {
         let metric = experiment.evaluation.validation_metric.clone();
         let mut follow = Follow::new(&label, &metric, progress);
         follow.keep = Some((&checkpoints, self.options.checkpoint_every));
-        let trained = train_from(&experiment, &prepared, self.device, state, &mut follow)?;
+        let trained = train_from(&experiment, &prepared, self.device, state, &mut follow);
         let n_targets = follow.targets;
         drop(follow);
+        if let Err(Error::Train(TrainError::NotFinite { .. })) = trained {
+            progress.line(&match checkpoints.newest()? {
+                Some(newest) => format!(
+                    "{label}: the last good checkpoint is {}, after step {}",
+                    newest.path.display(),
+                    newest.step
+                ),
+                None => format!("{label}: nothing had been kept yet"),
+            });
+        }
+        let trained = trained?;
         let train = stage.cost();
         let stage = Stage::begin();
         let evaluation = evaluate_model(&experiment, &trained, &prepared, self.device)?;
@@ -314,7 +325,10 @@ impl Job<'_> {
             protocol: protocol.to_string(),
             split_hash: prepared.split_hash.clone(),
             data_hash: prepared.data_hash.clone(),
-            config_hash: experiment.hash(),
+            config_hash: match u2i_bug::planted("a_report_names_another_config") {
+                true => prepared.split_hash.clone(),
+                false => experiment.hash(),
+            },
             train_events_hash: prepared.train.events().digest(),
             catalog_hash: prepared.catalog.digest(),
             columns_hash: columns_digest(&prepared),
@@ -337,6 +351,8 @@ impl Job<'_> {
             targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
             distinct_items_top_10: evaluation.distinct_top_10,
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
+            no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity)
+                && !u2i_bug::planted("popularity_is_no_bar"),
             metrics_ci95: half_widths(&evaluation.metrics),
             metrics: evaluation.metrics,
             metrics_seen_kept: evaluation.metrics_seen_kept,
@@ -347,6 +363,11 @@ impl Job<'_> {
                 samples: prepared.samples.len(),
                 losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
                 validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
+                rows_without_negatives: fitted
+                    .epochs
+                    .iter()
+                    .map(|epoch| epoch.rows_without_negatives)
+                    .collect(),
                 samples_per_s: n_targets as f64 / train.wall_s,
                 wall_s: train.wall_s,
                 cpu_s: train.cpu_s,
