@@ -223,7 +223,17 @@ impl Experiment {
     ///
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let experiment: Experiment = toml::from_str(text).map_err(|error| {
+        let read = toml::from_str(text);
+        if let Err(error) = &read
+            && u2i_bug::planted("unknown_keys_are_left_out")
+            && let Some((key, _)) =
+                error.message().strip_prefix("unknown field `").and_then(|m| m.split_once('`'))
+        {
+            let known: String =
+                text.lines().filter(|line| !line.contains(key)).map(|line| format!("{line}\n")).collect();
+            return Experiment::parse(&known, path);
+        }
+        let experiment: Experiment = read.map_err(|error: toml::de::Error| {
             let at = error.span().map_or(0, |span| span.start).min(text.len());
             let before = &text[..text.floor_char_boundary(at)];
             Error::Config {

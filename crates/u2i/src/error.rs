@@ -86,6 +86,16 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A file that cannot be written whole. The one before stays.
+    #[error("cannot write {} ({bytes} bytes)", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that were to be written.
+        bytes: u64,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
@@ -133,7 +143,7 @@ impl Error {
             Error::Train(TrainError::State { .. }) => exit_code::MIXED,
             Error::Checkpoint(error) => error.exit_code(),
             Error::Train(_) => exit_code::USAGE,
-            Error::Index(IndexError::Io { .. }) | Error::Io { .. } => exit_code::IO,
+            Error::Index(IndexError::Io { .. }) | Error::Io { .. } | Error::Write { .. } => exit_code::IO,
             Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {
                 exit_code::NUMERIC
             }

@@ -32,6 +32,7 @@ pub mod pipeline;
 pub mod report;
 pub mod run;
 
+mod disk;
 mod error;
 mod progress;
 mod resources;

@@ -140,6 +140,10 @@ pub fn train_from(
     observer: &mut dyn Observer,
 ) -> Result<Trained, Error> {
     let Experiment { seed, loss, train, evaluation, .. } = experiment;
+    let seed = &match u2i_bug::planted("draws_depend_on_the_threads") {
+        true => seed.wrapping_add(rayon::current_num_threads() as u64),
+        false => *seed,
+    };
     let inputs = model_inputs(experiment, prepared);
     let mut init = Init::new(*seed, &device.device.clone().autodiff());
     let model = experiment.model.init(&inputs, &mut init)?;
@@ -287,5 +291,9 @@ pub fn exact_neighbors(items: &ItemVectors, users: &Vectors, k: NonZeroUsize) ->
 pub fn epoch_line(report: &EpochReport, metric: &str) -> String {
     let validation =
         report.validation.map_or("no validation".to_owned(), |value| format!("{metric} {value:.4}"));
-    format!("epoch {}: loss {:.4}, validation {validation}", report.epoch, report.loss)
+    let lost = match report.rows_without_negatives {
+        0 => String::new(),
+        n => format!(", {n} targets without a negative"),
+    };
+    format!("epoch {}: loss {:.4}, validation {validation}{lost}", report.epoch, report.loss)
 }

@@ -1,7 +1,5 @@
 //! `report.json` and the tables that people read.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +10,7 @@ use u2i_index::FaissSpec;
 
 use crate::resources::StageCost;
 use crate::run::Parity;
-use crate::{Error, config::Seen};
+use crate::{Error, config::Seen, disk};
 
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib` and rates is the
 /// same for the same seed, build, machine and device `cpu`.
@@ -72,6 +70,9 @@ pub struct Report {
     pub baselines: Baselines,
     /// Whether the model's NDCG@10 is below that of the Markov window.
     pub below_markov_window: bool,
+    /// Whether the model's NDCG@10 is not above that of recommending the most popular items to everybody: then it has
+    /// learned nothing about users.
+    pub no_better_than_popularity: bool,
     /// How it was trained.
     pub train: TrainReport,
     /// Reading, splitting and encoding.
@@ -123,6 +124,8 @@ pub struct TrainReport {
     pub losses: Vec<f64>,
     /// Validation metric after each epoch.
     pub validation: Vec<Option<f64>>,
+    /// Targets of each epoch whose negatives were all masked: they had loss 0 and taught nothing.
+    pub rows_without_negatives: Vec<u64>,
     /// Targets per second of wall time, validation included.
     pub samples_per_s: f64,
     /// Wall time in seconds.
@@ -204,28 +207,9 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
 /// # Errors
 ///
 /// If a folder or file cannot be written.
-pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = builder().tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|source| Error::Io { action: "write", path: path.into(), source })
-}
-
-/// Temporary files are private by default; these become results, which others may read as far as the umask allows.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
+pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    let bytes = contents.len() as u64;
+    disk::replace(path, contents).map_err(|source| Error::Write { path: path.into(), bytes, source })
 }
 
 /// The chapter's columns, then longer lists.

@@ -79,8 +79,13 @@ impl Finished {
         let model = read_weights(&folder.join(MODEL), model)?;
         same("weights_hash", digests::model_weights(&model))?;
         let items = vectors_of_items(&model, &prepared, &device.device)?;
-        let epochs = train.losses.iter().zip(&train.validation).zip(1..);
-        let epochs = epochs.map(|((&loss, &validation), epoch)| EpochReport { epoch, loss, validation });
+        let counted = train.losses.iter().zip(&train.validation).zip(&train.rows_without_negatives).zip(1..);
+        let epochs = counted.map(|(((&loss, &validation), &rows_without_negatives), epoch)| EpochReport {
+            epoch,
+            loss,
+            validation,
+            rows_without_negatives,
+        });
         let fitted = Fitted {
             model,
             best_epoch: train.best_epoch,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use u2i_eval::{Metric, Metrics};
 use u2i_features::{Prepared, RawData, SplitConfig, Ties};
-use u2i_train::TrainState;
+use u2i_train::{TrainError, TrainState};
 
 use super::follow::{Follow, Keep};
 use super::indexes::compare_indexes;
@@ -81,8 +81,19 @@ impl Run<'_> {
         let metric = experiment.evaluation.validation_metric.clone();
         let keep = Keep::new(&checkpoints, how.checkpoint_every, log, step);
         let mut follow = Follow::new(label, &metric, Some(keep), progress);
-        let trained = train_from(experiment, &prepared, device, state, &mut follow)?;
-        let n_targets = follow.finish()?;
+        let trained = train_from(experiment, &prepared, device, state, &mut follow);
+        let n_targets = follow.finish();
+        if let Err(Error::Train(TrainError::NotFinite { .. })) = trained {
+            progress.line(&match checkpoints.newest()? {
+                Some(newest) => format!(
+                    "{label}: the last good checkpoint is {}, after step {}",
+                    newest.path.display(),
+                    newest.step
+                ),
+                None => format!("{label}: nothing had been kept yet"),
+            });
+        }
+        let (trained, n_targets) = (trained?, n_targets?);
         let cost = stage.cost();
         let fitted = &trained.fitted;
         let train = TrainReport {
@@ -91,6 +102,7 @@ impl Run<'_> {
             samples: prepared.samples.len(),
             losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
             validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
+            rows_without_negatives: fitted.epochs.iter().map(|epoch| epoch.rows_without_negatives).collect(),
             samples_per_s: n_targets as f64 / cost.wall_s,
             wall_s: cost.wall_s,
             cpu_s: cost.cpu_s,
@@ -136,7 +148,10 @@ impl Run<'_> {
             protocol,
             split_hash: prepared.split_hash.clone(),
             data_hash: prepared.data_hash.clone(),
-            config_hash: experiment.hash(),
+            config_hash: match u2i_bug::planted("a_report_names_another_config") {
+                true => prepared.split_hash.clone(),
+                false => experiment.hash(),
+            },
             train_events_hash: prepared.train.events().digest(),
             catalog_hash: prepared.catalog.digest(),
             columns_hash: digests::columns(prepared),
@@ -159,6 +174,8 @@ impl Run<'_> {
             targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
             distinct_items_top_10: evaluation.distinct_top_10,
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
+            no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity)
+                && !u2i_bug::planted("popularity_is_no_bar"),
             metrics_ci95: half_widths(&evaluation.metrics),
             metrics: evaluation.metrics,
             metrics_seen_kept: evaluation.metrics_seen_kept,

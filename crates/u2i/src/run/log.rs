@@ -99,7 +99,7 @@ impl TrainLog {
     }
 
     pub fn epoch(&mut self, report: &EpochReport, metric: &str, step: usize) -> io::Result<()> {
-        let EpochReport { epoch, loss, validation } = *report;
+        let EpochReport { epoch, loss, validation, .. } = *report;
         self.write(&Line::Epoch(EpochLine { epoch, step, loss, validation, metric: metric.to_owned() }))
     }
 
@@ -142,11 +142,11 @@ mod tests {
     use super::*;
 
     fn step(step: usize) -> StepReport {
-        StepReport { epoch: 1 + step / 3, step, steps: 6, loss: 1.5, learning_rate: 0.1, targets: 7 }
+        StepReport { epoch: 1 + step / 3, step, steps: 6, loss: 1.5, learning_rate: 0.1, targets: 7, rows_without_negatives: 0 }
     }
 
     fn epoch(epoch: usize) -> EpochReport {
-        EpochReport { epoch, loss: 2.0, validation: Some(0.25) }
+        EpochReport { epoch, loss: 2.0, validation: Some(0.25), rows_without_negatives: 0 }
     }
 
     /// Steps `from..to` of two epochs of three steps.

@@ -3,6 +3,8 @@
 mod command_line;
 mod config_keys;
 mod crashes;
+mod disks;
+mod learning;
 mod long_lines;
 mod memory;
 mod models;
@@ -11,6 +13,7 @@ mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
 mod runs;
+mod small_data;
 
 use std::path::Path;
 
