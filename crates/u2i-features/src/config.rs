@@ -61,6 +61,9 @@ impl DataConfig {
             DataConfig::Tables(tables) => {
                 tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
             }
+            DataConfig::Sequences(config) => {
+                config.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
         }
     }
 
@@ -68,6 +71,7 @@ impl DataConfig {
         let mut moved = self.clone();
         match &mut moved {
             DataConfig::Ml1m(config) | DataConfig::Ml100k(config) => config.dir = place(&config.dir),
+            DataConfig::Sequences(config) => config.file = place(&config.file),
             DataConfig::Tables(tables) => {
                 tables.events.file = place(&tables.events.file);
                 for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {

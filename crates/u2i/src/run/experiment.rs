@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use u2i_eval::{Metric, Metrics};
-use u2i_features::{Prepared, RawData, SplitConfig, Ties};
+use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
 use u2i_train::{TrainError, TrainState};
 
 use super::follow::{Follow, Keep};
@@ -165,6 +165,7 @@ impl Run<'_> {
             candidates: "all items of the catalogue",
             seen: experiment.evaluation.seen,
             ties: match experiment.split {
+                _ if prepared.times == Times::Unknown => "row in file, there are no times",
                 SplitConfig::Book { .. } => "row in file, times ignored",
                 SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => match ties {
                     Ties::File => "row in file",

@@ -142,7 +142,15 @@ mod tests {
     use super::*;
 
     fn step(step: usize) -> StepReport {
-        StepReport { epoch: 1 + step / 3, step, steps: 6, loss: 1.5, learning_rate: 0.1, targets: 7, rows_without_negatives: 0 }
+        StepReport {
+            epoch: 1 + step / 3,
+            step,
+            steps: 6,
+            loss: 1.5,
+            learning_rate: 0.1,
+            targets: 7,
+            rows_without_negatives: 0,
+        }
     }
 
     fn epoch(epoch: usize) -> EpochReport {

@@ -77,7 +77,9 @@ fn a_run_with_another_config_other_data_or_another_model_is_not_evaluated() {
         let arguments = ["train", "own.toml", "--set", "train.epochs=1", "--set", &seed, "--out", out];
         succeed(&arguments, folder);
     }
-    let copy = |from: &str, to: &str| drop(std::fs::copy(folder.join(from), folder.join(to)).unwrap());
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(folder.join(from), folder.join(to)).unwrap();
+    };
     copy("a/model.safetensors", "kept");
     copy("b/model.safetensors", "a/model.safetensors");
     fail(&["evaluate", "a"], folder, 6, "weights_hash is ");
