@@ -7,7 +7,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use u2i_eval::{Accumulator, Metrics, Rank, distinct_items};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
-use u2i_index::{ExactIndex, Exclude, Index, ItemVectors, Neighbors};
+use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Neighbors};
 use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
@@ -234,7 +234,7 @@ fn rank(
         let seen = seen_items(&prepared.events, targets);
         let item = |target: &Sample| prepared.events.items(target.user as usize)[target.position as usize];
         let items: Vec<u32> = targets.iter().map(item).collect();
-        let scan = index.scan(&users.data, &items, Exclude::Lists(&seen), k)?;
+        let scan = index.scan(&users.data, &items, Filter::excluding(&seen), k)?;
         n_targets_seen +=
             seen.iter().zip(&items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
         for (accumulator, ranks) in [(&mut excluded, &scan.excluded), (&mut kept, &scan.kept)] {
@@ -266,7 +266,7 @@ fn rank(
 ///
 /// If a vector is not finite.
 pub fn exact_neighbors(items: &ItemVectors, users: &Vectors, k: NonZeroUsize) -> Result<Neighbors, Error> {
-    Ok(ExactIndex::new(items.clone()).search(&users.data, k, Exclude::None)?)
+    Ok(ExactIndex::new(items.clone()).search(&users.data, k, Filter::ALL)?)
 }
 
 /// Epochs as one line each.

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use u2i_index::{ExactIndex, Exclude, Index, IndexError, ItemVectors, Neighbors, Rank};
+use u2i_index::{ExactIndex, Filter, Index, IndexError, ItemVectors, Neighbors, Rank};
 use u2i_random::{Purpose, Stream};
 
 use crate::{items, lists, n, normals};
@@ -22,10 +22,10 @@ fn rank(all: &[(u32, f64)], target: u32) -> Option<Rank> {
 /// Holds for whole numbers, whose scores have no rounding: search, ranks and their union equal the oracle.
 fn check(vectors: ItemVectors, queries: &[f32], targets: &[u32], exclude: &[Vec<u32>], k: usize) {
     let index = ExactIndex::new(vectors.clone());
-    let scan = index.scan(queries, targets, Exclude::Lists(exclude), n(k)).unwrap();
-    assert_eq!(index.search(queries, n(k), Exclude::Lists(exclude)).unwrap(), scan.top);
-    assert_eq!(index.rank(queries, targets, Exclude::Lists(exclude)).unwrap(), scan.excluded);
-    assert_eq!(index.rank(queries, targets, Exclude::None).unwrap(), scan.kept);
+    let scan = index.scan(queries, targets, Filter::excluding(exclude), n(k)).unwrap();
+    assert_eq!(index.search(queries, n(k), Filter::excluding(exclude)).unwrap(), scan.top);
+    assert_eq!(index.rank(queries, targets, Filter::excluding(exclude)).unwrap(), scan.excluded);
+    assert_eq!(index.rank(queries, targets, Filter::ALL).unwrap(), scan.kept);
     for (i, query) in queries.chunks_exact(vectors.dim()).enumerate() {
         let all = sorted(&vectors, query);
         let left: Vec<_> = all.iter().copied().filter(|(id, _)| !exclude[i].contains(id)).collect();
@@ -79,13 +79,13 @@ fn a_result_depends_neither_on_threads_nor_on_the_other_queries() {
         let targets: Vec<u32> = (1..=n_queries as u32).collect();
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| index.scan(&queries, &targets, Exclude::Lists(&exclude), n(20)).unwrap())
+            pool.install(|| index.scan(&queries, &targets, Filter::excluding(&exclude), n(20)).unwrap())
         };
         let scan = on(1);
         assert_eq!(scan, on(3));
         for i in [0, 63, 64, 149] {
             let (query, list) = (&queries[i * dim..][..dim], &exclude[i..=i]);
-            let alone = index.scan(query, &targets[i..=i], Exclude::Lists(list), n(20)).unwrap();
+            let alone = index.scan(query, &targets[i..=i], Filter::excluding(list), n(20)).unwrap();
             assert_eq!((alone.kept[0], alone.excluded[0]), (scan.kept[i], scan.excluded[i]));
             assert_eq!((alone.top.ids(0), alone.top.scores(0)), (scan.top.ids(i), scan.top.scores(i)));
         }
@@ -104,7 +104,7 @@ fn equal_vectors_tie_whatever_their_place() {
         let index = ExactIndex::new(items(dim, data));
         let queries: Vec<f32> = copies.iter().flat_map(|_| vector.clone()).collect();
         let targets = copies.map(|row| row as u32 + 1);
-        let ranks = index.rank(&queries, &targets, Exclude::None).unwrap();
+        let ranks = index.rank(&queries, &targets, Filter::ALL).unwrap();
         assert!(
             ranks.iter().all(|rank| *rank == ranks[0] && rank.unwrap().ties == 4),
             "dim {dim}: {ranks:?}"
@@ -116,7 +116,7 @@ fn equal_vectors_tie_whatever_their_place() {
 fn an_excluded_or_unknown_target_is_a_miss() {
     let index = ExactIndex::new(items(1, vec![3.0, 2.0]));
     let exclude = [vec![1], vec![1], vec![]];
-    let scan = index.scan(&[1.0; 3], &[1, 2, 7], Exclude::Lists(&exclude), n(9)).unwrap();
+    let scan = index.scan(&[1.0; 3], &[1, 2, 7], Filter::excluding(&exclude), n(9)).unwrap();
     assert_eq!(scan.kept, [Some(Rank { above: 0, ties: 0 }), Some(Rank { above: 1, ties: 0 }), None]);
     assert_eq!(scan.excluded, [None, Some(Rank { above: 0, ties: 0 }), None]);
 }
@@ -124,18 +124,18 @@ fn an_excluded_or_unknown_target_is_a_miss() {
 #[test]
 fn a_search_with_nothing_left_is_empty() {
     let index = ExactIndex::new(items(1, vec![1.0]));
-    assert_eq!(index.search(&[], n(3), Exclude::None).unwrap(), Neighbors::from_lists(3, []));
-    assert_eq!(index.search(&[1.0], n(usize::MAX), Exclude::None).unwrap().ids(0), [1]);
-    assert!(index.search(&[1.0], n(3), Exclude::Lists(&[vec![1]])).unwrap().ids(0).is_empty());
+    assert_eq!(index.search(&[], n(3), Filter::ALL).unwrap(), Neighbors::from_lists(3, []));
+    assert_eq!(index.search(&[1.0], n(usize::MAX), Filter::ALL).unwrap().ids(0), [1]);
+    assert!(index.search(&[1.0], n(3), Filter::excluding(&[vec![1]])).unwrap().ids(0).is_empty());
 }
 
 #[test]
 fn broken_input_is_an_error() {
     let index = ExactIndex::new(items(2, vec![1.0, 1.0]));
-    let nan = index.search(&[0.0, f32::NAN], n(1), Exclude::None).unwrap_err();
+    let nan = index.search(&[0.0, f32::NAN], n(1), Filter::ALL).unwrap_err();
     assert!(matches!(nan, IndexError::QueryNotFinite { query: 0, axis: 1, .. }), "{nan}");
-    let targets = index.rank(&[0.0, 1.0], &[1, 1], Exclude::None).unwrap_err();
+    let targets = index.rank(&[0.0, 1.0], &[1, 1], Filter::ALL).unwrap_err();
     assert_eq!(targets.to_string(), "found 2 targets for 1 queries");
-    let long = index.search(&[f32::MAX, 0.0], n(1), Exclude::None).unwrap_err();
+    let long = index.search(&[f32::MAX, 0.0], n(1), Filter::ALL).unwrap_err();
     assert!(matches!(long, IndexError::QueryTooLong { query: 0, .. }), "{long}");
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use u2i_index::{
-    ExactIndex, Exclude, FaissIndex, FaissSpec, Index, IndexError, ItemVectors, Metric, Neighbors, recall,
+    ExactIndex, FaissIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Metric, Neighbors, recall,
 };
 use u2i_random::{Purpose, Stream};
 
@@ -46,8 +46,8 @@ fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Metric) -> FaissIndex {
     FaissIndex::build(vectors, spec, metric).unwrap()
 }
 
-fn search(index: &dyn Index, queries: &[f32], k: usize, exclude: Exclude<'_>) -> Neighbors {
-    index.search(queries, n(k), exclude).unwrap()
+fn search(index: &dyn Index, queries: &[f32], k: usize, filter: Filter<'_>) -> Neighbors {
+    index.search(queries, n(k), filter).unwrap()
 }
 
 /// The same items, but that neighbours whose exact scores differ by less than one millionth may change
@@ -81,7 +81,7 @@ fn flat_equals_exact_search() {
         let vectors = items(DIM, data);
         let flat = build(&vectors, FaissSpec::Flat, metric);
         let exact = ExactIndex::new(vectors);
-        for exclude in [Exclude::None, Exclude::Lists(&exclude)] {
+        for exclude in [Filter::ALL, Filter::excluding(&exclude)] {
             assert_same(&search(&flat, &queries, 10, exclude), &search(&exact, &queries, 10, exclude), scale);
         }
     }
@@ -95,9 +95,9 @@ fn check_hnsw(data: Vec<f32>, metric: Metric) {
     let exact = ExactIndex::new(vectors);
     let some = lists(QUERIES, ITEMS, 100, 33);
     // Users have mostly seen what scores high for them.
-    let mut best: Vec<_> = search(&exact, &queries, 50, Exclude::None).iter().map(<[u32]>::to_vec).collect();
+    let mut best: Vec<_> = search(&exact, &queries, 50, Filter::ALL).iter().map(<[u32]>::to_vec).collect();
     best.iter_mut().for_each(|list| list.sort_unstable());
-    for exclude in [Exclude::None, Exclude::Lists(&some), Exclude::Lists(&best)] {
+    for exclude in [Filter::ALL, Filter::excluding(&some), Filter::excluding(&best)] {
         let [found, wanted] =
             [&index as &dyn Index, &exact].map(|index| search(index, &queries, 10, exclude));
         let found = recall(&found, &wanted);
@@ -125,9 +125,9 @@ fn hnsw_finds_the_neighbours_of_varying_length() {
 fn augmented_vectors_help_neither_graphs_nor_clusters() {
     let vectors = items(DIM, varying(ITEMS, DIM, 45));
     let queries = units(QUERIES, DIM, 46);
-    let wanted = search(&ExactIndex::new(vectors.clone()), &queries, 10, Exclude::None);
+    let wanted = search(&ExactIndex::new(vectors.clone()), &queries, 10, Filter::ALL);
     let found =
-        |spec, metric| recall(&search(&build(&vectors, spec, metric), &queries, 10, Exclude::None), &wanted);
+        |spec, metric| recall(&search(&build(&vectors, spec, metric), &queries, 10, Filter::ALL), &wanted);
     let graphs = [Metric::InnerProduct, Metric::AugmentedInnerProduct].map(|metric| found(hnsw(128), metric));
     assert!(graphs[0] > 0.98 && graphs[1] < 0.5, "{graphs:?}");
     let clusters = [Metric::InnerProduct, Metric::AugmentedInnerProduct].map(|metric| found(ivf(8), metric));
@@ -149,16 +149,15 @@ fn every_index_returns_all_that_is_left() {
         (hnsw(4), Metric::InnerProduct),
     ] {
         let index = build(&vectors, spec, metric);
-        for (k, exclude) in [(10, Exclude::Lists(&lists)), (ITEMS + 5, Exclude::None), (200, Exclude::None)] {
-            let (found, wanted) =
-                (search(&index, &queries, k, exclude), search(&exact, &queries, k, exclude));
+        for (k, lists) in [(10, Some(&lists)), (ITEMS + 5, None), (200, None)] {
+            let filter = lists.map_or(Filter::ALL, |lists| Filter::excluding(lists));
+            let (found, wanted) = (search(&index, &queries, k, filter), search(&exact, &queries, k, filter));
             for query in 0..20 {
                 let ids = found.ids(query);
                 assert_eq!(ids.len(), wanted.ids(query).len(), "{}, query {query}", index.kind());
                 assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
-                let allowed = |id: &u32| match exclude {
-                    Exclude::None => (1..=ITEMS as u32).contains(id),
-                    Exclude::Lists(lists) => !lists[query].contains(id) && *id <= ITEMS as u32,
+                let allowed = |id: &u32| {
+                    (1..=ITEMS as u32).contains(id) && lists.is_none_or(|lists| !lists[query].contains(id))
                 };
                 assert!(ids.iter().all(allowed), "{}, query {query}", index.kind());
                 assert!(found.scores(query).is_sorted_by(|a, b| a >= b));
@@ -172,10 +171,10 @@ fn ivf_finds_more_with_more_probes_and_all_with_all() {
     let vectors = items(DIM, units(ITEMS, DIM, 36));
     let queries = units(QUERIES, DIM, 37);
     let exact = ExactIndex::new(vectors.clone());
-    let wanted = search(&exact, &queries, 10, Exclude::None);
+    let wanted = search(&exact, &queries, 10, Filter::ALL);
     let found = [1, 8, 32].map(|probes| {
         let index = build(&vectors, ivf(probes), Metric::InnerProduct);
-        recall(&search(&index, &queries, 10, Exclude::None), &wanted)
+        recall(&search(&index, &queries, 10, Filter::ALL), &wanted)
     });
     assert!(found[0] < found[1] && found[1] < found[2] && found[2] > 0.999, "{found:?}");
 }
@@ -196,7 +195,7 @@ fn a_saved_index_finds_the_same() {
         index.save(&path).unwrap();
         let loaded = FaissIndex::load(&path).unwrap();
         assert_eq!((loaded.kind(), loaded.dim(), loaded.len()), (index.kind(), DIM, ITEMS));
-        for exclude in [Exclude::None, Exclude::Lists(&exclude)] {
+        for exclude in [Filter::ALL, Filter::excluding(&exclude)] {
             let found = search(&index, &queries, 10, exclude);
             assert_eq!(search(&loaded, &queries, 10, exclude), found);
             assert!(found.iter().flatten().all(|id| id % 2 == 1 && (7..=2 * ITEMS as u32 + 5).contains(id)));
@@ -249,7 +248,7 @@ fn searches_from_several_threads_equal_the_serial_one() {
     let (queries, exclude) = (units(QUERIES, DIM, 43), lists(QUERIES, ITEMS, 50, 43));
     for spec in [FaissSpec::Flat, ivf(4), hnsw(32)] {
         let index = build(&vectors, spec, Metric::InnerProduct);
-        for exclude in [Exclude::None, Exclude::Lists(&exclude)] {
+        for exclude in [Filter::ALL, Filter::excluding(&exclude)] {
             let serial = search(&index, &queries, 10, exclude);
             let (index, queries) = (&index, &queries);
             std::thread::scope(|scope| {
@@ -267,7 +266,7 @@ fn one_item_and_equal_items_can_be_found() {
         let vectors = items(2, [0.6, 0.8].repeat(count));
         for metric in [Metric::InnerProduct, Metric::AugmentedInnerProduct, Metric::L2] {
             for spec in [FaissSpec::Flat, hnsw(8)] {
-                let found = search(&build(&vectors, spec, metric), &[1.0, 0.0], 50, Exclude::None);
+                let found = search(&build(&vectors, spec, metric), &[1.0, 0.0], 50, Filter::ALL);
                 assert_eq!(found.ids(0), (1..=count as u32).collect::<Vec<_>>());
                 assert!(
                     found.scores(0).iter().all(|score| (score - 0.6).abs() < 1e-6),
@@ -289,9 +288,9 @@ fn vectors_of_varying_length_are_refused_under_l2() {
 #[test]
 fn broken_queries_never_reach_faiss() {
     let index = build(&items(2, normals(50, 2, 44)), hnsw(8), Metric::InnerProduct);
-    let nan = index.search(&[0.0, f32::NAN], n(1), Exclude::None).unwrap_err();
+    let nan = index.search(&[0.0, f32::NAN], n(1), Filter::ALL).unwrap_err();
     assert!(matches!(nan, IndexError::QueryNotFinite { query: 0, axis: 1, .. }), "{nan}");
-    let odd = index.search(&[0.0; 3], n(1), Exclude::None).unwrap_err();
+    let odd = index.search(&[0.0; 3], n(1), Filter::ALL).unwrap_err();
     assert!(matches!(odd, IndexError::QueryLength { found: 3, dim: 2 }), "{odd}");
-    assert_eq!(index.search(&[], n(1), Exclude::None).unwrap().n_queries(), 0);
+    assert_eq!(index.search(&[], n(1), Filter::ALL).unwrap().n_queries(), 0);
 }

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 use u2i_features::Prepared;
-use u2i_index::{Exclude, ItemVectors, recall, same_lists};
+use u2i_index::{Filter, ItemVectors, recall, same_lists};
 use u2i_models::TwoTower;
 use u2i_train::user_vectors;
 
@@ -32,7 +32,7 @@ pub(super) fn compare_indexes(
     for config in &experiment.index {
         let stage = Stage::begin();
         let Some(index) = build(&trained.items, config)? else { continue };
-        let found = index.search(&users.data, k, Exclude::None)?;
+        let found = index.search(&users.data, k, Filter::ALL)?;
         reports.push(IndexReport {
             kind: index.kind(),
             recall_at_10: recall(&found, &exact),
