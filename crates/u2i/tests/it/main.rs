@@ -6,6 +6,7 @@ mod crashes;
 mod long_lines;
 mod memory;
 mod models;
+mod onboarding;
 mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
