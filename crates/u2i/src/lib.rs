@@ -28,6 +28,7 @@ pub mod device;
 pub mod experiments;
 pub mod memory;
 pub mod model;
+pub mod onboarding;
 pub mod pipeline;
 pub mod report;
 pub mod run;
