@@ -66,6 +66,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A `report.json` that is not what this version writes.
+    #[error("report.json is not a report of a run: {0}")]
+    Report(#[source] serde_json::Error),
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
@@ -120,6 +123,7 @@ impl Error {
             Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
             Error::Device { .. } => exit_code::DEVICE,
+            Error::Report(_) => exit_code::INTEGRITY,
             Error::Guard(_) => exit_code::FAILED_CHECK,
         }
     }
