@@ -72,9 +72,9 @@ pub(super) enum Anchor {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// How wide a text is, roughly: browsers choose the font.
-pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    0.56 * size * text.chars().count() as f64
+/// How wide a text may be: browsers choose the font, and some are wide.
+fn text_width(text: &str, size: f64) -> f64 {
+    0.6 * size * text.chars().count() as f64
 }
 
 impl Chart {

@@ -106,8 +106,8 @@ fn validation(view: &View, epochs: &[EpochLine]) -> Markup {
     chart.marks.push(Mark::Dots { points: points.clone(), ink: Ink::Model, shape: Shape::Disc });
     let best = view.train.best_epoch;
     if let Some(&kept) = points.iter().find(|point| point[0] + 1.0 == best as f64) {
-        chart.marks.push(Mark::Dots { points: vec![kept], ink: Ink::Markov, shape: Shape::Ring });
-        chart.names.push((kept, vec![format!("kept: epoch {best}, {}", metric(kept[1]))], Ink::Markov));
+        chart.marks.push(Mark::Dots { points: vec![kept], ink: Ink::Text, shape: Shape::Ring });
+        chart.names.push((kept, vec![format!("kept: epoch {best}, {}", metric(kept[1]))], Ink::Text));
     }
     let mut table = Table::new(["Epoch", name, "kept"]);
     for epoch in epochs {
