@@ -18,6 +18,7 @@
 #![doc = include_str!("../examples/index_alone.rs")]
 //! ```
 
+mod eligible;
 mod error;
 mod exact;
 #[cfg(feature = "faiss")]
@@ -25,6 +26,8 @@ mod faiss;
 #[cfg(feature = "faiss")]
 mod ffi;
 mod file;
+mod filter;
+mod measure;
 mod neighbors;
 mod query;
 mod row;
@@ -38,8 +41,9 @@ pub use error::IndexError;
 pub use exact::{ExactIndex, Scan};
 #[cfg(feature = "faiss")]
 pub use faiss::FaissIndex;
+pub use filter::{Filter, ItemSet};
+pub use measure::{SearchQuality, measure};
 pub use neighbors::{Neighbors, recall, same_lists};
-pub use query::Exclude;
 pub use row::Rank;
 pub use spec::{FaissSpec, Metric};
 pub use vectors::ItemVectors;
@@ -60,8 +64,8 @@ pub trait Index: Send + Sync {
         self.len() == 0
     }
 
-    /// The best `k` items for each query, or all that are not excluded where there are fewer: never less than
-    /// that, never anything but items. Scores are inner products, whatever the index compares by.
+    /// The best `k` items for each query, or all that the filter leaves where there are fewer: never less than
+    /// that, never anything but items, and none twice. Scores are inner products, whatever the index compares by.
     ///
     /// # Shapes
     ///
@@ -71,8 +75,7 @@ pub trait Index: Send + Sync {
     ///
     /// Queries that are not whole, not finite or too long, and exclusion lists that are not one ascending
     /// list per query; an approximate index may fail in its own ways.
-    fn search(&self, queries: &[f32], k: NonZeroUsize, exclude: Exclude<'_>)
-    -> Result<Neighbors, IndexError>;
+    fn search(&self, queries: &[f32], k: NonZeroUsize, filter: Filter<'_>) -> Result<Neighbors, IndexError>;
 
     /// Writes the index to one file. The file is replaced only by a whole one.
     ///

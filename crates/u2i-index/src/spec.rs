@@ -56,6 +56,28 @@ pub enum Metric {
 }
 
 impl FaissSpec {
+    /// The index for a catalogue of this size.
+    ///
+    /// - `Flat` up to 20,000 items.
+    /// - `HNSW` up to 10⁶.
+    /// - `IVF` above.
+    #[must_use]
+    pub fn for_size(n_items: usize, dim: usize) -> FaissSpec {
+        let at_least_1 = |n: usize| NonZeroUsize::MIN.saturating_add(n.saturating_sub(1));
+        match n_items {
+            ..=20_000 => FaissSpec::Flat,
+            ..=1_000_000 => FaissSpec::Hnsw {
+                m: at_least_1(if dim <= 32 { 16 } else { 32 }),
+                ef_construction: at_least_1(200),
+                ef_search: at_least_1(128),
+            },
+            _ => {
+                let nlist = 4 * n_items.isqrt();
+                FaissSpec::Ivf { nlist: at_least_1(nlist), nprobe: at_least_1(nlist / 64) }
+            }
+        }
+    }
+
     /// The name under which results are reported, as `hnsw_ip(m=32,ef_construction=200,ef_search=128)`.
     pub fn kind(&self, metric: Metric) -> String {
         let metric = match metric {
@@ -69,6 +91,20 @@ impl FaissSpec {
             FaissSpec::Hnsw { m, ef_construction, ef_search } => {
                 format!("hnsw_{metric}(m={m},ef_construction={ef_construction},ef_search={ef_search})")
             }
+        }
+    }
+
+    /// Whether both are the same index but for how it is searched.
+    #[cfg(feature = "faiss")]
+    pub(crate) fn is_built_as(&self, other: &FaissSpec) -> bool {
+        match (self, other) {
+            (FaissSpec::Flat, FaissSpec::Flat) => true,
+            (FaissSpec::Ivf { nlist, .. }, FaissSpec::Ivf { nlist: other, .. }) => nlist == other,
+            (
+                FaissSpec::Hnsw { m, ef_construction, .. },
+                FaissSpec::Hnsw { m: other_m, ef_construction: other_ef, .. },
+            ) => (m, ef_construction) == (other_m, other_ef),
+            _ => false,
         }
     }
 

@@ -66,9 +66,36 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A `report.json` that is not what this version writes.
-    #[error("report.json is not a report of a run: {0}")]
-    Report(#[source] serde_json::Error),
+    /// A file in a run's folder that is not what was written there.
+    #[error("{}: {reason}", path.display())]
+    RunFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Parts of a run that do not belong together: an edited config, other data, another model.
+    #[error("{}: {key} is {expected}, but what is there now has {found}", path.display())]
+    OtherRun {
+        /// The report.
+        path: PathBuf,
+        /// What differs.
+        key: String,
+        /// What the report says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A file that cannot be written whole. The one before stays.
+    #[error("cannot write {} ({bytes} bytes)", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that were to be written.
+        bytes: u64,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
@@ -116,14 +143,15 @@ impl Error {
             Error::Train(TrainError::State { .. }) => exit_code::MIXED,
             Error::Checkpoint(error) => error.exit_code(),
             Error::Train(_) => exit_code::USAGE,
-            Error::Index(IndexError::Io { .. }) | Error::Io { .. } => exit_code::IO,
+            Error::Index(IndexError::Io { .. }) | Error::Io { .. } | Error::Write { .. } => exit_code::IO,
             Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {
                 exit_code::NUMERIC
             }
             Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
             Error::Device { .. } => exit_code::DEVICE,
-            Error::Report(_) => exit_code::INTEGRITY,
+            Error::RunFile { .. } => exit_code::INTEGRITY,
+            Error::OtherRun { .. } => exit_code::MIXED,
             Error::Guard(_) => exit_code::FAILED_CHECK,
         }
     }

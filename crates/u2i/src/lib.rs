@@ -31,8 +31,11 @@ pub mod memory;
 pub mod model;
 pub mod pipeline;
 pub mod report;
+pub mod run;
 
+mod disk;
 mod error;
+mod progress;
 mod resources;
 
 pub use burn;
@@ -42,4 +45,5 @@ pub use {
 };
 
 pub use error::{Error, exit_code};
+pub use progress::Progress;
 pub use resources::{Stage, StageCost};

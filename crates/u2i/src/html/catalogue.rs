@@ -8,9 +8,9 @@ use super::chart::{Anchor, Chart, Mark};
 use super::format::{count, percent};
 use super::groups::{Popularity, PopularityBounds};
 use super::ink::Ink;
-use super::input::{ItemRow, RunFiles};
 use super::parts::{Table, figure};
 use super::view::View;
+use crate::run::{ItemRow, RunFiles};
 
 /// Rows of the table of items.
 const TOP_ITEMS: usize = 20;

@@ -11,10 +11,10 @@ use super::chart::{Anchor, Chart, Mark, Shape};
 use super::format::{count, metric, percent};
 use super::headline::headline_k;
 use super::ink::Ink;
-use super::input::{RunFiles, TargetRow};
 use super::parts::{Table, figure};
 use super::view::View;
 use crate::config::Seen;
+use crate::run::{RunFiles, TargetRow};
 
 /// Groups of users by activity: few enough that their intervals say something.
 const ACTIVITY_GROUPS: usize = 4;

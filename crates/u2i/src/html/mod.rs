@@ -10,7 +10,6 @@ mod format;
 mod groups;
 mod headline;
 mod ink;
-mod input;
 mod labels;
 mod parts;
 mod provenance;
@@ -24,9 +23,8 @@ mod view;
 use maud::{DOCTYPE, PreEscaped, html};
 use serde::Deserialize as _;
 
-pub use input::{EpochLine, IndexLine, ItemRow, RunFiles, StepLine, TargetRow};
-
 use crate::Error;
+use crate::run::{REPORT, RunFiles};
 use groups::PopularityBounds;
 use view::View;
 
@@ -36,7 +34,8 @@ use view::View;
 ///
 /// If the report lacks what the page is about.
 pub fn render(run: &RunFiles) -> Result<String, Error> {
-    let view = View::deserialize(&run.report).map_err(Error::Report)?;
+    let view = View::deserialize(&run.report)
+        .map_err(|error| Error::RunFile { path: REPORT.into(), reason: error.to_string() })?;
     let bounds = PopularityBounds::new(run.recommended.iter().map(|item| item.n_train));
     let title = format!("{} on {}", view.model, view.dataset);
     let subtitle = [
@@ -82,7 +81,7 @@ pub fn render(run: &RunFiles) -> Result<String, Error> {
                     (training::section(&view, run))
                     section id="costs" {
                         h2 { "Search and costs" }
-                        div.charts { (search::figure_of(run)) (provenance::costs(&view)) }
+                        div.charts { (search::figure_of(&view)) (provenance::costs(&view)) }
                     }
                     (provenance::stamp(&view))
                     (provenance::config(&run.config))

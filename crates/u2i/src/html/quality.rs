@@ -7,9 +7,9 @@ use super::chart::{Anchor, Chart, Mark, Shape};
 use super::format::{count, metric, percent, with_half_width};
 use super::groups::rank;
 use super::ink::Ink;
-use super::input::RunFiles;
 use super::parts::{Table, figure, or_dash, series};
 use super::view::View;
+use crate::run::RunFiles;
 
 pub(super) fn section(view: &View, run: &RunFiles) -> Markup {
     let cutoffs = view.metrics.cutoffs();

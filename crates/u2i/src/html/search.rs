@@ -1,28 +1,29 @@
 //! Recall against latency of the index kinds.
 
 use maud::{Markup, html};
+use u2i_index::SearchQuality;
 
 use super::axis::Axis;
 use super::chart::{Chart, Mark, Shape};
 use super::format::{count, microseconds};
 use super::ink::Ink;
-use super::input::{IndexLine, RunFiles};
 use super::parts::{Table, figure};
+use super::view::View;
 
-pub(super) fn figure_of(run: &RunFiles) -> Markup {
+pub(super) fn figure_of(view: &View) -> Markup {
     html! {
-        @if run.index.is_empty() {
+        @if view.search.is_empty() {
             p { "No index was compared with exact search." }
         } @else {
-            (chart(&run.index))
+            (chart(&view.search))
         }
     }
 }
 
 /// Those that no other index beats in both: none is as fast or faster with a higher recall, or faster with the same.
 /// By latency.
-fn front(index: &[IndexLine]) -> Vec<&IndexLine> {
-    let mut sorted: Vec<&IndexLine> = index.iter().collect();
+fn front(index: &[SearchQuality]) -> Vec<&SearchQuality> {
+    let mut sorted: Vec<&SearchQuality> = index.iter().collect();
     sorted.sort_by(|a, b| a.p50_us.total_cmp(&b.p50_us).then(b.recall.total_cmp(&a.recall)));
     let mut best = f64::NEG_INFINITY;
     sorted.retain(|line| {
@@ -33,8 +34,8 @@ fn front(index: &[IndexLine]) -> Vec<&IndexLine> {
     sorted
 }
 
-fn chart(index: &[IndexLine]) -> Markup {
-    let point = |line: &IndexLine| [line.p50_us, line.recall];
+fn chart(index: &[SearchQuality]) -> Markup {
+    let point = |line: &SearchQuality| [line.p50_us, line.recall];
     let (low, high) = ends(index.iter().map(|line| line.p50_us));
     let (worst, _) = ends(index.iter().map(|line| line.recall));
     let k = index[0].k;
@@ -55,7 +56,7 @@ fn chart(index: &[IndexLine]) -> Markup {
         stairs.push(point(line));
     }
     chart.marks.push(Mark::Dashed { points: stairs, ink: Ink::Muted });
-    let on_front = |line: &IndexLine| front.iter().any(|other| std::ptr::eq(*other, line));
+    let on_front = |line: &SearchQuality| front.iter().any(|other| std::ptr::eq(*other, line));
     for line in index {
         let (ink, shape) =
             if on_front(line) { (Ink::Model, Shape::Disc) } else { (Ink::Random, Shape::Square) };
@@ -106,8 +107,8 @@ fn name(kind: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn line(kind: &str, p50_us: f64, recall: f64) -> IndexLine {
-        IndexLine { kind: kind.to_owned(), k: 10, n_queries: 100, recall, p50_us, p99_us: 2.0 * p50_us }
+    fn line(kind: &str, p50_us: f64, recall: f64) -> SearchQuality {
+        SearchQuality { kind: kind.to_owned(), k: 10, n_queries: 100, recall, p50_us, p99_us: 2.0 * p50_us }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::run::{EpochLine, ItemRow, StepLine, TargetRow};
 
 /// Three users, four items. The hits at 10 of `ranks` are those of the report.
 fn run() -> RunFiles {
@@ -11,6 +12,7 @@ fn run() -> RunFiles {
             "mrr": rate / 3.0
         })
     };
+    let search = |kind: &str, recall, p50_us: f64| json!({"kind": kind, "k": 10, "n_queries": 3, "recall": recall, "p50_us": p50_us, "p99_us": 2.0 * p50_us});
     let report = json!({
         "model": "youtube_dnn", "recipe": "tuned", "dataset": "shop", "protocol": "time",
         "data_hash": "d4", "split_hash": "5b", "config_hash": "c0", "n_users": 3, "n_users_without_history": 2,
@@ -22,6 +24,7 @@ fn run() -> RunFiles {
         "train": {"best_epoch": 2, "samples": 9, "samples_per_s": 100.0, "wall_s": 2.0, "cpu_s": 3.5, "peak_rss_mib": 50.0},
         "prepare": {"wall_s": 0.1, "cpu_s": 0.1, "peak_rss_mib": null},
         "evaluate": {"wall_s": 0.2, "cpu_s": 0.2, "peak_rss_mib": 40.0},
+        "search": [search("exact", 1.0, 90.0), search("ivf_ip(nlist=32,nprobe=16)", 0.98, 12.0)],
         "seed": 1, "device": "cpu", "threads": 2, "cpu": null, "build": "abc", "platform": "x86_64-linux", "version": "0.1.0"
     });
     let target = |user: &str, n_earlier, n_train, rank| TargetRow {
@@ -37,14 +40,6 @@ fn run() -> RunFiles {
         title: Some(format!("Title of {item_id}")),
         n_train,
         n_lists,
-    };
-    let index = |kind: &str, recall, p50_us: f64| IndexLine {
-        kind: kind.to_owned(),
-        k: 10,
-        n_queries: 3,
-        recall,
-        p50_us,
-        p99_us: 2.0 * p50_us,
     };
     let step = |step: usize| StepLine {
         step,
@@ -66,7 +61,6 @@ fn run() -> RunFiles {
         epochs: vec![epoch(1, 0.2), epoch(2, 0.3)],
         ranks: vec![target("u", 3, 5, Some(1.0)), target("v", 4, 2, Some(9.5)), target("w", 30, 0, None)],
         recommended: vec![item("a", 5, 3), item("b", 2, 1), item("c", 1, 0), item("d", 0, 0)],
-        index: vec![index("exact", 1.0, 90.0), index("ivf_ip(nlist=32,nprobe=16)", 0.98, 12.0)],
     }
 }
 
@@ -93,9 +87,8 @@ fn markup_in_the_data_is_text_on_the_page() {
     run.recommended[1].item_id = HOSTILE.to_owned();
     run.ranks[0].user_id = HOSTILE.to_owned();
     run.epochs[0].metric = HOSTILE.to_owned();
-    for line in &mut run.index {
-        line.kind = format!("{HOSTILE}(m={HOSTILE})");
-    }
+    set(&mut run, "/search/0/kind", json!(HOSTILE));
+    set(&mut run, "/search/1/kind", json!(format!("{HOSTILE}(m={HOSTILE})")));
     let page = render(&run).unwrap();
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("\"'>"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -186,7 +179,7 @@ fn what_a_run_lacks_is_said_in_words() {
     let mut bare = run();
     bare.steps.clear();
     bare.ranks.clear();
-    bare.index.clear();
+    set(&mut bare, "/search", json!([]));
     bare.recommended.clear();
     bare.epochs.truncate(1);
     bare.epochs[0].validation = None;
@@ -210,7 +203,8 @@ fn the_least_that_can_be_drawn_is_drawn() {
     small.epochs.truncate(1);
     small.ranks.truncate(1);
     small.recommended.truncate(1);
-    small.index.truncate(1);
+    let first = small.report["search"][0].clone();
+    set(&mut small, "/search", json!([first]));
     let page = render(&small).unwrap();
     assert!(!page.contains("NaN") && !page.contains("2147483647") && !page.contains("-2147483648"));
 }
@@ -220,6 +214,6 @@ fn a_report_that_is_none_is_refused() {
     let mut broken = run();
     broken.report.as_object_mut().unwrap().remove("metrics");
     let error = render(&broken).unwrap_err();
-    assert_eq!(error.to_string(), "report.json is not a report of a run: missing field `metrics`");
+    assert_eq!(error.to_string(), "report.json: missing field `metrics`");
     assert_eq!(error.exit_code(), crate::exit_code::INTEGRITY);
 }

@@ -6,9 +6,9 @@ use super::axis::Axis;
 use super::chart::{Anchor, Chart, Mark, Shape};
 use super::format::{count, metric};
 use super::ink::Ink;
-use super::input::{EpochLine, RunFiles, StepLine};
 use super::parts::{Table, figure, or_dash};
 use super::view::View;
+use crate::run::{EpochLine, RunFiles, StepLine};
 
 /// Points of the loss curve: more cannot be seen.
 const LOSS_POINTS: usize = 400;

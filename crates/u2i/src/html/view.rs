@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use u2i_index::SearchQuality;
 
 use crate::config::Seen;
 
@@ -36,6 +37,8 @@ pub(super) struct View {
     pub train: TrainView,
     pub prepare: Option<CostView>,
     pub evaluate: Option<CostView>,
+    #[serde(default)]
+    pub search: Vec<SearchQuality>,
     pub seed: Option<u64>,
     pub device: Option<String>,
     pub threads: Option<usize>,

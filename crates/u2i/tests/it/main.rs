@@ -3,6 +3,8 @@
 mod command_line;
 mod config_keys;
 mod crashes;
+mod disks;
+mod learning;
 mod long_lines;
 mod memory;
 mod models;
@@ -10,6 +12,8 @@ mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod runs;
+mod small_data;
 
 use std::path::Path;
 
