@@ -29,13 +29,19 @@
 //! ```
 
 mod accumulator;
+mod concentration;
 mod coverage;
 mod metric;
+mod proportion;
+mod quantile_groups;
 mod rank;
 mod spread;
 
 pub use accumulator::{Accumulator, Estimate, EvalError, Metrics};
+pub use concentration::{gini, lorenz};
 pub use coverage::distinct_items;
 pub use metric::{Metric, ParseMetricError};
+pub use proportion::wilson_95;
+pub use quantile_groups::quantile_groups;
 pub use rank::Rank;
 pub use spread::Spread;

@@ -26,6 +26,7 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod experiments;
+pub mod html;
 pub mod memory;
 pub mod model;
 pub mod onboarding;

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use u2i_eval::{Metric, Metrics, Spread};
 use u2i_features::Reject;
-use u2i_index::FaissSpec;
+use u2i_index::{FaissSpec, SearchQuality};
 
 use crate::resources::StageCost;
 use crate::run::Parity;
 use crate::{Error, config::Seen, disk};
 
-/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib` and rates is the
-/// same for the same seed, build, machine and device `cpu`.
+/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
+/// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
@@ -81,6 +81,8 @@ pub struct Report {
     pub evaluate: StageCost,
     /// Indexes over the item vectors, against exact search.
     pub index: Vec<IndexReport>,
+    /// Single searches, timed one by one: exact search, then each index.
+    pub search: Vec<SearchQuality>,
     /// Whether what is exported ranks as what was trained; measured by `--check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parity: Option<Parity>,

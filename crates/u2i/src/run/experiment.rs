@@ -134,7 +134,7 @@ impl Run<'_> {
         let stage = Stage::begin();
         let evaluation = evaluate_model(experiment, trained, prepared, device)?;
         let evaluate = stage.cost();
-        let index = compare_indexes(experiment, trained, prepared, device)?;
+        let (index, search) = compare_indexes(experiment, trained, prepared, device)?;
         let parity = with_parity.then(|| parity(trained, prepared, device)).transpose()?;
         results::write(folder, trained, prepared, &evaluation)?;
 
@@ -185,6 +185,7 @@ impl Run<'_> {
             prepare,
             evaluate,
             index,
+            search,
             parity,
             seed: experiment.seed,
             device: device.name.clone(),
