@@ -26,23 +26,27 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod experiments;
+pub mod export;
 pub mod html;
 pub mod memory;
 pub mod model;
 pub mod onboarding;
 pub mod pipeline;
+pub mod recommend;
 pub mod report;
 pub mod run;
 
 mod disk;
 mod error;
+mod parquet_columns;
 mod progress;
 mod resources;
 
 pub use burn;
 pub use {
-    u2i_eval as eval, u2i_features as features, u2i_index as index, u2i_losses as losses,
-    u2i_models as models, u2i_random as random, u2i_schema as schema, u2i_train as train,
+    u2i_bundle as bundle, u2i_eval as eval, u2i_features as features, u2i_index as index,
+    u2i_losses as losses, u2i_models as models, u2i_random as random, u2i_schema as schema,
+    u2i_train as train,
 };
 
 pub use error::{Error, exit_code};
