@@ -135,6 +135,17 @@ const BUGS: &[Bug] = &[
     bug("S1", "moments_are_not_counted", "u2i", "it", "memory::tables_and_moments_are_counted_exactly"),
     bug("S3", "unknown_keys_are_left_out", "u2i", "it", "config_keys::every_key_of_every_file_is_refused_when_misspelt"),
     bug("S3", "a_key_has_no_effect", "u2i", "it", "config_keys::every_key_of_the_synthetic_files_changes_the_result"),
+    bug("L3", "seen_items_come_back", "u2i-bundle", "it", "answers::a_million_recommendations_hold_no_padding_no_duplicate_and_nothing_seen"),
+    bug("L5", "what_happens_now_is_history", "u2i-bundle", "it", "served::what_is_served_is_what_was_evaluated"),
+    bug("L5", "an_index_scores_by_itself", "u2i-bundle", "it", "index::a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search"),
+    bug("C4", "a_bundle_is_written_in_place", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),
+    bug("C4", "the_name_comes_before_the_files_last", "u2i-bundle", "lib", "staging::tests::files_last_before_the_folder_has_its_name_and_then_the_name_lasts"),
+    bug("C5", "a_mixture_is_called_a_change", "u2i-bundle", "it", "damage::a_part_of_another_bundle_is_refused_with_both_hashes"),
+    bug("C6", "a_changed_part_is_read", "u2i-bundle", "it", "damage::every_change_of_a_file_is_refused"),
+    bug("C6", "a_changed_bundle_manifest_is_read", "u2i-bundle", "it", "damage::every_change_of_a_file_is_refused"),
+    bug("C7", "newer_bundles_are_read", "u2i-bundle", "it", "golden::a_newer_format_is_refused_with_the_range_whatever_else_it_holds"),
+    bug("F1", "exact_search_needs_the_index", "u2i-bundle", "it", "index::without_its_index_a_bundle_opens_for_exact_search_alone"),
+    bug("F3", "any_index_is_published", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),
 ];
 
 /// A test that takes longer hangs, which is not how a bug is caught.
