@@ -12,7 +12,8 @@
 #![doc = include_str!("../examples/own_model.rs")]
 //! ```
 //!
-//! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), counts baselines
+//! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), makes configs
+//! from files ([`onboarding`]), counts baselines
 //! ([`baselines`]), keeps what training has reached ([`checkpoint`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
 //! switches burn backends on ([`device`]).
 //!
