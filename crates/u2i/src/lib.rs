@@ -13,7 +13,7 @@
 //! ```
 //!
 //! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), counts baselines
-//! ([`baselines`]), keeps what training has reached ([`checkpoint`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
+//! ([`baselines`]), keeps what training has reached ([`checkpoint`]), writes reports ([`report`]) and draws them ([`html`]), repeats the chapter's experiments ([`experiments`]), and it alone
 //! switches burn backends on ([`device`]).
 //!
 //! ```toml
