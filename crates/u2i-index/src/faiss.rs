@@ -14,10 +14,9 @@ use crate::{ExactIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Metri
 
 /// A faiss index: `Flat`, `IVF` or `HNSW`.
 ///
-/// A [`Filter`] goes into the search as a bitmap of the items that it leaves. Exact search answers instead where it
-/// leaves so little that exact search is faster or that an approximate one would miss much of it, and where faiss
-/// finds fewer items than there are, as IVF does when few lists are probed. The first time that happens the
-/// vectors are copied out of faiss.
+/// A [`Filter`] goes into the search as a bitmap of the items that it leaves. Exact search answers instead where an
+/// approximate one would miss much of them: where few are left, where a user has seen more items than `ef_search` reaches
+/// past, and where faiss finds fewer than there are. The first time that happens the vectors are copied out of faiss.
 ///
 /// Searches take `&self` and may come from several threads. Queries with excluded items are searched one by
 /// one on rayon's threads, others in one call on faiss's own: `OMP_NUM_THREADS` and `OPENBLAS_NUM_THREADS`,
@@ -165,17 +164,19 @@ impl FaissIndex {
         found.into_iter().map(from_key).map(|(score, row)| (id(row), score)).collect()
     }
 
-    /// What faiss finds for each query among the same rows; `None` where it finds fewer than `k`.
+    /// What faiss finds for each query among the same rows; `None` is left to exact search.
     fn search_all(
         &self,
         queries: &[f32],
         k: usize,
         eligible: &Eligible,
     ) -> Result<Vec<Option<Found>>, IndexError> {
+        let plan = self.plan(eligible.len(), 0, k, queries.len() / self.dim);
+        let Plan::Faiss { nprobe } = plan else { return Ok(vec![None; queries.len() / self.dim]) };
         let padded = self.with_extra(queries);
         let (values, positions) = match eligible.rows() {
             None => self.raw.search(&padded, k)?,
-            Some(_) => self.raw.search_among(&padded, k, &eligible.bitmap(), self.nprobe())?,
+            Some(_) => self.raw.search_among(&padded, k, &eligible.bitmap(), nprobe)?,
         };
         let found = values.par_chunks_exact(k).zip(positions.par_chunks_exact(k));
         let found = found.zip(queries.par_chunks_exact(self.dim));
@@ -199,15 +200,14 @@ impl FaissIndex {
             if wanted == 0 {
                 return Ok(Some(Vec::new()));
             }
-            if self.is_left_little(left, wanted, queries.len() / self.dim) {
-                return Ok(None);
-            }
+            let plan = self.plan(eligible.len(), excluded.len(), wanted, queries.len() / self.dim);
+            let Plan::Faiss { nprobe } = plan else { return Ok(None) };
             let flip = |bitmap: &mut [u8]| {
                 let rows = excluded.iter().map(|&place| eligible.row(place as usize));
                 rows.for_each(|row| bitmap[row / 8] ^= 1 << (row % 8));
             };
             flip(bitmap);
-            let found = self.raw.search_among(&self.with_extra(query), wanted, bitmap, self.nprobe());
+            let found = self.raw.search_among(&self.with_extra(query), wanted, bitmap, nprobe);
             if !u2i_bug::planted("excluded_items_stay_excluded") {
                 flip(bitmap);
             }
@@ -242,37 +242,38 @@ impl FaissIndex {
         Ok(lists.into_iter().map(|list| list.or_else(|| answers.next()).unwrap_or_default()).collect())
     }
 
-    /// Whether exact search is to answer a query that a filter leaves so many items, one of `queries` of a call.
+    /// How to search for `wanted` items among those of a set of `among`, less `excluded` of them, as one of `queries` of
+    /// a call.
     ///
-    /// Measured for `k` 10 on clustered unit vectors, 20,000 of 32 dimensions and 100,000 of 64, with sets of 0.1 to
-    /// 50 % of the items drawn at random:
+    /// An approximate search meets the best of all items, whatever the filter leaves of them. The last item wanted is
+    /// expected to be about the `wanted * n / among`-th best of all; and since users have mostly seen what scores high for
+    /// them, it may stand as many places further down as items are excluded. A search must reach so deep. Measured on
+    /// clustered unit vectors, 20,000 of 32 and 64 dimensions and 100,000 of 64, with random sets and with the best
+    /// items excluded:
     ///
-    /// - A walk covers about the `ef_search` best of all items, and the `wanted` best of those left are to be found
-    ///   among the `wanted * n / left` best of all. At 0.4, 0.8, 1.6 and 3.9 times `ef_search` (128) the recall is
-    ///   .998, .979, .935 to .998 and .74 to .82.
-    /// - The probed lists hold `left * nprobe / nlist` of those left. At 12, 7, 6 and 3 for each item wanted the recall
-    ///   is .991, .999, .924 and .77 to .86.
-    /// - Both take as long whatever is left, 0.2 and 0.05 ms, while exact search takes 0.08 µs per item left for a
-    ///   query alone and 0.003 to 0.006 µs for one of many. So up to about 3,000 items it is also the faster one, and
-    ///   above that recall costs time.
-    /// - `Flat` is as exact, but tests every item's bit and multiplies one query at a time: beyond a tenth of the items
-    ///   it is the faster one for a query alone, and 4 to 20 times slower for many.
-    ///
-    /// Where half of the items are left, as after those that a user has seen, the search is as good as one of all items
-    /// for twice `k`.
-    fn is_left_little(&self, left: usize, wanted: usize, queries: usize) -> bool {
-        let n = self.ids.len();
+    /// - A walk reaches about `ef_search` deep: down to 0.4, 0.9, 1.6 and 3.9 times that, its recall is .998,
+    ///   .97 to .99, .67 to .998 and .51 to .82. Exact search answers what lies deeper.
+    /// - Probed lists reach a tenth of what they hold: down to 0.8, 1, 1.8 and 3.4 times that, their recall is .991,
+    ///   .992, .77 to .92 and .59 to .86. So more lists are probed, until what they hold is more than what is left; then
+    ///   exact search, which compares only that, is the faster one, too.
+    /// - `Flat` is as exact as exact search, but tests every item's bit and multiplies one query at a time: that takes
+    ///   longer where less than a tenth is left, and 4 to 20 times longer for many queries.
+    fn plan(&self, among: usize, excluded: usize, wanted: usize, queries: usize) -> Plan {
+        let (n, left) = (self.ids.len(), among - excluded);
+        let as_set = Plan::Faiss { nprobe: self.nprobe() };
         if left == n || u2i_bug::planted("a_filter_that_leaves_little_is_walked") {
-            return false;
+            return as_set;
         }
+        let depth = (excluded + wanted).saturating_mul(n).div_ceil(among);
         match self.spec {
-            FaissSpec::Flat => queries >= 4 || left < n / 10,
+            FaissSpec::Flat if queries >= 4 || left < n / 10 => Plan::Exact,
+            FaissSpec::Hnsw { ef_search, .. } if depth > ef_search.get().max(wanted) => Plan::Exact,
+            FaissSpec::Ivf { .. } if depth.saturating_mul(10) >= left => Plan::Exact,
             FaissSpec::Ivf { nlist, nprobe } => {
-                left < n / 2 && left.saturating_mul(nprobe.get()) < wanted.saturating_mul(10 * nlist.get())
+                let probes = depth.saturating_mul(10 * nlist.get()).div_ceil(n);
+                Plan::Faiss { nprobe: Some(probes.clamp(nprobe.get(), nlist.get())) }
             }
-            FaissSpec::Hnsw { ef_search, .. } => {
-                left < n / 2 && left.saturating_mul(ef_search.get()) < wanted.saturating_mul(n)
-            }
+            FaissSpec::Flat | FaissSpec::Hnsw { .. } => as_set,
         }
     }
 
@@ -307,8 +308,6 @@ impl Index for FaissIndex {
         let at_most = k.get().min(eligible.len());
         let lists = if at_most == 0 {
             vec![Some(Vec::new()); n]
-        } else if self.is_left_little(eligible.len(), at_most, n) {
-            vec![None; n]
         } else if filter.lists().is_some() {
             self.search_each(queries, at_most, filter, &eligible)?
         } else {
@@ -334,6 +333,12 @@ fn set_search(raw: &mut RawIndex, spec: FaissSpec) -> Result<(), IndexError> {
         FaissSpec::Ivf { nprobe, .. } => raw.set("nprobe", nprobe.get()),
         FaissSpec::Hnsw { ef_search, .. } => raw.set("efSearch", ef_search.get()),
     }
+}
+
+/// How a query is searched.
+enum Plan {
+    Exact,
+    Faiss { nprobe: Option<usize> },
 }
 
 /// A list that holds as many as were wanted.

@@ -29,9 +29,9 @@ pub enum FaissSpec {
         m: NonZeroUsize,
         /// Candidates kept while an item is linked.
         ef_construction: NonZeroUsize,
-        /// Candidates kept while searching. Excluded items take up candidates, too: choose several times `k`
-        /// plus the number of excluded items that score high. With the 50 best of 3,000 excluded, 64
-        /// candidates find 90 % of the next ten, 256 find 99.8 %.
+        /// Candidates kept while searching: choose more than `k` plus the items that users have seen. A query that
+        /// needs more is answered by exact search, which at 100,000 items takes 0.5 ms and 6 ms alone where a walk
+        /// takes 0.2 ms.
         ef_search: NonZeroUsize,
     },
 }

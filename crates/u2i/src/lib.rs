@@ -29,6 +29,7 @@ pub mod experiments;
 pub mod html;
 pub mod memory;
 pub mod model;
+pub mod onboarding;
 pub mod pipeline;
 pub mod report;
 pub mod run;

@@ -117,7 +117,7 @@ fn datetimes_are_read_if_the_config_says_so() {
 fn timestamps(when: &str, values: &[i64]) -> tempfile::TempDir {
     use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
     let message = format!(
-        "message events {{ required binary who (UTF8); required binary what (UTF8); optional {when}; optional int96 old; }}"
+        "message events {{ required binary who (UTF8); required binary what (UTF8); optional {when}; optional int32 old (TIME(MILLIS,true)); }}"
     );
     let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(&message).unwrap());
     let dir = tempfile::tempdir().unwrap();
@@ -142,11 +142,10 @@ fn timestamps(when: &str, values: &[i64]) -> tempfile::TempDir {
                 column.typed::<Int32Type>().write_batch(&days, Some(&there), None).map(drop).unwrap();
             }
             2 => drop(column.typed::<Int64Type>().write_batch(values, Some(&there), None).unwrap()),
-            _ => drop(column.typed::<parquet::data_type::Int96Type>().write_batch(
-                &[],
-                Some(&vec![0; values.len()]),
-                None,
-            )),
+            _ => {
+                let times = vec![0i32; values.len()];
+                column.typed::<Int32Type>().write_batch(&times, Some(&there), None).map(drop).unwrap();
+            }
         }
         place += 1;
         column.close().unwrap();

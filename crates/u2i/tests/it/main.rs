@@ -8,6 +8,7 @@ mod learning;
 mod long_lines;
 mod memory;
 mod models;
+mod onboarding;
 mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]

@@ -1,0 +1,9 @@
+//! Bundles through the public API.
+
+mod answers;
+mod damage;
+mod fixture;
+
+mod hostile;
+mod index;
+mod served;
