@@ -12,10 +12,11 @@
 #![doc = include_str!("../examples/own_model.rs")]
 //! ```
 //!
-//! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), makes configs
-//! from files ([`onboarding`]), counts baselines
-//! ([`baselines`]), keeps what training has reached ([`checkpoint`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
-//! switches burn backends on ([`device`]).
+//! This crate joins the others. It makes experiment files from data ([`onboarding`]) and reads them ([`config`]), finds
+//! data ([`data`]), counts baselines ([`baselines`]), fills the folder of a run ([`run`]) and keeps what training has
+//! reached ([`checkpoint`]), writes reports ([`report`]) and draws them ([`html`]), writes bundles ([`export`]) and asks
+//! them ([`recommend`]), repeats the chapter's experiments ([`experiments`]), and it alone switches burn backends on
+//! ([`device`]).
 //!
 //! ```toml
 //! u2i = { git = "https://github.com/u2i-rs/u2i" }

@@ -7,7 +7,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use u2i_eval::{Accumulator, Metrics, Rank};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
-use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Neighbors};
+use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
 use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
@@ -276,15 +276,6 @@ fn rank(
         ranks,
         n_lists,
     })
-}
-
-/// The best `k` items of some users by exact search, for comparison with an approximate index.
-///
-/// # Errors
-///
-/// If a vector is not finite.
-pub fn exact_neighbors(items: &ItemVectors, users: &Vectors, k: NonZeroUsize) -> Result<Neighbors, Error> {
-    Ok(ExactIndex::new(items.clone()).search(&users.data, k, Filter::ALL)?)
 }
 
 /// Epochs as one line each.

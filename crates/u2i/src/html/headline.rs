@@ -59,7 +59,9 @@ fn standing(view: &View) -> (Standing, &'static str, f64) {
         if popularity > markov { ("popularity", popularity) } else { ("Markov window", markov) };
     let model = view.metrics.get(metric).unwrap_or(0.0);
     let half = view.metrics_ci95.get(metric);
-    if view.below_markov_window {
+    if view.no_better_than_popularity {
+        (Standing::Below, "popularity", popularity)
+    } else if view.below_markov_window {
         (Standing::Below, "Markov window", markov)
     } else if model < best {
         (Standing::Below, rival, best)
@@ -89,7 +91,10 @@ pub(super) fn verdict(view: &View) -> Markup {
         div class=(standing.class()) role="note" {
             @match standing {
                 Standing::Below => {
-                    strong { "Worse than counting: below the " (rival) "." }
+                    strong {
+                        @if rival == "popularity" { "Worse than counting: no better than popularity." }
+                        @else { "Worse than counting: below the Markov window." }
+                    }
                     p { (figures) " A model that does not beat counting is not worth serving as it is." }
                 }
                 Standing::Level => {
@@ -100,8 +105,8 @@ pub(super) fn verdict(view: &View) -> Markup {
                     strong { "Better than counting." }
                     p {
                         (figures)
-                        " That is " (percent(model / best - 1.0)) " more, and more than chance among these "
-                        (count(view.n_users as u64)) " test users explains."
+                        @if best > 0.0 { " That is " (percent(model / best - 1.0)) " more." }
+                        " The model's 95 % interval lies above it."
                     }
                 }
             }

@@ -141,7 +141,14 @@ fn the_verdict_follows_the_strongest_baseline() {
         let verdict = page.split("class=\"verdict").nth(1).unwrap();
         verdict.split("</strong>").next().unwrap().split("<strong>").nth(1).unwrap().to_owned()
     };
-    let cases: [(&dyn Fn(&mut RunFiles), &str); 5] = [
+    let cases: [(&dyn Fn(&mut RunFiles), &str); 6] = [
+        (
+            &|run| {
+                set(run, "/below_markov_window", json!(true));
+                run.report["no_better_than_popularity"] = json!(true);
+            },
+            "Worse than counting: no better than popularity.",
+        ),
         (&|_| (), "Better than counting."),
         (&|run| set(run, "/metrics_ci95/ndcg@10", json!(0.2)), "Not clearly better than counting."),
         (
@@ -150,7 +157,7 @@ fn the_verdict_follows_the_strongest_baseline() {
         ),
         (
             &|run| set(run, "/baselines/popularity/ndcg@10", json!(0.9)),
-            "Worse than counting: below the popularity.",
+            "Worse than counting: no better than popularity.",
         ),
         (
             &|run| {

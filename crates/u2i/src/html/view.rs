@@ -34,6 +34,8 @@ pub(super) struct View {
     pub metrics_seen_kept: Means,
     pub baselines: BaselineMeans,
     pub below_markov_window: bool,
+    #[serde(default)]
+    pub no_better_than_popularity: bool,
     pub train: TrainView,
     pub prepare: Option<CostView>,
     pub evaluate: Option<CostView>,
