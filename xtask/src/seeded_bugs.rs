@@ -77,6 +77,7 @@ const BUGS: &[Bug] = &[
     bug("L4", "ties_take_the_best_rank", "u2i-eval", "it", "oracle::a_tied_rank_is_the_mean_of_all_orders"),
     bug("L4", "duplicates_count_twice", "u2i-eval", "it", "cases::duplicates_count_once_and_those_below_move_up"),
     bug("L4", "a_target_wins_its_ties", "u2i-index", "lib", "row::tests::the_rank_is_the_mean_place_among_ties"),
+    bug("L5", "the_newest_event_is_not_served", "u2i", "it", "models::exported_vectors_rank_as_training_scores"),
     bug("L6", "popularity_is_no_bar", "u2i", "it", "learning::a_model_no_better_than_popularity_is_marked"),
     bug("N1", "exponentials_are_not_shifted", "u2i-losses", "it", "losses::scores_of_ten_thousand_at_the_lowest_used_temperature_stay_finite"),
     bug("N1", "a_temperature_may_be_zero", "u2i-losses", "lib", "temperature::tests::zero_negatives_and_what_is_not_finite_are_rejected"),
@@ -124,6 +125,7 @@ const BUGS: &[Bug] = &[
     bug("C7", "newer_formats_are_read", "u2i", "lib", "checkpoint::tests::a_newer_format_is_refused_with_the_range"),
     bug("C8", "two_hold_one_lock", "u2i", "it", "crashes::of_two_trainers_in_one_folder_the_second_ends_with_75"),
     bug("S1", "moments_are_not_counted", "u2i", "it", "memory::tables_and_moments_are_counted_exactly"),
+    bug("S2", "what_is_not_there_is_the_cpu", "u2i", "it", "command_line::a_device_that_this_build_lacks_exits_with_8"),
     bug("S3", "unknown_keys_are_left_out", "u2i", "it", "config_keys::every_key_of_every_file_is_refused_when_misspelt"),
     bug("S3", "a_key_has_no_effect", "u2i", "it", "config_keys::every_key_of_the_synthetic_files_changes_the_result"),
 ];
