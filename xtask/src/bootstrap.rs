@@ -1,4 +1,4 @@
-//! Tests of `scripts/bootstrap.sh` on made-up machines: a folder of stand-ins is all of its `PATH`.
+//! Tests of `scripts/bootstrap.sh` and `scripts/tools.sh` on made-up machines: a folder of stand-ins is all of its `PATH`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,10 +25,10 @@ impl Machine {
         Machine(bin)
     }
 
-    fn bootstrap(&self) -> Output {
-        let mut script = Command::new("/bin/sh");
-        script.arg(root().join("scripts/bootstrap.sh")).env_clear().env("PATH", &self.0);
-        script.output().unwrap()
+    fn run(&self, script: &str, argument: Option<&Path>) -> Output {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg(root().join("scripts").join(script)).args(argument).env_clear().env("PATH", &self.0);
+        shell.output().unwrap()
     }
 }
 
@@ -39,7 +39,10 @@ impl Drop for Machine {
 }
 
 fn check(name: &str, programs: &[(&str, &str)], exit_code: i32, said: &[&str]) {
-    let output = Machine::new(name, programs).bootstrap();
+    check_output(name, &Machine::new(name, programs).run("bootstrap.sh", None), exit_code, said);
+}
+
+fn check_output(name: &str, output: &Output, exit_code: i32, said: &[&str]) {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(exit_code), "{name}: {text}");
     assert!(said.iter().all(|words| text.contains(words)), "{name}: {text}");
@@ -105,4 +108,36 @@ fn a_machine_without_rust_is_told_where_to_get_it() {
 #[test]
 fn an_installation_that_failed_ends_with_the_package_managers_code() {
     check("offline", &[CARGO, ROOT, ("apt-get", "exit 100")], 100, &["running: env"]);
+}
+
+/// Says what it was asked.
+const INSTALL: (&str, &str) = ("cargo", r#"echo "cargo $*" >&2"#);
+const DENY: (&str, &str) = ("cargo-deny", "echo cargo-deny 0.20.2");
+const OLD_DENY: (&str, &str) = ("cargo-deny", "echo cargo-deny 0.16.0");
+
+#[test]
+fn tools_are_installed_where_they_are_missing_or_of_another_version() {
+    let tools = |name: &str, programs: &[(&str, &str)], root: Option<&Path>, exit_code, said: &[&str]| {
+        check_output(name, &Machine::new(name, programs).run("tools.sh", root), exit_code, said);
+    };
+    tools("tools", &[INSTALL, DENY], None, 0, &[]);
+    let install = "cargo install cargo-deny --version 0.20.2 --locked";
+    for (name, programs) in [("no-tools", &[INSTALL][..]), ("old-tools", &[INSTALL, OLD_DENY])] {
+        tools(name, programs, None, 0, &[&format!("running: {install}\n"), &format!("\n{install}\n")]);
+    }
+    let elsewhere = Machine::new("elsewhere", &[]);
+    tools(
+        "to-root",
+        &[INSTALL],
+        Some(&elsewhere.0),
+        0,
+        &[&format!("{install} --root {}", elsewhere.0.display())],
+    );
+    // What is installed there is enough, whatever else the machine has.
+    let bin = elsewhere.0.join("bin");
+    fs::create_dir(&bin).unwrap();
+    fs::write(bin.join("cargo-deny"), "#!/bin/sh\necho cargo-deny 0.20.2\n").unwrap();
+    fs::set_permissions(bin.join("cargo-deny"), fs::Permissions::from_mode(0o755)).unwrap();
+    tools("in-root", &[INSTALL, OLD_DENY], Some(&elsewhere.0), 0, &[]);
+    tools("failed", &[("cargo", "exit 101")], None, 101, &["running: cargo install"]);
 }

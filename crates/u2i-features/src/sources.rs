@@ -41,7 +41,7 @@ fn declared(raw: &RawData, side: Side) -> &[RawColumn] {
 }
 
 /// Attributes that every data set has.
-fn built_in(side: Side) -> &'static [&'static str] {
+pub(crate) fn built_in(side: Side) -> &'static [&'static str] {
     match side {
         Side::User => &["user_id"],
         Side::Item => &["item_id"],

@@ -25,6 +25,7 @@ impl Eligible {
     }
 
     /// Ascending; `None` if all are left.
+    #[cfg(any(feature = "faiss", test))]
     pub(crate) fn rows(&self) -> Option<&[u32]> {
         self.rows.as_deref()
     }

@@ -140,11 +140,13 @@ impl<'a> Filter<'a> {
         Filter { among: Some(items), ..self }
     }
 
-    pub(crate) fn lists(&self) -> Option<&'a [Vec<u32>]> {
+    /// What is excluded for each query, if anything is.
+    pub fn lists(&self) -> Option<&'a [Vec<u32>]> {
         self.excluded
     }
 
-    pub(crate) fn set(&self) -> Option<&'a ItemSet> {
+    /// The items that may be returned, unless all may.
+    pub fn set(&self) -> Option<&'a ItemSet> {
         self.among
     }
 }

@@ -198,7 +198,8 @@ impl BatchMaker<'_> {
             for i in 0..n {
                 places.push((c * targets + i) as u32);
                 n_earlier.push((first + i) as u32);
-                let age_s = match (self.newest_s, times_s.get(first + i)) {
+                let aged = first + i + usize::from(u2i_bug::planted("ages_are_those_of_the_next_event"));
+                let age_s = match (self.newest_s, times_s.get(aged)) {
                     (Some(newest_s), Some(time_s)) => newest_s.saturating_sub(*time_s).max(0),
                     _ => 0,
                 };

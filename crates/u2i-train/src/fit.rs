@@ -37,6 +37,8 @@ pub struct StepReport {
     pub learning_rate: f64,
     /// Targets of the step.
     pub targets: usize,
+    /// Those of them whose negatives are all masked: they have loss 0 and teach nothing.
+    pub rows_without_negatives: usize,
 }
 
 /// One epoch.
@@ -48,6 +50,8 @@ pub struct EpochReport {
     pub loss: f64,
     /// What the validation callback returned.
     pub validation: Option<f64>,
+    /// Targets whose negatives were all masked: they had loss 0 and taught nothing.
+    pub rows_without_negatives: u64,
 }
 
 /// How a run goes on after a step.
@@ -241,6 +245,11 @@ impl<'a, M: TwoTower> Run<'a, M> {
             let expected = "targets if and only if the epoch has begun".to_owned();
             return Err(wrong("epoch_targets", progress.epoch_targets.to_string(), expected));
         }
+        let counted = progress.rows_without_negatives.len();
+        if counted > finished + 1 {
+            let expected = format!("counts of {finished} finished epochs and the one that runs");
+            return Err(wrong("rows_without_negatives", counted.to_string(), expected));
+        }
         let best = progress.best.map_or(0, |(epoch, _)| epoch);
         if best > finished || (best == 0) != (finished == 0) {
             return Err(wrong("best", best.to_string(), format!("one of {finished} finished epochs")));
@@ -311,6 +320,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let targets = self.data.batches.targets(chunks);
         let n_targets = targets.len();
         let candidates = self.objective.candidates(targets, self.seed, step);
+        let rows_without_negatives = self.objective.rows_without_negatives(&candidates);
         let mut users = self.data.batches.users(chunks);
         let mut items = self.data.batches.items(&candidates.items);
         self.tables.lend(&mut self.model, &mut users, &mut items)?;
@@ -340,8 +350,17 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let sum = f64::from_bits(self.progress.loss_sum_bits) + f64::from(value) * n_targets as f64;
         self.progress.loss_sum_bits = sum.to_bits();
         self.progress.epoch_targets += n_targets as u64;
+        self.progress.count_without_negatives(epoch, rows_without_negatives as u64);
         let steps = self.steps_per_epoch() * self.config.epochs.get();
-        Ok(StepReport { epoch, step, steps, loss: value, learning_rate, targets: n_targets })
+        Ok(StepReport {
+            epoch,
+            step,
+            steps,
+            loss: value,
+            learning_rate,
+            targets: n_targets,
+            rows_without_negatives,
+        })
     }
 
     fn end_epoch(
@@ -365,7 +384,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
                 self.best = Some(plain);
             }
         }
-        Ok(EpochReport { epoch, loss, validation })
+        let rows_without_negatives = self.progress.without_negatives(epoch);
+        Ok(EpochReport { epoch, loss, validation, rows_without_negatives })
     }
 
     fn not_finite(&self, tensor: String, step: usize) -> TrainError {
@@ -380,7 +400,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
 
 fn check(config: &TrainConfig) -> Result<(), TrainError> {
     let learning_rate = config.optimizer.learning_rate();
-    if !(learning_rate.is_finite() && learning_rate > 0.0) {
+    let is_rate = learning_rate.is_finite() && learning_rate > 0.0;
+    if !is_rate && !u2i_bug::planted("any_learning_rate_passes") {
         let key = "train.optimizer.learning_rate";
         return Err(TrainError::Range { key, found: learning_rate, expected: "a positive number" });
     }

@@ -77,6 +77,27 @@ impl Objective {
         }
     }
 
+    /// How many of the step's targets have no negative left once those that are the target itself are masked. Their
+    /// loss is 0, and nothing is learned from them.
+    pub fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
+        let Candidates { positives, negatives, items, .. } = candidates;
+        if u2i_bug::planted("rows_without_negatives_are_not_counted") {
+            return 0;
+        }
+        let others = match self.loss {
+            LossConfig::SampledSoftmax { .. } => negatives,
+            LossConfig::InBatchSoftmax { .. } => positives,
+            LossConfig::FullSoftmax { .. } => return if items.len() == 1 { positives.len() } else { 0 },
+            // A draw that is the positive is left in: the loss is of pairs, and each pair counts.
+            LossConfig::Bce { .. } => return 0,
+        };
+        // Whoever differs from the first has that one as a negative, so only copies of it can have none.
+        if others.iter().any(|other| *other != others[0]) {
+            return 0;
+        }
+        positives.iter().filter(|&positive| *positive == others[0]).count()
+    }
+
     /// The loss of a step, `[1]`.
     ///
     /// `users` is `[batch, dim]`, `items` `[candidates, dim]`, `user_bias` `[batch]` where the model has one.

@@ -37,6 +37,10 @@ pub struct TrainProgress {
     pub epochs: Vec<(u64, Option<u64>)>,
     /// The best epoch, counted from 1, and the bits of its metric.
     pub best: Option<(usize, u64)>,
+    /// Targets whose negatives were all masked, by epoch. Epochs without any may be missing at the end, so that states
+    /// from before this was counted read and write as they did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows_without_negatives: Vec<u64>,
 }
 
 impl TrainProgress {
@@ -45,8 +49,23 @@ impl TrainProgress {
             epoch: i + 1,
             loss: f64::from_bits(loss),
             validation: validation.map(f64::from_bits),
+            rows_without_negatives: self.without_negatives(i + 1),
         };
         self.epochs.iter().enumerate().map(report).collect()
+    }
+
+    /// Adds to the count of an epoch, counted from 1.
+    pub(crate) fn count_without_negatives(&mut self, epoch: usize, n: u64) {
+        if n > 0 {
+            let counts = &mut self.rows_without_negatives;
+            counts.resize(counts.len().max(epoch), 0);
+            counts[epoch - 1] += n;
+        }
+    }
+
+    /// The count of an epoch, counted from 1.
+    pub(crate) fn without_negatives(&self, epoch: usize) -> u64 {
+        self.rows_without_negatives.get(epoch - 1).copied().unwrap_or(0)
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use u2i_schema::Digest;
 use u2i_train::{StateTensor, TrainProgress, TrainState};
 
-use crate::exit_code;
+use crate::{disk, exit_code};
 
 /// The layout of what is written. A reader refuses a newer one.
 const FORMAT: u32 = 1;
@@ -334,7 +334,7 @@ impl Checkpoints {
         write_synced(&partial.path().join(MANIFEST), manifest.sealed().text().as_bytes())?;
         sync_folder(partial.path())?;
         let path = self.folder.join(file_name(self.number, state.progress.step));
-        fs::rename(partial.path(), &path).map_err(io("rename", &path, None))?;
+        disk::rename(partial.path(), &path).map_err(io("rename", &path, None))?;
         // It has another name now.
         let _ = partial.keep();
         sync_folder(&self.folder)?;
@@ -357,19 +357,14 @@ fn file_name(number: u64, step: usize) -> String {
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create_new(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(io("write", path, bytes.len() as u64))
+    disk::write_new(path, bytes).map_err(io("write", path, bytes.len() as u64))
 }
 
 fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(io("write", path, None))
+    disk::sync_folder(path).map_err(io("write", path, None))
 }
 
-fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
+pub(crate) fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
     let bytes: Vec<Vec<u8>> =
         tensors.values().map(|tensor| tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
     let mut views = Vec::new();
@@ -380,7 +375,7 @@ fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
     safetensors::serialize(views, None::<HashMap<String, String>>).expect("names are unique")
 }
 
-fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, String> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut all = BTreeMap::new();
     for (name, view) in tensors.iter() {
@@ -512,7 +507,7 @@ mod tests {
         let text = fs::read(path.join(MANIFEST)).unwrap();
         let mut rng = Stream::new(2, Purpose::SYNTHETIC, 0, 0);
         let (mut refused, mut read) = (0, 0);
-        for _ in 0..5000 {
+        for _ in 0..10_000 {
             let mut bytes = good.clone();
             for _ in 0..=rng.index(3) {
                 match rng.index(3) {

@@ -1,26 +1,24 @@
 //! `report.json` and the tables that people read.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use u2i_eval::{Metric, Metrics, Spread};
 use u2i_features::Reject;
-use u2i_index::FaissSpec;
+use u2i_index::{FaissSpec, SearchQuality};
 
-use crate::experiments::Parity;
 use crate::resources::StageCost;
-use crate::{Error, config::Seen};
+use crate::run::Parity;
+use crate::{Error, config::Seen, disk};
 
-/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib` and rates is the
-/// same for the same seed, build, machine and device `cpu`.
+/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
+/// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
     pub model: String,
-    /// `tuned` or `book`.
+    /// `tuned` or `book`; of an experiment of one's own, the name of its file.
     pub recipe: String,
     /// Name of the data set.
     pub dataset: String,
@@ -72,6 +70,9 @@ pub struct Report {
     pub baselines: Baselines,
     /// Whether the model's NDCG@10 is below that of the Markov window.
     pub below_markov_window: bool,
+    /// Whether the model's NDCG@10 is not above that of recommending the most popular items to everybody: then it has
+    /// learned nothing about users.
+    pub no_better_than_popularity: bool,
     /// How it was trained.
     pub train: TrainReport,
     /// Reading, splitting and encoding.
@@ -80,6 +81,10 @@ pub struct Report {
     pub evaluate: StageCost,
     /// Indexes over the item vectors, against exact search.
     pub index: Vec<IndexReport>,
+    /// Recall at 10 and latency of the kinds of index, at settings from fast to thorough; measured by `u2i train` and
+    /// `u2i evaluate`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<SearchQuality>,
     /// Whether what is exported ranks as what was trained; measured by `--check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parity: Option<Parity>,
@@ -111,7 +116,7 @@ pub struct Baselines {
 }
 
 /// How a model was trained.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainReport {
     /// Epochs that were run.
     pub epochs: usize,
@@ -123,6 +128,8 @@ pub struct TrainReport {
     pub losses: Vec<f64>,
     /// Validation metric after each epoch.
     pub validation: Vec<Option<f64>>,
+    /// Targets of each epoch whose negatives were all masked: they had loss 0 and taught nothing.
+    pub rows_without_negatives: Vec<u64>,
     /// Targets per second of wall time, validation included.
     pub samples_per_s: f64,
     /// Wall time in seconds.
@@ -196,27 +203,17 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
 ///
 /// If a folder or file cannot be written.
 pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = builder().tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|source| Error::Io { action: "write", path: path.into(), source })
+    write_bytes(path, text.as_bytes())
 }
 
-/// Temporary files are private by default; these become results, which others may read as far as the umask allows.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
+/// The same with bytes.
+///
+/// # Errors
+///
+/// If a folder or file cannot be written.
+pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    let bytes = contents.len() as u64;
+    disk::replace(path, contents).map_err(|source| Error::Write { path: path.into(), bytes, source })
 }
 
 /// The chapter's columns, then longer lists.

@@ -1,4 +1,4 @@
-use u2i_schema::{Chunk, PADDING};
+use u2i_schema::{BatchMaker, Chunk, EventStore, PADDING, Sample};
 
 use crate::*;
 
@@ -103,6 +103,64 @@ fn histories_are_the_events_before_the_target() {
             assert!(data.test.iter().all(|target| target.position as usize == last(target.user)));
         }
     }
+}
+
+/// The events with everything drawn anew that happened at or after a target: items, times and request values, of all
+/// users. Of the target itself only its item; its time and request are its own.
+fn future_drawn_anew(events: &EventStore, target: Sample, n_items: usize, rng: &mut Stream) -> EventStore {
+    let own = events.start(target.user as usize) + target.position as usize;
+    let time_s = events.all_times_s()[own];
+    let is_future = |user: usize, at: usize| match user == target.user as usize {
+        true => at >= own,
+        false => events.all_times_s()[at] >= time_s,
+    };
+    let (mut items, mut times) = (events.all_items().to_vec(), events.all_times_s().to_vec());
+    // Where the request values of an event are taken from.
+    let mut from: Vec<usize> = (0..events.n_events()).collect();
+    for user in 0..events.n_users() {
+        for at in events.start(user)..events.start(user) + events.items(user).len() {
+            if is_future(user, at) {
+                items[at] = 1 + rng.index(n_items) as u32;
+                if at != own {
+                    times[at] = time_s + rng.below(1000) as i64;
+                    from[at] = rng.index(events.n_events());
+                }
+            }
+        }
+    }
+    let request = events.request().iter().map(|column| column.select(&from)).collect();
+    EventStore::new(events.offsets().to_vec(), items, times, request).unwrap()
+}
+
+/// L1: 10,000 samples of training, validation and test. Whatever happens at or after a target, its sample is the same
+/// bit for bit, request columns and the age of the example included.
+#[test]
+fn a_sample_is_the_same_whatever_happens_at_or_after_its_target() {
+    let (mut checked, mut requests) = (0, 0);
+    for (seed, split) in (0..).flat_map(|seed| splits().map(|split| (seed, split))) {
+        let data = prepare(&random_log(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
+        let mut rng = Stream::new(seed, Purpose::PERMUTATION, 1, 0);
+        let n_items = data.catalog.n_items();
+        let held_out: Vec<Sample> = data.test.iter().chain(&data.validation).copied().collect();
+        for (makers, targets) in [
+            (data.train_batches(4), data.samples.samples()),
+            (data.eval_batches(4), &held_out),
+            (data.eval_batches(50), &held_out),
+        ] {
+            for &target in targets {
+                let events = future_drawn_anew(makers.events, target, n_items, &mut rng);
+                let before = makers.users(&[target.into()]);
+                let after = BatchMaker { events: &events, ..makers }.users(&[target.into()]);
+                assert_eq!(before, after, "seed {seed}, {split:?}, {target:?}");
+                checked += 1;
+                requests += before.request.len();
+            }
+        }
+        if checked >= 10_000 {
+            break;
+        }
+    }
+    assert_eq!(requests, 2 * checked, "each sample has its two request columns");
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn flag_fields() -> Vec<Field> {
     [item, title].into_iter().chain(anything).chain(flags).collect()
 }
 
-/// D4: 10,000 rows in each of six files. The reference says what is kept, the mutator what is not.
+/// D4: 13,000 rows in each of six files. The reference says what is kept, the mutator what is not.
 #[test]
 fn no_bad_row_passes_and_no_good_row_is_lost() {
     let limits = ReadLimits { max_reject_ratio: 0.5, max_line_bytes: MAX_LINE_BYTES.try_into().unwrap() };

@@ -42,6 +42,13 @@ impl Data {
         }
     }
 
+    /// The same with a number for each user.
+    pub fn with_ages(ages: Vec<f32>) -> Self {
+        let data = Data::new();
+        let columns = vec![data.users.columns()[0].clone(), ColumnData::Values(ages)];
+        Data { users: Users::new(data.users.ids().to_vec(), columns), ..data }
+    }
+
     pub fn train(&self, history_len: usize) -> TrainData<'_> {
         let Data { events, users, catalog, .. } = self;
         let batches = BatchMaker { events, users, catalog, history_len, newest_s: None };
@@ -49,10 +56,15 @@ impl Data {
     }
 
     fn inputs(&self) -> Inputs {
-        let transform = Transform::Categorical(Vocabulary::new(["f", "m"]));
+        let column = |name: &str, transform| Column { name: name.into(), side: Side::User, transform };
+        let mut user = vec![
+            column("gender", Transform::Categorical(Vocabulary::new(["f", "m"]))),
+            column("age", Transform::Standardized { mean: 0.0, sd: 1.0 }),
+        ];
+        user.truncate(self.users.columns().len());
         Inputs {
             n_trained: self.n_trained,
-            user: vec![Column { name: "gender".into(), side: Side::User, transform }],
+            user,
             request: vec![],
             item: vec![],
             history: Some(HistoryInput { length: 4, shares_item_id: false }),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::archive::{Archive, UnpackError};
+use crate::disk;
 
 /// Where data sets are downloaded from, and how long to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,13 +157,13 @@ pub(super) fn download(
         UnpackError::Write { path, source } => DownloadError::Write { path, source },
         error => DownloadError::Unpack { url: mirror.url(archive), source: error.into() },
     })?;
-    sync_dir(unpacked.path()).map_err(at(unpacked.path()))?;
+    disk::sync_folder(unpacked.path()).map_err(at(unpacked.path()))?;
     let dir = cache_dir.join(archive.name);
-    match fs::rename(unpacked.path(), &dir) {
+    match disk::rename(unpacked.path(), &dir) {
         Ok(()) => {
             // It has its final name now: there is nothing to remove.
             let _ = unpacked.keep();
-            sync_dir(cache_dir).map_err(at(cache_dir))?;
+            disk::sync_folder(cache_dir).map_err(at(cache_dir))?;
         }
         // Another process was faster.
         Err(_) if archive.folder_in(&dir).is_some() => {}
@@ -235,11 +236,6 @@ fn fetch(
     Ok(())
 }
 
-/// Makes the names in a folder last; elsewhere than on Unix a folder cannot be synced.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::archive::tests::{SMALL, good, zipped};
@@ -310,6 +306,31 @@ mod tests {
             let (outcome, files) = attempt(&mirror(serve(answer, Duration::ZERO)), &good());
             outcome.unwrap();
             assert_eq!(files, ["small"]);
+        }
+    }
+
+    /// C4: every file, then the folder that holds them, then its name.
+    #[test]
+    fn a_download_is_synced_before_it_is_renamed_and_its_cache_after() {
+        let mirror = mirror(serve(with_length(&good()), Duration::ZERO));
+        let ((outcome, _), steps) = disk::script::follow(None, || attempt(&mirror, &good()));
+        let dir = outcome.unwrap();
+        let names: Vec<&str> = steps.iter().map(|(step, _)| *step).collect();
+        assert_eq!(names, ["sync", "sync", "sync", "sync folder", "rename", "sync folder"]);
+        let [(_, unpacked), (_, named), (_, cache)] = &steps[3..] else { panic!("{steps:?}") };
+        assert!(steps[..3].iter().all(|(_, file)| file.parent() == Some(unpacked)), "{steps:?}");
+        assert!(*named == dir && Some(cache.as_path()) == dir.parent(), "{steps:?}");
+    }
+
+    /// C3: whichever step fails, the cache holds nothing or, once it has its name, all of it.
+    #[test]
+    fn a_download_that_cannot_be_kept_leaves_nothing_or_all_of_it() {
+        for fails in 0..6 {
+            let mirror = mirror(serve(with_length(&good()), Duration::ZERO));
+            let ((outcome, files), _) = disk::script::follow(Some(fails), || attempt(&mirror, &good()));
+            let error = outcome.unwrap_err();
+            assert_eq!(error.exit_code(), 4, "step {fails}: {error}");
+            assert_eq!(files, if fails == 5 { vec!["small"] } else { vec![] }, "step {fails}: {error}");
         }
     }
 

@@ -24,8 +24,13 @@ pub(super) struct Row {
 
 impl Row {
     fn label(&self) -> String {
-        let below = self.reports.iter().any(|report| report.below_markov_window);
-        format!("{} ({}){}", self.model, self.recipe, if below { " *" } else { "" })
+        let any = |is: fn(&Report) -> bool| self.reports.iter().any(is);
+        let mark = match any(|report| report.no_better_than_popularity) {
+            true => " **",
+            false if any(|report| report.below_markov_window) => " *",
+            false => "",
+        };
+        format!("{} ({}){mark}", self.model, self.recipe)
     }
 
     /// Of each index the least that it found with any seed.
@@ -66,6 +71,10 @@ impl ProtocolTable {
         text += &layout(&self.metric_rows(first));
         if self.reports().any(|report| report.below_markov_window) {
             text += "\nA star marks a model below the Markov window: counting does better.\n";
+        }
+        if self.reports().any(|report| report.no_better_than_popularity) {
+            text +=
+                "\nTwo stars mark a model no better than popularity: it has learned nothing about users.\n";
         }
         text += &format!(
             "\n{} test users ({} more have no history), {} items, ties by {}; {:.2} % of targets are in their own \

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use u2i::experiments::ModelName;
 
-fn u2i(arguments: &[&str], threads: &str, folder: &Path) -> Output {
+use crate::tuned;
+
+pub(crate) fn u2i(arguments: &[&str], threads: &str, folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_u2i"))
         .args(arguments)
         .env("RAYON_NUM_THREADS", threads)
@@ -21,7 +24,9 @@ pub(crate) fn comparable(path: &Path) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(map) => {
-                for key in ["wall_s", "cpu_s", "peak_rss_mib", "samples_per_s", "threads"] {
+                let timed =
+                    ["wall_s", "cpu_s", "peak_rss_mib", "samples_per_s", "p50_us", "p99_us", "threads"];
+                for key in timed {
                     map.remove(key);
                 }
                 map.values_mut().for_each(strip);
@@ -59,6 +64,8 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
 
         let ndcg = |key: &str| report.pointer(&format!("/{key}/ndcg@10")).and_then(Value::as_f64).unwrap();
         assert!(ndcg("metrics") > ndcg("baselines/popularity"), "{model}");
+        assert_eq!(report["no_better_than_popularity"], false, "{model}");
+        assert!(!table.contains("**"), "{table}");
         let index = report["index"].as_array().unwrap();
         if cfg!(feature = "faiss") {
             assert_eq!(index.len(), 3);
@@ -69,42 +76,96 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
     }
 }
 
-/// R1: every loss and sampler, in six processes at one, two and three threads.
-#[test]
-fn every_loss_and_sampler_gives_the_same_bytes_at_any_number_of_threads() {
+/// What a model is trained to minimise: each loss with each sampler that it can have.
+const LOSSES: [&str; 6] = [
+    "sampled_softmax = { negatives = 64, sampler = { uniform = {} }, temperature = 0.1 }",
+    "sampled_softmax = { negatives = 64, sampler = { log_uniform = {} }, temperature = 0.1 }",
+    "in_batch_softmax = { temperature = 0.1 }",
+    "full_softmax = { temperature = 0.1 }",
+    "bce = { negatives = 5, sampler = { uniform = {} } }",
+    "bce = { negatives = 5, sampler = { log_uniform = {} } }",
+];
+
+/// R1: a model with every loss and sampler, in six processes each at one, two and three threads.
+fn check_bytes(model: ModelName) {
     let folder = tempfile::tempdir().unwrap();
-    let losses = [
-        "[loss.sampled_softmax]\nnegatives = 64\nsampler = { log_uniform = {} }\ntemperature = 0.1\n",
-        "[loss.in_batch_softmax]\ntemperature = 0.1\n",
-        "[loss.full_softmax]\ntemperature = 0.1\n",
-        "[loss.bce]\nnegatives = 5\nsampler = { uniform = {} }\n",
-        "[loss.bce]\nnegatives = 5\nsampler = { log_uniform = {} }\n",
-    ];
-    let text = include_str!("../../../../configs/synthetic/youtube_dnn.toml").replacen(
-        "epochs = 4",
-        "epochs = 1",
-        1,
-    );
-    let (before, rest) = text.split_once("[loss.").unwrap();
-    let (_, after) = rest.split_once("[train]").unwrap();
-    for (i, loss) in losses.iter().enumerate() {
+    let name = model.to_string();
+    for (i, loss) in LOSSES.iter().enumerate() {
+        let mut config = toml::Table::try_from(tuned(model)).unwrap();
+        config["loss"] = toml::Value::Table(loss.parse().unwrap());
+        config["train"]["epochs"] = 1.into();
+        let newest: toml::Table = "newest = { n = 4 }".parse().unwrap();
+        config["samples"]["per_user"] = newest.into();
+        config.remove("index");
         let configs = folder.path().join(format!("configs-{i}/synthetic"));
         std::fs::create_dir_all(&configs).unwrap();
-        std::fs::write(configs.join("youtube_dnn.toml"), format!("{before}{loss}\n[train]{after}")).unwrap();
+        std::fs::write(configs.join(format!("{name}.toml")), toml::to_string(&config).unwrap()).unwrap();
         let reports = ["1", "2", "3", "1", "2", "3"].iter().enumerate().map(|(run, threads)| {
             let out = format!("out-{i}-{run}");
-            let arguments =
-                ["reproduce", "youtube_dnn", "--dataset", "synthetic", "--protocol", "time", "--recipe"];
+            let arguments = ["reproduce", &name, "--dataset", "synthetic", "--protocol", "time", "--recipe"];
             let configs = format!("configs-{i}");
             let more = ["tuned", "--configs", &configs, "--out", &out];
             let output = u2i(&[&arguments[..], &more[..]].concat(), threads, folder.path());
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            comparable(&folder.path().join(out).join("synthetic/time/tuned/youtube_dnn/seed-1/report.json"))
+            let report = format!("{out}/synthetic/time/tuned/{name}/seed-1/report.json");
+            comparable(&folder.path().join(report))
         });
         let reports: Vec<Value> = reports.collect();
-        assert!(reports.iter().all(|report| *report == reports[0]), "{loss}");
+        assert!(reports.iter().all(|report| *report == reports[0]), "{name}, {loss}");
         assert!(reports[0]["weights_hash"].as_str().is_some_and(|hash| hash.len() == 64));
     }
+}
+
+#[test]
+fn fm_has_the_same_bytes_with_every_loss_and_sampler_at_any_number_of_threads() {
+    check_bytes(ModelName::Fm);
+}
+
+#[test]
+fn dssm_has_the_same_bytes_with_every_loss_and_sampler_at_any_number_of_threads() {
+    check_bytes(ModelName::Dssm);
+}
+
+#[test]
+fn youtube_dnn_has_the_same_bytes_with_every_loss_and_sampler_at_any_number_of_threads() {
+    check_bytes(ModelName::YoutubeDnn);
+}
+
+/// R3: what a run is made of and what came out of it, each by its hash, and what it ran on.
+#[test]
+fn a_report_names_its_data_split_config_build_and_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["reproduce", "fm", "--dataset", "synthetic", "--protocol", "time", "--recipe", "tuned"];
+    let output = u2i(&arguments, "2", folder.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let path = folder.path().join("runs/synthetic/time/tuned/fm/seed-1/report.json");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let hashes = [
+        "data_hash",
+        "split_hash",
+        "config_hash",
+        "train_events_hash",
+        "catalog_hash",
+        "columns_hash",
+        "samples_hash",
+        "weights_hash",
+        "item_vectors_hash",
+    ];
+    let of = |key: &str| report[key].as_str().unwrap_or_else(|| panic!("{key}: {}", report[key]));
+    let mut different = std::collections::BTreeSet::new();
+    for key in hashes {
+        assert!(of(key).len() == 64 && of(key).bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+        assert!(different.insert(of(key)), "{key} is the hash of something else");
+    }
+    // The data is made from a seed, and the experiment is a file of ours: both can be hashed from outside.
+    let raw = u2i::pipeline::read_dataset(&u2i::data::Dataset::Synthetic).unwrap();
+    let experiment = tuned(ModelName::Fm);
+    assert_eq!((of("data_hash"), of("config_hash")), (raw.hash.as_str(), experiment.hash().as_str()));
+    assert!(of("build").len() >= 16 && of("platform").contains(std::env::consts::ARCH), "{report}");
+    assert!((report["threads"].as_u64(), of("device")) == (Some(2), "cpu"), "{report}");
+    assert_eq!(of("version"), env!("CARGO_PKG_VERSION"));
+    let known = std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("model name"));
+    assert_eq!(report["cpu"].is_string(), known, "{}", report["cpu"]);
 }
 
 #[test]

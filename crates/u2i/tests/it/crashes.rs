@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use u2i::experiments::ModelName;
 use u2i_random::{Purpose, Stream};
 
 use crate::command_line::comparable;
-use crate::full;
+use crate::{full, tuned};
 
 const RUN: &str = "synthetic/time/tuned/youtube_dnn/seed-1";
 
 /// A run of about a second that keeps its state after every step.
-fn command(out: &Path, more: &[&str]) -> Command {
+pub(crate) fn command(out: &Path, more: &[&str]) -> Command {
     every("0", out, more)
 }
 
 /// The same, with so many seconds between two states.
-fn every(seconds: &str, out: &Path, more: &[&str]) -> Command {
+pub(crate) fn every(seconds: &str, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_u2i"));
     command
         .args([
@@ -47,12 +48,12 @@ fn start(mut command: Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The files of the one checkpoint that is left.
-fn checkpoint(out: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn checkpoint(out: &Path) -> BTreeMap<String, Vec<u8>> {
     let folder = out.join(RUN).join("checkpoints");
     let mut folders = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let only: PathBuf = folders.next().unwrap();
@@ -105,6 +106,8 @@ fn killed_at_random_moments_a_run_ends_as_if_it_had_never_been() {
     assert!(checkpoint(&killed)["state.safetensors"] == checkpoint(&unbroken)["state.safetensors"]);
     let report = |out: &Path| comparable(&out.join(RUN).join("report.json"));
     assert_eq!(report(&killed), report(&unbroken));
+    let log = |out: &Path| std::fs::read_to_string(out.join(RUN).join("train.jsonl")).unwrap();
+    assert_eq!(log(&killed), log(&unbroken));
 }
 
 /// Kills the process, or counts that it had come to its end, which then must have been a good one.
@@ -221,4 +224,25 @@ fn a_changed_checkpoint_ends_with_5() {
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));
     assert!(text(&output).contains("state.safetensors: SHA-256: expected "), "{}", text(&output));
     assert_eq!(std::fs::read(&state).unwrap(), bytes);
+}
+
+/// N5: a learning rate that throws the weights out of their range ends the command with 7 and the step at which that is
+/// met; the last good checkpoint, of the step before, is named.
+#[test]
+fn broken_numbers_end_with_7_and_name_the_last_good_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let configs = folder.path().join("configs/synthetic");
+    std::fs::create_dir_all(&configs).unwrap();
+    let mut config = toml::Table::try_from(tuned(ModelName::YoutubeDnn)).unwrap();
+    // The first step moves the weights by a fiftieth of this, and the second one's scores are infinite.
+    config["train"]["optimizer"]["adam"]["learning_rate"] = 1e37.into();
+    config["model"]["youtube_dnn"]["normalization"] = "none".into();
+    std::fs::write(configs.join("youtube_dnn.toml"), toml::to_string(&config).unwrap()).unwrap();
+    let configs = configs.parent().unwrap().to_str().unwrap();
+    let output = run(command(folder.path(), &["--configs", configs]));
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains(" is not finite at step ") && said.contains(" of epoch 1"), "{said}");
+    let named = format!("the last good checkpoint is {}", folder.path().join(RUN).display());
+    assert!(said.contains(&named) && said.contains("0001-0000000001, after step 1\n"), "{said}");
 }

@@ -54,7 +54,7 @@ fn a_line_of_any_length_is_refused_in_bounded_memory() {
     for (file, rows, start) in reads {
         write(&folder.path().join(file), rows, start, mib);
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["long_lines::reads_a_folder", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["long_lines::reads_a_folder", "--exact", "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder.path())
             .output()
             .unwrap();
@@ -67,9 +67,8 @@ fn a_line_of_any_length_is_refused_in_bounded_memory() {
     }
 }
 
-/// Reads what the test above wrote and says how much memory it took.
+/// Reads what the test above wrote and says how much memory it took: that test starts it in a process of its own.
 #[test]
-#[ignore = "run by another test, in a process of its own"]
 #[expect(clippy::print_stdout, reason = "the other test reads it")]
 fn reads_a_folder() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };

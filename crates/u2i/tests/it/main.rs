@@ -3,13 +3,18 @@
 mod command_line;
 mod config_keys;
 mod crashes;
+mod disks;
+mod learning;
 mod long_lines;
 mod memory;
 mod models;
+mod onboarding;
 mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod runs;
+mod small_data;
 
 use std::path::Path;
 

@@ -1,0 +1,103 @@
+//! N4: rows whose negatives are all masked.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use burn::tensor::Device;
+use u2i_losses::Temperature;
+use u2i_train::{Fitted, LossConfig, SamplerConfig, TrainConfig, TrainError, TrainState, fit, resume};
+
+use crate::fixture::{Data, youtube_dnn};
+use crate::{Keep, Steps, config, init, weights};
+
+/// Steps of one target each.
+fn batches_of_one(epochs: usize) -> TrainConfig {
+    TrainConfig { chunk_targets: NonZeroU32::MIN, chunks_per_step: NonZeroUsize::MIN, ..config(epochs) }
+}
+
+fn in_batch() -> LossConfig {
+    LossConfig::InBatchSoftmax { temperature: Temperature::new(0.2).unwrap() }
+}
+
+fn one_negative() -> LossConfig {
+    let (negatives, temperature) = (NonZeroUsize::MIN, Temperature::new(0.2).unwrap());
+    LossConfig::SampledSoftmax { negatives, sampler: SamplerConfig::Uniform {}, temperature }
+}
+
+/// With a batch of one target the loss is 0 where it has no negative and above 0 where it has one, so the losses say
+/// which rows must be counted.
+#[test]
+fn a_row_without_negatives_is_counted_and_nothing_else_is() {
+    let data = Data::new();
+    for (loss, counted) in [(in_batch(), 480..=480), (one_negative(), 1..=100)] {
+        let mut steps = Steps::default();
+        let config = batches_of_one(1);
+        let device = Device::flex();
+        let model = youtube_dnn(&data, &mut init(1));
+        let fitted =
+            fit(model, &data.train(4), &loss, &config, 1, &device, &mut steps, |_, _| Ok(None)).unwrap();
+        for step in &steps.0 {
+            assert_eq!((step.targets, step.rows_without_negatives), (1, usize::from(step.loss == 0.0)));
+        }
+        let sum: usize = steps.0.iter().map(|step| step.rows_without_negatives).sum();
+        assert_eq!(fitted.epochs[0].rows_without_negatives, sum as u64, "{loss:?}");
+        assert!(counted.contains(&sum), "{loss:?}: {sum} of {}", steps.0.len());
+    }
+}
+
+/// Where no target has a negative, nothing is learned and nothing breaks.
+#[test]
+fn batches_of_one_item_change_no_weight() {
+    let data = Data::new();
+    let before = youtube_dnn(&data, &mut init(1));
+    let device = Device::flex();
+    let fitted =
+        fit(before.clone(), &data.train(4), &in_batch(), &batches_of_one(2), 1, &device, &mut (), |_, _| {
+            Ok(None)
+        })
+        .unwrap();
+    assert_eq!(weights(&fitted.model), weights(&before));
+    assert!(fitted.epochs.iter().all(|epoch| epoch.loss == 0.0 && epoch.rows_without_negatives == 480));
+}
+
+/// Batches of several rows, against counting by the definition: a row counts if every draw is its own item.
+#[test]
+fn rows_of_larger_batches_are_counted_by_the_definition() {
+    let data = Data::new();
+    let config = TrainConfig { chunks_per_step: NonZeroUsize::new(2).unwrap(), ..config(1) };
+    let mut steps = Steps::default();
+    let device = Device::flex();
+    let model = youtube_dnn(&data, &mut init(1));
+    fit(model, &data.train(4), &one_negative(), &config, 1, &device, &mut steps, |_, _| Ok(None)).unwrap();
+    // Targets of a step are of two users who walk a ring, so at most two of them are the one item that was drawn.
+    assert!(steps.0.iter().all(|step| step.targets == 8 && step.rows_without_negatives <= 2));
+    let sum: usize = steps.0.iter().map(|step| step.rows_without_negatives).sum();
+    // Of 480 targets a twentieth is expected to be the draw.
+    assert!((8..=45).contains(&sum), "{sum}");
+}
+
+/// The counts of finished epochs and of the one that runs come back with a state.
+#[test]
+fn counts_go_on_where_a_run_was_stopped() {
+    let data = Data::new();
+    let device = Device::flex();
+    let config = TrainConfig { chunks_per_step: NonZeroUsize::new(2).unwrap(), ..config(3) };
+    let run = |state: Option<TrainState>, keep: &mut Keep| -> Result<Fitted<_>, TrainError> {
+        let (model, train, loss) = (youtube_dnn(&data, &mut init(1)), data.train(4), one_negative());
+        match state {
+            None => fit(model, &train, &loss, &config, 1, &device, keep, |_, _| Ok(None)),
+            Some(state) => resume(model, state, &train, &loss, &config, 1, &device, keep, |_, _| Ok(None)),
+        }
+    };
+    let nothing = || Keep { at: vec![], states: Vec::new() };
+    let unbroken = run(None, &mut nothing()).unwrap();
+    assert!(unbroken.epochs.iter().all(|epoch| epoch.rows_without_negatives > 0));
+    for at in [1, 59, 60, 61, 150] {
+        let mut keep = Keep { at: vec![at], states: Vec::new() };
+        assert!(matches!(run(None, &mut keep), Err(TrainError::Interrupted { .. })));
+        let mut state = keep.states.remove(0);
+        assert_eq!(run(Some(state.clone()), &mut nothing()).unwrap().epochs, unbroken.epochs, "{at}");
+        // Counts of epochs that are yet to come are no state of this run.
+        state.progress.rows_without_negatives = vec![1; 5];
+        assert!(matches!(run(Some(state), &mut nothing()), Err(TrainError::State { .. })), "{at}");
+    }
+}

@@ -1,0 +1,123 @@
+//! R2: stopping at any step and going on.
+
+use burn::tensor::Device;
+use u2i_losses::Temperature;
+use u2i_models::{NormKind, YoutubeDnn};
+use u2i_train::{
+    LossConfig, Observer, OptimizerConfig, TrainConfig, TrainError, TrainProgress, TrainState, fit, resume,
+};
+
+use crate::fixture::{Data, youtube_dnn, youtube_dnn_with};
+use crate::{Keep, Steps, adagrad, adam, config, full, init, sampled, weights};
+
+const BATCH: NormKind = NormKind::Batch { momentum: 0.1, epsilon: 1e-3 };
+
+/// What a run is made with. In full, every pair of what is stored in another way.
+fn recipes() -> Vec<(OptimizerConfig, NormKind, LossConfig)> {
+    let in_batch = LossConfig::InBatchSoftmax { temperature: Temperature::new(0.2).unwrap() };
+    if !full() {
+        return vec![
+            (adam(), NormKind::None, sampled()),
+            (adagrad(), NormKind::None, in_batch),
+            (adam(), BATCH, sampled()),
+        ];
+    }
+    let mut all = Vec::new();
+    for optimizer in [adam(), adagrad()] {
+        for norm in [NormKind::None, BATCH] {
+            all.extend([sampled(), in_batch.clone()].map(|loss| (optimizer, norm, loss)));
+        }
+    }
+    all
+}
+
+/// Stopped at 21 points (at every step of eight recipes, 360, with `U2I_FULL=1`) and gone on with a fresh model from
+/// that state, a run ends as one that was never stopped: the same weights, the same losses, and the same state at every
+/// later step.
+#[test]
+fn a_resumed_run_ends_as_one_that_was_never_stopped() {
+    let data = Data::new();
+    let metrics = [0.1, 0.4, 0.3];
+    let validate = |_: &YoutubeDnn, epoch: usize| Ok(Some(metrics[epoch - 1]));
+    let device = Device::flex();
+    let mut points = 0;
+    for (optimizer, norm, loss) in recipes() {
+        let config = TrainConfig { optimizer, ..config(3) };
+        let run = |state: Option<TrainState>, observer: &mut dyn Observer| {
+            // What the fresh model begins with must not matter.
+            let model = youtube_dnn_with(norm, &data, &mut init(if state.is_some() { 2 } else { 1 }));
+            let train = data.train(4);
+            match state {
+                None => fit(model, &train, &loss, &config, 1, &device, observer, validate),
+                Some(state) => resume(model, state, &train, &loss, &config, 1, &device, observer, validate),
+            }
+        };
+        let mut steps = Steps::default();
+        let unbroken = run(None, &mut steps).unwrap();
+        let per_epoch = unbroken.steps / 3;
+        let mut every = Keep { at: (1..=unbroken.steps).collect(), states: Vec::new() };
+        assert!(matches!(run(None, &mut every), Err(TrainError::Interrupted { .. })));
+        assert_eq!(every.states.len(), unbroken.steps);
+        let some = vec![1, 2, per_epoch - 1, per_epoch, per_epoch + 1, 2 * per_epoch, unbroken.steps];
+        for at in if full() { (1..=unbroken.steps).collect() } else { some } {
+            let state = every.states[at - 1].clone();
+            assert_eq!(state.progress.step, at);
+            let mut rest = Keep { at: (at + 1..=unbroken.steps).collect(), states: Vec::new() };
+            let stopped = run(Some(state.clone()), &mut rest);
+            assert_eq!(stopped.is_err(), at < unbroken.steps);
+            assert!(rest.states == every.states[at..], "stopped at {at}");
+            let resumed = run(Some(state), &mut ()).unwrap();
+            assert_eq!(weights(&resumed.model), weights(&unbroken.model), "stopped at {at}");
+            assert_eq!(resumed.epochs, unbroken.epochs, "stopped at {at}");
+            assert_eq!(
+                (resumed.best_epoch, resumed.steps, resumed.targets),
+                (2, unbroken.steps, unbroken.targets)
+            );
+            points += 1;
+        }
+    }
+    assert_eq!(points, if full() { 360 } else { 21 });
+}
+
+#[test]
+fn a_state_of_another_model_is_refused_with_its_first_difference() {
+    let data = Data::new();
+    let mut keep = Keep { at: vec![2], states: Vec::new() };
+    let start = |observer: &mut dyn Observer| {
+        let model = youtube_dnn(&data, &mut init(1));
+        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), observer, |_, _| Ok(None))
+    };
+    assert!(matches!(start(&mut keep), Err(TrainError::Interrupted { step: 2 })));
+    let state = keep.states.remove(0);
+    let go_on = |state: TrainState| {
+        let model = youtube_dnn(&data, &mut init(1));
+        let train = data.train(4);
+        resume(model, state, &train, &sampled(), &config(1), 1, &Device::flex(), &mut (), |_, _| Ok(None))
+    };
+    go_on(state.clone()).unwrap();
+    for name in state.tensors.keys() {
+        let mut missing = state.clone();
+        missing.tensors.remove(name);
+        let mut reshaped = state.clone();
+        reshaped.tensors.get_mut(name).unwrap().shape.push(1);
+        let mut renamed = state.clone();
+        let tensor = renamed.tensors.remove(name).unwrap();
+        renamed.tensors.insert(format!("{name}x"), tensor);
+        for broken in [missing, reshaped, renamed] {
+            assert!(matches!(go_on(broken), Err(TrainError::State { .. })), "{name}");
+        }
+    }
+    let changes: [fn(&mut TrainProgress); 6] = [
+        |progress| progress.step = 0,
+        |progress| progress.step = 10_000,
+        |progress| progress.epoch_targets = 0,
+        |progress| progress.epochs = vec![(0, None)],
+        |progress| progress.best = Some((0, 0)),
+        |progress| progress.best = Some((7, 0)),
+    ];
+    for (i, change) in changes.into_iter().enumerate() {
+        let mut elsewhere = state.clone();
+        change(&mut elsewhere.progress);
+        assert!(matches!(go_on(elsewhere), Err(TrainError::State { .. })), "change {i}");
+    }
+}
