@@ -300,8 +300,9 @@ impl Recommender {
         for (asked, found) in by_model.into_iter().zip(found) {
             answers.push((asked.place, self.answer_one(asked, Strategy::Model, found, options)));
         }
+        // What they say of themselves has no effect here, but a mistake in it is one all the same.
+        self.features.batch(&popular, &self.users, &self.catalog, 0)?;
         for asked in popular {
-            self.features.batch(std::slice::from_ref(&asked), &self.users, &self.catalog, 0)?;
             let found = self.most_popular(&seen_by(&asked, options), options.k.get(), among);
             answers.push((asked.place, self.answer_one(asked, Strategy::Popular, found, options)));
         }

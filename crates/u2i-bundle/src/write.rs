@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use u2i_index::{ExactIndex, FaissSpec, ItemVectors, Metric};
+use u2i_index::{FaissSpec, ItemVectors, Metric};
 use u2i_models::{HistoryInput, HostTensor, ModelConfig};
 use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, Users};
 
@@ -283,7 +283,7 @@ impl IndexPlan<'_> {
     /// Builds the index, saves it, and measures what a reader of the file gets.
     #[cfg(feature = "faiss")]
     fn publish(&self, path: &Path, vectors: &ItemVectors) -> Result<Option<IndexEntry>, BundleError> {
-        use u2i_index::{FaissIndex, Index as _, measure};
+        use u2i_index::{ExactIndex, FaissIndex, Index as _, measure};
         let IndexPlan::Faiss { spec, metric, min_recall, queries, k } = *self else { return Ok(None) };
         FaissIndex::build(vectors, spec, metric)?.save(path)?;
         let index = FaissIndex::load(path)?;

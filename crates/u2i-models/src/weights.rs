@@ -193,3 +193,29 @@ impl ModuleMapper for Load<'_> {
         Param::from_mapped_value(id, value, mapper)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Init;
+
+    #[test]
+    fn weights_go_into_a_model_like_the_one_they_came_from_and_into_no_other() {
+        let device = Device::flex();
+        let drawn = || Init::new(1, &device).linear(2, 3);
+        let zeros = || Init::zeros(9, &device).linear(2, 3);
+        assert_ne!(weights(&zeros()), weights(&drawn()));
+        let loaded = with_weights(zeros(), weights(&drawn())).unwrap();
+        assert_eq!(weights(&loaded), weights(&drawn()));
+
+        let message = |weights| with_weights(zeros(), weights).unwrap_err().to_string();
+        let mut missing = weights(&drawn());
+        let bias = missing.remove("bias").unwrap();
+        assert_eq!(message(missing.clone()), "weight `bias`: expected shape [3], found nothing");
+        missing.insert("bias".into(), HostTensor { shape: vec![1, 3], ..bias.clone() });
+        assert_eq!(message(missing), "weight `bias`: expected shape [3], found 3 values of shape [1, 3]");
+        let mut more = weights(&drawn());
+        more.insert("scale".into(), bias);
+        assert_eq!(message(more), "weight `scale`: expected nothing, found shape [3]");
+    }
+}

@@ -4,9 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use u2i_bundle::{Manifest, Options, Recommender, Request, Search, verify};
+use u2i_bundle::{
+    BundleError, IndexPlan, IndexState, Manifest, Options, Recommender, Request, Search, verify,
+};
+use u2i_index::{FaissSpec, Metric};
 
-use crate::fixture::{device, top};
+use crate::fixture::{Fixture, Kind, SMALL, device, top};
 
 /// As the example `write_for_peers` writes it.
 #[derive(Deserialize)]
@@ -38,6 +41,27 @@ fn a_bundle_of_format_1_answers_as_it_did() {
         }
     }
     assert_eq!(recommender.similar("film 3", 2.try_into().unwrap()).unwrap().len(), 2);
+}
+
+/// A build without faiss reads a bundle with an index and says that it searches exactly; it makes none.
+#[test]
+fn what_is_searched_says_so() {
+    let recommender = Recommender::open(&golden("format-1").join("bundle"), &device()).unwrap();
+    let ready = IndexState::Ready("hnsw_ip(m=8,ef_construction=40,ef_search=40)".into());
+    let state = if cfg!(feature = "faiss") { ready } else { IndexState::NotBuiltIn };
+    assert_eq!(*recommender.index(), state);
+    let fixture = Fixture::new(Kind::Fm, SMALL, 3);
+    let folder = tempfile::tempdir().unwrap();
+    fixture.write(&folder.path().join("exact"), IndexPlan::Exact).unwrap();
+    let recommender = Recommender::open(&folder.path().join("exact"), &device()).unwrap();
+    assert_eq!(recommender.index().to_string(), "exact, the bundle has no index");
+    let (spec, metric) = (FaissSpec::Flat, Metric::InnerProduct);
+    let queries = fixture.vectors.data();
+    let plan = IndexPlan::Faiss { spec, metric, min_recall: 1.0, queries, k: 5.try_into().unwrap() };
+    match fixture.write(&folder.path().join("indexed"), plan) {
+        Ok(manifest) => assert!(cfg!(feature = "faiss") && manifest.index.is_some()),
+        Err(error) => assert!(!cfg!(feature = "faiss") && matches!(error, BundleError::NoFaiss), "{error}"),
+    }
 }
 
 #[test]

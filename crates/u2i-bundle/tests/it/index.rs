@@ -33,7 +33,6 @@ fn queries(fixture: &Fixture) -> Vec<f32> {
 }
 
 /// F3, and C4 with it: a refused build leaves nothing where the bundle was to be, nor beside it.
-#[cfg(feature = "faiss")]
 #[test]
 fn twelve_bad_indexes_are_not_published() {
     let fixture = Fixture::new(Kind::YoutubeDnn, SIZE, 1);
@@ -77,7 +76,6 @@ fn twelve_bad_indexes_are_not_published() {
 }
 
 /// The scores of an item are the same by index and exactly, and the lists overlap as the stamp says.
-#[cfg(feature = "faiss")]
 #[test]
 fn a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search() {
     let fixture = Fixture::new(Kind::YoutubeDnn, SIZE, 2);
@@ -117,7 +115,6 @@ fn a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search()
 }
 
 /// F1: a damaged or missing index keeps the bundle closed, but for exact search, which does not look at it.
-#[cfg(feature = "faiss")]
 #[test]
 fn without_its_index_a_bundle_opens_for_exact_search_alone() {
     let fixture = Fixture::new(Kind::Fm, SIZE, 3);
@@ -141,20 +138,4 @@ fn without_its_index_a_bundle_opens_for_exact_search_alone() {
         assert_eq!(open.recommend(&[user("user 1")], &top(10)).unwrap(), wanted);
         let _ = fs::remove_file(&path);
     }
-}
-
-#[test]
-fn what_is_searched_says_so() {
-    let fixture = Fixture::new(Kind::Fm, crate::fixture::SMALL, 3);
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("bundle");
-    fixture.write(&dir, IndexPlan::Exact).unwrap();
-    let recommender = Recommender::open(&dir, &device()).unwrap();
-    assert_eq!(recommender.index().to_string(), "exact, the bundle has no index");
-    let metric = Metric::InnerProduct;
-    let queries = queries(&fixture);
-    let plan =
-        IndexPlan::Faiss { spec: FaissSpec::Flat, metric, min_recall: 1.0, queries: &queries, k: n(5) };
-    let with_index = fixture.write(&folder.path().join("with"), plan);
-    assert_eq!(with_index.map_err(|error| error.exit_code()).is_ok(), cfg!(feature = "faiss"));
 }

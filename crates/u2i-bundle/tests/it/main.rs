@@ -6,5 +6,6 @@ mod fixture;
 mod golden;
 
 mod hostile;
+#[cfg(feature = "faiss")]
 mod index;
 mod served;
