@@ -81,6 +81,7 @@ const BUGS: &[Bug] = &[
     bug("L4", "ties_take_the_best_rank", "u2i-eval", "it", "oracle::a_tied_rank_is_the_mean_of_all_orders"),
     bug("L4", "duplicates_count_twice", "u2i-eval", "it", "cases::duplicates_count_once_and_those_below_move_up"),
     bug("L4", "a_target_wins_its_ties", "u2i-index", "lib", "row::tests::the_rank_is_the_mean_place_among_ties"),
+    bug("L5", "the_newest_event_is_not_served", "u2i", "it", "models::exported_vectors_rank_as_training_scores"),
     bug("L6", "popularity_is_no_bar", "u2i", "it", "learning::a_model_no_better_than_popularity_is_marked"),
     bug("N1", "exponentials_are_not_shifted", "u2i-losses", "it", "losses::scores_of_ten_thousand_at_the_lowest_used_temperature_stay_finite"),
     bug("N1", "a_temperature_may_be_zero", "u2i-losses", "lib", "temperature::tests::zero_negatives_and_what_is_not_finite_are_rejected"),
@@ -133,8 +134,20 @@ const BUGS: &[Bug] = &[
     bug("C7", "newer_formats_are_read", "u2i", "lib", "checkpoint::tests::a_newer_format_is_refused_with_the_range"),
     bug("C8", "two_hold_one_lock", "u2i", "it", "crashes::of_two_trainers_in_one_folder_the_second_ends_with_75"),
     bug("S1", "moments_are_not_counted", "u2i", "it", "memory::tables_and_moments_are_counted_exactly"),
+    bug("S2", "what_is_not_there_is_the_cpu", "u2i", "it", "command_line::a_device_that_this_build_lacks_exits_with_8"),
     bug("S3", "unknown_keys_are_left_out", "u2i", "it", "config_keys::every_key_of_every_file_is_refused_when_misspelt"),
     bug("S3", "a_key_has_no_effect", "u2i", "it", "config_keys::every_key_of_the_synthetic_files_changes_the_result"),
+    bug("L3", "seen_items_come_back", "u2i-bundle", "it", "answers::a_million_recommendations_hold_no_padding_no_duplicate_and_nothing_seen"),
+    bug("L5", "what_happens_now_is_history", "u2i-bundle", "it", "served::what_is_served_is_what_was_evaluated"),
+    bug("L5", "an_index_scores_by_itself", "u2i-bundle", "it", "index::a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search"),
+    bug("C4", "a_bundle_is_written_in_place", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),
+    bug("C4", "the_name_comes_before_the_files_last", "u2i-bundle", "lib", "staging::tests::files_last_before_the_folder_has_its_name_and_then_the_name_lasts"),
+    bug("C5", "a_mixture_is_called_a_change", "u2i-bundle", "it", "damage::a_part_of_another_bundle_is_refused_with_both_hashes"),
+    bug("C6", "a_changed_part_is_read", "u2i-bundle", "it", "damage::every_change_of_a_file_is_refused"),
+    bug("C6", "a_changed_bundle_manifest_is_read", "u2i-bundle", "it", "damage::every_change_of_a_file_is_refused"),
+    bug("C7", "newer_bundles_are_read", "u2i-bundle", "it", "golden::a_newer_format_is_refused_with_the_range_whatever_else_it_holds"),
+    bug("F1", "exact_search_needs_the_index", "u2i-bundle", "it", "index::without_its_index_a_bundle_opens_for_exact_search_alone"),
+    bug("F3", "any_index_is_published", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),
 ];
 
 /// A test that takes longer hangs, which is not how a bug is caught.

@@ -45,8 +45,8 @@ fn main() -> Result<(), BundleError> {
             events: &events,
             item_vectors: &ItemVectors::new(vec![1, 2, 3, 4], 5, vectors)?,
             index: IndexPlan::Exact,
-            provenance: serde_json::Value::Null,
-            metrics: serde_json::Value::Null,
+            provenance: Default::default(),
+            metrics: Default::default(),
         },
     )?;
 

@@ -339,8 +339,10 @@ impl Recommender {
             let ids = neighbors.ids(i);
             // An index rounds in its own way. An item's score is the one of exact search, however it was found.
             let scores = match index {
-                Some(_) => Cow::Owned(self.exact.scores(query, ids)?),
-                None => Cow::Borrowed(neighbors.scores(i)),
+                Some(_) if !u2i_bug::planted("an_index_scores_by_itself") => {
+                    Cow::Owned(self.exact.scores(query, ids)?)
+                }
+                _ => Cow::Borrowed(neighbors.scores(i)),
             };
             let mut list: Vec<(u32, f32)> = ids.iter().copied().zip(scores.iter().copied()).collect();
             list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));

@@ -55,3 +55,4 @@ pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
 pub use sequences::read_sequences;
 pub use table::read_tables;
 pub use text::Encoding;
+pub use time::datetime;

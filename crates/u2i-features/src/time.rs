@@ -52,8 +52,17 @@ pub(crate) fn in_range(time_s: i64, found: impl std::fmt::Display, name: &str) -
     Err(format!("expected {name} from 1970 to 2099 (key time.unit), found {found}"))
 }
 
-/// Unix time in seconds of a date with or without a time of day and an offset; UTC without one.
-pub(crate) fn datetime(text: &str) -> Option<i64> {
+/// Unix time in seconds of a date with or without a time of day and an offset, as in ISO 8601; UTC without one. `None`
+/// for any other text.
+///
+/// ```
+/// use u2i_features::datetime;
+/// for text in ["2001-02-03T04:05:06Z", "2001-02-03 04:05:06", "2001-02-03T05:05:06+01:00"] {
+///     assert_eq!(datetime(text), Some(981_173_106));
+/// }
+/// assert_eq!(datetime("yesterday"), None);
+/// ```
+pub fn datetime(text: &str) -> Option<i64> {
     let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.time_zone_annotation().is_none())?;
     let offset = match pieces.offset() {
         Some(_) if u2i_bug::planted("offsets_are_ignored") => Offset::UTC,

@@ -116,6 +116,17 @@ pub enum IndexError {
         /// What was asked for.
         asked: String,
     },
+    /// Exact search over other items cannot stand in for an index.
+    #[error(
+        "exact search over {} items of {} dimensions is not over the {} items of {} dimensions of the index",
+        found.0, found.1, wanted.0, wanted.1
+    )]
+    OtherItems {
+        /// Items and dimensions of the exact search.
+        found: (usize, usize),
+        /// Items and dimensions of the index.
+        wanted: (usize, usize),
+    },
     /// Under L2, vectors that are not of unit length rank differently from inner products.
     #[error("the L2 metric wants vectors of unit length, item {id} has length {length}")]
     NotUnitLength {

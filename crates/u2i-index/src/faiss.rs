@@ -1,7 +1,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
@@ -16,7 +16,8 @@ use crate::{ExactIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Metri
 ///
 /// A [`Filter`] goes into the search as a bitmap of the items that it leaves. Exact search answers instead where an
 /// approximate one would miss much of them: where few are left, where a user has seen more items than `ef_search` reaches
-/// past, and where faiss finds fewer than there are. The first time that happens the vectors are copied out of faiss.
+/// past, and where faiss finds fewer than there are. The first time that happens the vectors are copied
+/// out of faiss, unless [`with_exact`](FaissIndex::with_exact) gave the search.
 ///
 /// Searches take `&self` and may come from several threads. Queries with excluded items are searched one by
 /// one on rayon's threads, others in one call on faiss's own: `OMP_NUM_THREADS` and `OPENBLAS_NUM_THREADS`,
@@ -29,7 +30,7 @@ pub struct FaissIndex {
     spec: FaissSpec,
     metric: Metric,
     longest: f64,
-    exact: OnceLock<ExactIndex>,
+    exact: OnceLock<Arc<ExactIndex>>,
 }
 
 /// `(id, score)`, best first.
@@ -105,6 +106,24 @@ impl FaissIndex {
         Ok(self)
     }
 
+    /// The same index with exact search over the same items, so that their vectors need not be copied out of faiss.
+    ///
+    /// # Errors
+    ///
+    /// [`OtherItems`](IndexError::OtherItems) if ids or dimensions differ; that the vectors are those that the index was
+    /// built from is for the caller to know.
+    pub fn with_exact(mut self, exact: Arc<ExactIndex>) -> Result<Self, IndexError> {
+        let vectors = exact.vectors();
+        if vectors.ids() != self.ids || vectors.dim() != self.dim {
+            return Err(IndexError::OtherItems {
+                found: (vectors.ids().len(), vectors.dim()),
+                wanted: (self.ids.len(), self.dim),
+            });
+        }
+        self.exact = OnceLock::from(exact);
+        Ok(self)
+    }
+
     /// Reads what [`save`](Index::save) wrote: every byte is checked against the file's SHA-256 before faiss
     /// reads it.
     ///
@@ -139,7 +158,7 @@ impl FaissIndex {
         }
         let data = without_extra(self.raw.vectors()?, self.dim, self.metric);
         let exact = ExactIndex::new(ItemVectors::new(self.ids.clone(), self.dim, data)?);
-        Ok(self.exact.get_or_init(|| exact))
+        Ok(self.exact.get_or_init(|| Arc::new(exact)))
     }
 
     /// What faiss said about one query.

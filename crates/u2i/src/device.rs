@@ -75,6 +75,9 @@ impl DeviceChoice {
         match self {
             DeviceChoice::Cpu => Ok(Opened { device: Device::flex(), name: "cpu".into() }),
             DeviceChoice::NdArray => ndarray(),
+            DeviceChoice::Wgpu(_) if u2i_bug::planted("what_is_not_there_is_the_cpu") => {
+                DeviceChoice::Cpu.open()
+            }
             DeviceChoice::Wgpu(n) => wgpu(n),
             DeviceChoice::Auto => wgpu(0).or_else(|_| DeviceChoice::Cpu.open()),
         }

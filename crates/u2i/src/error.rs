@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use u2i_bundle::BundleError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_models::ModelError;
@@ -48,6 +49,9 @@ pub enum Error {
     /// A search that failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A bundle that cannot be written, read or asked.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No such device.
     #[error("no device `{wanted}`: {reason}")]
     Device {
@@ -149,6 +153,7 @@ impl Error {
             }
             Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
+            Error::Bundle(error) => error.exit_code(),
             Error::Device { .. } => exit_code::DEVICE,
             Error::RunFile { .. } => exit_code::INTEGRITY,
             Error::OtherRun { .. } => exit_code::MIXED,

@@ -81,7 +81,9 @@ pub struct Report {
     pub evaluate: StageCost,
     /// Indexes over the item vectors, against exact search.
     pub index: Vec<IndexReport>,
-    /// Single searches, timed one by one: exact search, then each index.
+    /// Recall at 10 and latency of the kinds of index, at settings from fast to thorough; measured by `u2i train` and
+    /// `u2i evaluate`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<SearchQuality>,
     /// Whether what is exported ranks as what was trained; measured by `--check`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -85,7 +85,7 @@ fn changes_with_hashes_made_anew_are_refused_or_read_safely() {
             let (mut refused, mut read) = (0, 0);
             let begin = std::time::Instant::now();
             let goes_on =
-                |n: usize| seconds.map_or(n < 500, |seconds| begin.elapsed().as_secs() * 3 < seconds);
+                |n: usize| seconds.map_or(n < 200, |seconds| begin.elapsed().as_secs() * 3 < seconds);
             while goes_on(refused + read) {
                 fs::write(path, mutant(&good, &mut rng)).unwrap();
                 fs::write(dir.join(Manifest::FILE_NAME), &manifest).unwrap();

@@ -54,9 +54,9 @@ fn twelve_bad_indexes_are_not_published() {
         (plan(ivf(51, 1), ip, 0.95, 10), 1),
         (plan(ivf(51, 2), ip, 0.99, 10), 1),
         (plan(ivf(40, 1), of_unit_length, 0.95, 10), 1),
-        (plan(hnsw(2, 2, 1), ip, 0.9, 10), 1),
-        (plan(hnsw(2, 4, 2), of_unit_length, 0.9, 10), 1),
-        (plan(hnsw(2, 2, 1), Metric::AugmentedInnerProduct, 0.9, 10), 1),
+        (plan(hnsw(2, 2, 1), ip, 1.0, 10), 1),
+        (plan(hnsw(2, 4, 2), of_unit_length, 1.0, 10), 1),
+        (plan(hnsw(2, 2, 1), Metric::AugmentedInnerProduct, 1.0, 10), 1),
         // They cannot be.
         (plan(ivf(60, 1), ip, 0.5, 10), 2),
         (plan(hnsw(1, 8, 8), ip, 0.5, 10), 2),

@@ -3,6 +3,7 @@
 mod answers;
 mod damage;
 mod fixture;
+mod golden;
 
 mod hostile;
 mod index;

@@ -1,5 +1,6 @@
 //! Pairs in time order without times, and tab-separated files without quotes.
 
+use mutations::{Field, MAX_LINE_BYTES, N_ROWS, assert_rejected, mutated};
 use u2i_schema::Side;
 
 use crate::*;
@@ -47,6 +48,26 @@ fn lines_that_are_no_pairs_are_rejected_with_their_line() {
             "{error}"
         );
     }
+}
+
+/// D4: 10,000 lines of which a tenth is broken.
+#[test]
+fn no_bad_line_passes_and_no_good_line_is_lost() {
+    // What is wrong with a field makes another number of fields, so it is the row as a whole.
+    let id = || Field {
+        name: "",
+        good: |rng, row| format!("{}-{row}", rng.below(50)),
+        bad: &[b"", b"a b", b" ", b"a\tb c"],
+    };
+    let pairs = mutated(9, b" ", &[id(), id()], 1);
+    let max_line_bytes = MAX_LINE_BYTES.try_into().unwrap();
+    let raw = read(&pairs.file, ReadLimits { max_reject_ratio: 0.5, max_line_bytes }).unwrap();
+    assert_balanced(&raw.files);
+    assert_rejected(&raw.files[0], &pairs.broken);
+    assert_eq!((raw.files[0].read as usize, raw.n_events()), (N_ROWS, N_ROWS - pairs.broken.len()));
+    let kept = (0..N_ROWS as u64).filter(|row| !pairs.broken.contains(&(row + 1, "")));
+    let rows = raw.events.user.iter().map(|&user| raw.user_ids[user as usize].rsplit_once('-').unwrap().1);
+    assert!(rows.eq(kept.map(|row| row.to_string())), "a line is another one than that which was written");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 use u2i_index::{
     ExactIndex, FaissIndex, FaissSpec, Filter, Index, IndexError, ItemSet, ItemVectors, Metric, Neighbors,
@@ -277,6 +278,24 @@ fn an_index_is_not_searched_as_another() {
         assert!(ask(built, asked).contains("cannot be searched as"), "{built:?}, {asked:?}");
     }
     assert_eq!(ask(ivf(1), ivf(33)), "`nprobe` is 33, wanted 1 to 32, the number of lists");
+}
+
+#[test]
+fn exact_search_steps_in_only_over_the_same_items() {
+    let vectors = items(DIM, units(ITEMS, DIM, 36));
+    let queries = units(20, DIM, 37);
+    let few: ItemSet = (1..=30).collect();
+    let index = build(&vectors, ivf(1), Metric::InnerProduct);
+    let wanted = search(&index, &queries, 10, Filter::among(&few));
+    let exact = Arc::new(ExactIndex::new(vectors.clone()));
+    let index = build(&vectors, ivf(1), Metric::InnerProduct).with_exact(Arc::clone(&exact)).unwrap();
+    assert_eq!(search(&index, &queries, 10, Filter::among(&few)), wanted);
+    assert_eq!(search(&*exact, &queries, 10, Filter::among(&few)), wanted);
+    let others = Arc::new(ExactIndex::new(items(DIM, units(ITEMS - 1, DIM, 36))));
+    assert_eq!(
+        index.with_exact(others).unwrap_err().to_string(),
+        "exact search over 2999 items of 32 dimensions is not over the 3000 items of 32 dimensions of the index"
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::device::{DeviceChoice, Opened};
 use crate::pipeline::{COVERAGE_K, evaluate_model, prepare_features, read_dataset, train_model};
 use crate::progress::Progress;
 use crate::report::{Report, write_json};
-use crate::run::{Counted, Follow, How, Names, REJECTS, Run, read_listing_rejects};
+use crate::run::{Counted, Follow, How, Measures, Names, REJECTS, Run, read_listing_rejects};
 use crate::{Error, Stage, StageCost};
 
 /// What to repeat.
@@ -206,7 +206,10 @@ impl Job<'_> {
         let how = How {
             resume: self.options.resume,
             checkpoint_every: self.options.checkpoint_every,
-            parity: self.options.check && protocol == Protocol::Time && recipe == Recipe::Tuned,
+            measures: match self.options.check && protocol == Protocol::Time && recipe == Recipe::Tuned {
+                true => Measures::Parity,
+                false => Measures::Metrics,
+            },
         };
         run.make(&self.options.out.join(folder), how, counted, progress)
     }

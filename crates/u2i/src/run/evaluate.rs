@@ -6,7 +6,8 @@ use u2i_train::{EpochReport, Fitted};
 
 use super::results::read_weights;
 use super::{
-    CONFIG, Counted, MODEL, Names, REJECTS, REPORT, Run, TRAIN_LOG, digests, log, read_listing_rejects,
+    CONFIG, Counted, MODEL, Measures, Names, REJECTS, REPORT, Run, TRAIN_LOG, digests, log,
+    read_listing_rejects,
 };
 use crate::checkpoint::RunLock;
 use crate::config::Experiment;
@@ -122,5 +123,5 @@ pub fn evaluate(
     let Finished { experiment, raw, prepared, trained, train, names, read, prepare, .. } = finished;
     let counted = Counted::new(&prepared, &experiment, progress);
     let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: &device };
-    run.judge(folder, &trained, &prepared, &counted, train, read.and(prepare), false)
+    run.judge(folder, &trained, &prepared, &counted, train, read.and(prepare), Measures::Search)
 }

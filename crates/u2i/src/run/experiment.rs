@@ -6,7 +6,7 @@ use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
 use u2i_train::{TrainError, TrainState};
 
 use super::follow::{Follow, Keep};
-use super::indexes::compare_indexes;
+use super::indexes::{compare_indexes, sweep};
 use super::log::TrainLog;
 use super::parity::parity;
 use super::{CONFIG, Counted, REPORT, TRAIN_LOG, digests, results};
@@ -47,8 +47,18 @@ pub(crate) struct How {
     /// Go on from the checkpoint of an earlier process, if there is one.
     pub resume: bool,
     pub checkpoint_every: Duration,
-    /// Compare what is exported with what was trained.
-    pub parity: bool,
+    pub measures: Measures,
+}
+
+/// What is measured besides metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measures {
+    /// Nothing.
+    Metrics,
+    /// Whether what is exported ranks as what was trained.
+    Parity,
+    /// Recall and latency of indexes at many settings.
+    Search,
 }
 
 impl Run<'_> {
@@ -108,7 +118,7 @@ impl Run<'_> {
             cpu_s: cost.cpu_s,
             peak_rss_mib: cost.peak_rss_mib,
         };
-        let report = self.judge(folder, &trained, &prepared, counted, train, prepare, how.parity)?;
+        let report = self.judge(folder, &trained, &prepared, counted, train, prepare, how.measures)?;
         let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
         progress.line(&format!(
             "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; trained in {:.0} s ({:.0} s \
@@ -128,14 +138,21 @@ impl Run<'_> {
         counted: &Counted,
         train: TrainReport,
         prepare: StageCost,
-        with_parity: bool,
+        measures: Measures,
     ) -> Result<Report, Error> {
         let Run { experiment, names, device, .. } = *self;
         let stage = Stage::begin();
         let evaluation = evaluate_model(experiment, trained, prepared, device)?;
         let evaluate = stage.cost();
-        let (index, search) = compare_indexes(experiment, trained, prepared, device)?;
-        let parity = with_parity.then(|| parity(trained, prepared, device)).transpose()?;
+        let index = compare_indexes(experiment, trained, prepared, device)?;
+        let parity = match measures {
+            Measures::Parity => Some(parity(trained, prepared, device)?),
+            Measures::Metrics | Measures::Search => None,
+        };
+        let search = match measures {
+            Measures::Search => sweep(trained, prepared, device)?,
+            Measures::Metrics | Measures::Parity => Vec::new(),
+        };
         results::write(folder, trained, prepared, &evaluation)?;
 
         let baselines = counted.under(experiment.evaluation.seen).clone();

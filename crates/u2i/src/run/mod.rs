@@ -9,6 +9,7 @@
 //! | `ranks.parquet` | where each test target came |
 //! | `recommended.parquet` | in how many top 10 lists each item is |
 //! | `report.json` | hashes, metrics, baselines, costs; written last |
+//! | `report.html` | the same as pictures, by `u2i report` |
 //!
 //! [`train`] fills it, [`evaluate`] ranks the test targets once more, [`compare`] sets runs side by side.
 
@@ -37,7 +38,8 @@ pub use results::{ItemRow, TargetRow};
 pub use train::{TrainOptions, train};
 
 pub(crate) use data::read_listing_rejects;
-pub(crate) use experiment::{How, Names, Run};
+pub(crate) use evaluate::Finished;
+pub(crate) use experiment::{How, Measures, Names, Run};
 pub(crate) use follow::Follow;
 
 /// The experiment as it was run.
@@ -54,5 +56,7 @@ pub const RANKS: &str = "ranks.parquet";
 pub const RECOMMENDED: &str = "recommended.parquet";
 /// Hashes, metrics, baselines, costs.
 pub const REPORT: &str = "report.json";
+/// The report as pictures.
+pub const HTML: &str = "report.html";
 /// Rows of the data that could not be used, if there are any.
 pub const REJECTS: &str = "rejects.csv";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -19,6 +19,7 @@ use super::{MODEL, RANKS, RECOMMENDED};
 use crate::Error;
 use crate::checkpoint;
 use crate::model::AnyModel;
+use crate::parquet_columns::{column, optional};
 use crate::pipeline::{Evaluation, Trained};
 use crate::report::write_bytes;
 
@@ -83,13 +84,13 @@ pub(super) fn write(
         texts(group, test.iter().map(|sample| catalog.item_id(target(sample))))?;
         counts(group, test.iter().map(|sample| sample.position))?;
         counts(group, test.iter().map(|sample| catalog.counts()[target(sample) as usize]))?;
-        optional::<DoubleType>(group, evaluation.ranks.iter().map(|rank| rank.excluded.get()))?;
-        optional::<DoubleType>(group, evaluation.ranks.iter().map(|rank| rank.kept.get()))
+        optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.excluded.get()))?;
+        optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.kept.get()))
     })?;
     let items = || 1..=catalog.n_items() as u32;
     write_table(&folder.join(RECOMMENDED), RECOMMENDED_SCHEMA, |group| {
         texts(group, items().map(|item| catalog.item_id(item)))?;
-        optional::<ByteArrayType>(group, items().map(|item| catalog.title(item).map(ByteArray::from)))?;
+        optional::<ByteArrayType, _>(group, items().map(|item| catalog.title(item).map(ByteArray::from)))?;
         counts(group, items().map(|item| catalog.counts()[item as usize]))?;
         counts(group, items().map(|item| evaluation.n_lists[item as usize]))
     })?;
@@ -116,7 +117,7 @@ pub(super) fn read_ranks(path: &Path) -> Result<Vec<TargetRow>, Error> {
             rank: rank(4)?,
             rank_kept: rank(5)?,
         };
-        match [row.rank, row.rank_kept].into_iter().flatten().find(|rank| !(*rank >= 1.0)) {
+        match [row.rank, row.rank_kept].into_iter().flatten().find(|rank| rank.is_nan() || *rank < 1.0) {
             Some(rank) => Err(ParquetError::General(format!("a rank is at least 1, found {rank}"))),
             None => Ok(row),
         }
@@ -159,27 +160,11 @@ fn write_table(
 
 fn texts<'a>(group: &mut Group<'_, '_>, values: impl Iterator<Item = &'a str>) -> Written {
     let bytes = |text: &str| ByteArray::from(text.as_bytes().to_vec());
-    column::<ByteArrayType>(group, &values.map(bytes).collect::<Vec<_>>(), None)
+    column::<ByteArrayType, _>(group, &values.map(bytes).collect::<Vec<_>>(), None)
 }
 
 fn counts(group: &mut Group<'_, '_>, values: impl Iterator<Item = u32>) -> Written {
-    column::<Int32Type>(group, &values.map(u32::cast_signed).collect::<Vec<_>>(), None)
-}
-
-/// An `OPTIONAL` column.
-fn optional<T: DataType>(group: &mut Group<'_, '_>, values: impl Iterator<Item = Option<T::T>>) -> Written {
-    let (mut found, mut there) = (Vec::new(), Vec::new());
-    for value in values {
-        there.push(i16::from(value.is_some()));
-        found.extend(value);
-    }
-    column::<T>(group, &found, Some(&there))
-}
-
-fn column<T: DataType>(group: &mut Group<'_, '_>, values: &[T::T], there: Option<&[i16]>) -> Written {
-    let mut column = group.next_column()?.expect("as many columns are written as the schema has");
-    column.typed::<T>().write_batch(values, there, None)?;
-    column.close()
+    column::<Int32Type, _>(group, &values.map(u32::cast_signed).collect::<Vec<_>>(), None)
 }
 
 fn read_table<T>(

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use u2i_features::SplitConfig;
 
-use super::{How, Names, REJECTS, Run, read_listing_rejects};
+use super::{How, Measures, Names, REJECTS, Run, read_listing_rejects};
 use crate::config::{DataSource, Experiment};
 use crate::data::{DatasetName, Places, resolve};
 use crate::device::DeviceChoice;
@@ -57,7 +57,11 @@ pub fn train(options: &TrainOptions, progress: &mut dyn Progress) -> Result<Repo
         device.name
     ));
     let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: &device };
-    let how = How { resume: options.resume, checkpoint_every: options.checkpoint_every, parity: false };
+    let how = How {
+        resume: options.resume,
+        checkpoint_every: options.checkpoint_every,
+        measures: Measures::Search,
+    };
     run.make(&options.out, how, &mut None, progress)
 }
 
