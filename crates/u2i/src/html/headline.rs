@@ -40,7 +40,7 @@ fn deciding(view: &View) -> &'static str {
 }
 
 /// The metric's name as it is spoken.
-fn spoken(metric: &str) -> String {
+pub(super) fn spoken(metric: &str) -> String {
     match metric.split_once('@') {
         Some(("hit_rate", k)) => format!("Hit rate@{k}"),
         Some(("ndcg", k)) => format!("NDCG@{k}"),
