@@ -62,7 +62,9 @@ pub enum IndexPlan<'a> {
         spec: FaissSpec,
         /// What it compares by.
         metric: Metric,
-        /// The least share of the exact neighbours that it has to find, above 0 and at most 1.
+        /// The least share of the exact neighbours that it has to find, above 0 and at most 1. Items of one score
+        /// that change places at the end of a list count as missed, so that even an index that compares all may
+        /// stay a little below 1 where items have the same vector.
         min_recall: f64,
         /// `[queries, dim]` user vectors to measure with.
         queries: &'a [f32],
