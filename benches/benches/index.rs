@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use u2i_index::{ExactIndex, Exclude, Index, ItemVectors};
+use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
 use u2i_random::{Purpose, Stream};
 
 fn exact(c: &mut Criterion) {
@@ -18,7 +18,7 @@ fn exact(c: &mut Criterion) {
         let index = ExactIndex::new(vectors);
         group.throughput(Throughput::Elements(users as u64));
         let id = BenchmarkId::from_parameter(format!("{users}users_{items}items_{dim}_top100"));
-        group.bench_function(id, |b| b.iter(|| black_box(index.search(&queries, k, Exclude::None))));
+        group.bench_function(id, |b| b.iter(|| black_box(index.search(&queries, k, Filter::ALL))));
     }
     group.finish();
 }

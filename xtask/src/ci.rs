@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::cargo::{cargo, output, root, run as run_command};
 use crate::seeded_bugs::test_target;
-use crate::{fence, import_check, seeded_bugs, smoke, test};
+use crate::{fence, import_check, python, seeded_bugs, smoke, test};
 
 /// One check. The order is that of a full run: cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,6 +31,8 @@ pub enum Stage {
     ImportCheck,
     /// The main job on synthetic data, whose models must beat popularity
     Smoke,
+    /// Python reads a bundle as we do, where its packages can be had
+    Python,
     /// Each known bug fails its test
     SeededBugs,
     /// All tests at the full figures of docs/reliability.md; takes long
@@ -102,6 +104,7 @@ impl Stage {
             }
             Stage::ImportCheck => import_check::run(&[]),
             Stage::Smoke => smoke::run(),
+            Stage::Python => python::run(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::FullTest => test::run_full(),
             Stage::Valgrind => valgrind(),

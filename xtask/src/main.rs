@@ -7,6 +7,7 @@ mod ci;
 mod fence;
 mod import_check;
 #[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
+mod python;
 mod real_data;
 mod reproduce;
 mod seeded_bugs;

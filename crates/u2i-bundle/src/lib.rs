@@ -1,1 +1,54 @@
-//! A trained recall model as a directory of files, each bound by its SHA-256.
+//! A trained recall model as a directory of files, each bound by its SHA-256, and the recommender that reads it.
+//!
+//! [`write`] makes a bundle: weights, vocabularies, items, users with their histories, item vectors, and an approximate
+//! index that is published only with its measured recall. [`Recommender::open`] checks every byte and answers
+//! [`Request`]s: of a known user, of a new one by a history, or of anybody by what is known of them. What is served is
+//! what was evaluated: user vectors are made by [`u2i_schema::BatchMaker`], the one that training and evaluation use.
+//!
+//! The files are ordinary ones, which `docs/bundle.md` describes: Parquet, npy, safetensors, and an index that faiss
+//! itself opens. Without the feature `faiss` bundles are searched exactly.
+//!
+//! ```toml
+//! u2i-bundle = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-index = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-models = { git = "https://github.com/u2i-rs/u2i" }
+//! u2i-schema = { git = "https://github.com/u2i-rs/u2i" }
+//! burn = { version = "0.22.1", default-features = false, features = ["std", "flex", "simd", "rayon"] }
+//! # with faiss, which takes cmake, a C++ compiler and OpenBLAS:
+//! u2i-bundle = { git = "https://github.com/u2i-rs/u2i", features = ["faiss"] }
+//! ```
+//!
+//! # Examples
+//!
+//! ```
+#![doc = include_str!("../examples/bundle_alone.rs")]
+//! ```
+
+mod condition;
+mod error;
+mod features;
+mod items;
+mod manifest;
+mod npy;
+mod read;
+mod recommender;
+mod request;
+mod seal;
+mod staging;
+mod table;
+mod users;
+mod vocab;
+mod weights;
+mod write;
+
+pub use condition::Where;
+pub use error::BundleError;
+pub use items::{Attribute, AttributeValues};
+pub use manifest::{
+    AttributeEntry, AttributeKind, ColumnEntry, Exact, IndexEntry, Manifest, Part, PartEntry, Sizes,
+    TransformEntry,
+};
+pub use read::verify;
+pub use recommender::{IndexState, Item, Recommender};
+pub use request::{Answer, Because, Options, Recommended, Request, Search, Seen, Strategy};
+pub use write::{BundleColumn, Contents, IndexPlan, write};

@@ -42,13 +42,11 @@ impl Accumulator {
     /// A tied rank may end in ½. It hits at `k` if it is at most `k`, and its gain is `1 / log2(rank + 1)`
     /// all the same; with ties, that is the gain of the mean rank and not the mean of the gains.
     pub fn add_rank(&mut self, rank: Rank) {
-        let rank = rank.get();
-        let gain = rank.map_or(0.0, |rank| 1.0 / (rank + 1.0).log2());
         let user = |k: usize| {
-            let hit = if rank.is_some_and(|rank| rank <= k as f64) { 1.0 } else { 0.0 };
-            [hit, hit * gain, hit / k as f64, hit]
+            [Metric::HitRate, Metric::Ndcg, Metric::Precision, Metric::Recall]
+                .map(|metric| metric(k).of(rank))
         };
-        self.add(user, rank.map_or(0.0, f64::recip));
+        self.add(user, Metric::Mrr.of(rank));
     }
 
     /// Adds a user with any number of relevant ids, from a list of ids, best first.

@@ -20,6 +20,9 @@
 //! All are 0 where there is no hit. NDCG: Järvelin and Kekäläinen, "Cumulated Gain-Based Evaluation of IR
 //! Techniques", TOIS 2002, with gains of 0 and 1.
 //!
+//! Beside them: [`distinct_items`], [`lorenz`] and [`gini`] for how recommendations spread over a catalogue, [`wilson_95`]
+//! for the hit rate of a group of users, [`quantile_groups`] to make such groups, and [`Spread`] over seeds.
+//!
 //! # Examples
 //!
 //! Two users: a target ranked first, and one with two items above and one as good, which is rank 3.5.
@@ -29,13 +32,19 @@
 //! ```
 
 mod accumulator;
+mod concentration;
 mod coverage;
 mod metric;
+mod proportion;
+mod quantile_groups;
 mod rank;
 mod spread;
 
 pub use accumulator::{Accumulator, Estimate, EvalError, Metrics};
+pub use concentration::{gini, lorenz};
 pub use coverage::distinct_items;
 pub use metric::{Metric, ParseMetricError};
+pub use proportion::wilson_95;
+pub use quantile_groups::quantile_groups;
 pub use rank::Rank;
 pub use spread::Spread;

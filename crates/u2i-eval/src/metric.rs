@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::Rank;
+
 /// A ranking metric, and at how many items it looks. Written `hit_rate@10`, `mrr`.
 ///
 /// ```
@@ -22,6 +24,29 @@ pub enum Metric {
     Recall(usize),
     /// Mean reciprocal rank of the first relevant item, over the full list.
     Mrr,
+}
+
+impl Metric {
+    /// The metric of a user with one target, from the target's rank: what [`Accumulator`](crate::Accumulator) takes the
+    /// mean of.
+    ///
+    /// ```
+    /// # use u2i_eval::{Metric, Rank};
+    /// let third = Rank::new(2, 0);
+    /// assert_eq!(Metric::Ndcg(10).of(third), 0.5); // 1 / log2(3 + 1)
+    /// assert_eq!(Metric::HitRate(2).of(third), 0.0);
+    /// assert_eq!(Metric::Mrr.of(Rank::MISS), 0.0);
+    /// ```
+    pub fn of(self, rank: Rank) -> f64 {
+        let Some(rank) = rank.get() else { return 0.0 };
+        let within = |k: usize, value: f64| if rank <= k as f64 { value } else { 0.0 };
+        match self {
+            Metric::HitRate(k) | Metric::Recall(k) => within(k, 1.0),
+            Metric::Ndcg(k) => within(k, 1.0 / (rank + 1.0).log2()),
+            Metric::Precision(k) => within(k, 1.0 / k as f64),
+            Metric::Mrr => rank.recip(),
+        }
+    }
 }
 
 impl fmt::Display for Metric {

@@ -21,6 +21,16 @@ impl Rank {
         Rank(Some(1.0 + above as f64 + ties as f64 / 2.0))
     }
 
+    /// A rank that was kept as what [`get`](Self::get) returned.
+    ///
+    /// # Panics
+    ///
+    /// If it is below 1 or no number.
+    pub fn from_value(value: Option<f64>) -> Self {
+        assert!(value.is_none_or(|rank| rank >= 1.0), "a rank is at least 1, found {value:?}");
+        Rank(value)
+    }
+
     /// The rank, at least 1, a multiple of ½; `None` for a miss.
     pub fn get(self) -> Option<f64> {
         self.0

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use u2i_schema::Side;
 
-use crate::{Encoding, FeatureError, RawData, movielens, table};
+use crate::{Encoding, FeatureError, RawData, movielens, sequences, table};
 
 /// Where events come from: the `[data]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub enum DataConfig {
     /// CSV or Parquet files of one's own.
     #[serde(rename = "tables")]
     Tables(Box<TablesConfig>),
+    /// A text file of `user item` pairs in the order in which they happened, without times.
+    #[serde(rename = "sequences")]
+    Sequences(SequencesConfig),
 }
 
 impl DataConfig {
@@ -32,7 +35,51 @@ impl DataConfig {
             DataConfig::Ml1m(config) => movielens::read_ml_1m(&base.join(&config.dir), &config.limits),
             DataConfig::Ml100k(config) => movielens::read_ml_100k(&base.join(&config.dir), &config.limits),
             DataConfig::Tables(config) => table::read_tables(config, base),
+            DataConfig::Sequences(config) => sequences::read_sequences(config, base),
         }
+    }
+}
+
+impl DataConfig {
+    /// The same files, with relative paths made to start at `base`.
+    #[must_use]
+    pub fn rebased(&self, base: &Path) -> Self {
+        self.at(|path| base.join(path))
+    }
+
+    /// The same without the folders that the files lie in, to tell whether two configs read alike.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
+    }
+
+    /// What to call the data in reports: `ml-1m`, or the file of events without its ending.
+    pub fn name(&self) -> String {
+        match self {
+            DataConfig::Ml1m(_) => "ml-1m".to_owned(),
+            DataConfig::Ml100k(_) => "ml-100k".to_owned(),
+            DataConfig::Tables(tables) => {
+                tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
+            DataConfig::Sequences(config) => {
+                config.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    fn at(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut moved = self.clone();
+        match &mut moved {
+            DataConfig::Ml1m(config) | DataConfig::Ml100k(config) => config.dir = place(&config.dir),
+            DataConfig::Sequences(config) => config.file = place(&config.file),
+            DataConfig::Tables(tables) => {
+                tables.events.file = place(&tables.events.file);
+                for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {
+                    attributes.file = place(&attributes.file);
+                }
+            }
+        }
+        moved
     }
 }
 
@@ -42,6 +89,19 @@ impl DataConfig {
 pub struct MovieLensConfig {
     /// The folder that holds the files.
     pub dir: PathBuf,
+    /// What is put up with while reading.
+    pub limits: ReadLimits,
+}
+
+/// A file of pairs, as the data sets of SASRec are written: Kang and McAuley, "Self-Attentive Sequential
+/// Recommendation", ICDM 2018.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SequencesConfig {
+    /// The file: one `user item` per line, white space between them, each user's lines in time order.
+    pub file: PathBuf,
+    /// How text is encoded.
+    pub encoding: Encoding,
     /// What is put up with while reading.
     pub limits: ReadLimits,
 }
@@ -106,21 +166,25 @@ pub struct EventsConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeConfig {
-    /// Column of integers, counted from 1970 in UTC. Times before 1970 or from 2100 on are rejected.
+    /// The column. Times before 1970 or from 2100 on are rejected.
     pub column: String,
-    /// What the integers count.
+    /// How times are written.
     pub unit: TimeUnit,
 }
 
-/// Unit of a time column.
+/// How times are written. All are rounded down to seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeUnit {
-    /// Seconds.
+    /// Numbers of seconds since 1970 in UTC, also as decimals: `978300760`, `978300760.0`, `9.7830076e8`.
     #[serde(rename = "s")]
     Seconds,
-    /// Milliseconds; rounded down to seconds.
+    /// Numbers of milliseconds since 1970 in UTC.
     #[serde(rename = "ms")]
     Milliseconds,
+    /// Dates with or without a time of day as in ISO 8601, `2000-12-31 22:12:40` or `2000-12-31T22:12:40+01:00`, in
+    /// UTC unless they say otherwise; or timestamps and dates of Parquet.
+    #[serde(rename = "datetime")]
+    Datetime,
 }
 
 /// A file of attributes of users or items. Users and items that it lacks have missing values.
@@ -146,6 +210,12 @@ pub enum FileFormat {
     Csv {
         /// Between fields: a tab, a space or ASCII punctuation other than a quote.
         separator: char,
+        /// How text is encoded.
+        encoding: Encoding,
+    },
+    /// Rows of text under a header with a tab between fields, in which a quote is a letter like any other: the
+    /// atomic files of RecBole, for instance.
+    Tsv {
         /// How text is encoded.
         encoding: Encoding,
     },
@@ -175,7 +245,7 @@ pub enum AttributeKind {
     Number {},
     /// Several categories in one field.
     List {
-        /// Between categories.
+        /// Between categories, unless the column is one of lists (Parquet).
         separator: char,
     },
 }

@@ -15,23 +15,39 @@ pub(crate) struct Rows {
     pub(crate) lines: Vec<u64>,
 }
 
+/// What a `"` means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quoting {
+    /// Fields may be quoted with it.
+    Rfc4180,
+    /// It is a letter like any other.
+    None,
+}
+
+impl Quoting {
+    pub(crate) fn char(self) -> Option<u8> {
+        (self == Quoting::Rfc4180).then_some(b'"')
+    }
+}
+
 /// Reads the rows of `lines`, rejecting those that have not as many fields as the header.
 pub(crate) fn rows(
     lines: &mut Lines,
     separator: u8,
+    quoting: Quoting,
     encoding: Encoding,
     tally: &mut Tally,
 ) -> Result<Rows, FeatureError> {
     let mut rows = Rows { header: Vec::new(), bytes: Vec::new(), lines: Vec::new() };
     let mut record = Vec::new();
-    while let Some(Record { line, n_fields }) = next_record(lines, separator, &mut record)? {
+    while let Some(Record { line, n_fields }) = next_record(lines, separator, quoting, &mut record)? {
         let decoded = encoding.decode(&record);
         if line == 1 {
             if let Err(reason) = n_fields {
                 return Err(FeatureError::Header { path: lines.path().to_owned(), reason });
             }
             let Some(header) = decoded else { return Err(not_utf8(lines, line)) };
-            rows.header = header_names(header.trim_start_matches('\u{feff}'), separator);
+            rows.header = header_names(header.trim_start_matches('\u{feff}'), separator, quoting);
             continue;
         }
         tally.row();
@@ -71,10 +87,11 @@ struct Record {
 fn next_record(
     lines: &mut Lines,
     separator: u8,
+    quoting: Quoting,
     record: &mut Vec<u8>,
 ) -> Result<Option<Record>, FeatureError> {
     record.clear();
-    let mut scanner = Scanner { separator, fields: 1, state: State::FieldStart };
+    let mut scanner = Scanner { separator, quoting, fields: 1, state: State::FieldStart };
     let max_line_bytes = lines.max_line_bytes();
     let mut start = None;
     while let Some((number, line)) = lines.next_line()? {
@@ -106,6 +123,7 @@ fn next_record(
 /// Counts the fields of a record that may go on over several lines (RFC 4180).
 struct Scanner {
     separator: u8,
+    quoting: Quoting,
     fields: usize,
     state: State,
 }
@@ -122,6 +140,7 @@ impl Scanner {
     fn feed(&mut self, line: &[u8]) -> Result<(), &'static str> {
         for &byte in line {
             self.state = match (&self.state, byte) {
+                (_, b'"') if self.quoting == Quoting::None => State::Plain,
                 (State::Quoted, b'"') => State::Closed,
                 (State::Quoted, _) => State::Quoted,
                 // A doubled quote inside a quoted field, or one that opens a field.
@@ -139,12 +158,12 @@ impl Scanner {
     }
 }
 
-fn header_names(header: &str, separator: u8) -> Vec<String> {
+fn header_names(header: &str, separator: u8, quoting: Quoting) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut quoted = false;
     for char in header.chars() {
         match char {
-            '"' => quoted = !quoted,
+            '"' if quoting == Quoting::Rfc4180 => quoted = !quoted,
             char if char == char::from(separator) && !quoted => names.push(String::new()),
             char => names.last_mut().expect("there is a first name").push(char),
         }
@@ -157,7 +176,8 @@ mod tests {
     use super::*;
 
     fn scan(record: &[&str]) -> Result<usize, String> {
-        let mut scanner = Scanner { separator: b',', fields: 1, state: State::FieldStart };
+        let mut scanner =
+            Scanner { separator: b',', quoting: Quoting::Rfc4180, fields: 1, state: State::FieldStart };
         for line in record {
             scanner.feed(line.as_bytes())?;
         }
@@ -182,6 +202,7 @@ mod tests {
 
     #[test]
     fn header_names_lose_their_quotes() {
-        assert_eq!(header_names("a,\"b,c\",d", b','), ["a", "b,c", "d"]);
+        assert_eq!(header_names("a,\"b,c\",d", b',', Quoting::Rfc4180), ["a", "b,c", "d"]);
+        assert_eq!(header_names("a\t\"b\tc", b'\t', Quoting::None), ["a", "\"b", "c"]);
     }
 }

@@ -60,6 +60,12 @@ pub enum FeatureError {
         /// What the attribute holds.
         found: &'static str,
     },
+    /// Something that is made from times, of events that have none.
+    #[error("{key} needs times, but the events have none: they are known by their order in the file only")]
+    NoTimes {
+        /// Key in the config.
+        key: String,
+    },
     /// A file that could not be opened or read.
     #[error("{path}: {source}")]
     Io {
@@ -218,7 +224,8 @@ impl FeatureError {
             | FeatureError::DuplicateColumn(_)
             | FeatureError::UnknownSource { .. }
             | FeatureError::SideMismatch { .. }
-            | FeatureError::KindMismatch { .. } => 2,
+            | FeatureError::KindMismatch { .. }
+            | FeatureError::NoTimes { .. } => 2,
             FeatureError::Io { .. } => 4,
             _ => 3,
         }

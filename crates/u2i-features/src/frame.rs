@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -6,16 +7,21 @@ use polars::prelude::*;
 use u2i_schema::Digest;
 
 use crate::config::{FileFormat, ReadLimits, TimeUnit, invalid};
-use crate::movielens::YEAR_2100_S;
+use crate::parquet::{self, Parquet, Ticks};
 use crate::tally::Tally;
-use crate::text::Lines;
-use crate::{FeatureError, RawData, csv};
+use crate::text::{Encoding, Lines};
+use crate::time::{self, short};
+use crate::{FeatureError, FileCounts, RawData, csv};
 
 /// A file as a frame, its rows still to be judged.
 pub(crate) struct Table {
     frame: DataFrame,
     /// Names in the file, in the order of the frame.
     names: Vec<String>,
+    /// Columns of times among them, which stand in the frame as integers.
+    times: HashMap<String, Ticks>,
+    /// Columns that are not in the frame, as nothing could use them, with their type.
+    skipped: Vec<(String, String)>,
     /// Line of each row; Parquet has none.
     lines: Option<Vec<u64>>,
     pub(crate) tally: Tally,
@@ -35,15 +41,19 @@ impl Table {
         limits.check()?;
         let mut tally = Tally::new(path, limits);
         let polars = |source| FeatureError::Polars { path: path.to_owned(), source };
+        let (mut times, mut skipped) = (HashMap::new(), Vec::new());
+        let mut text = |separator, quoting, encoding: Encoding| {
+            let mut text = Lines::open(path, limits)?;
+            let csv::Rows { header, bytes, lines } =
+                csv::rows(&mut text, separator, quoting, encoding, &mut tally)?;
+            let frame = parse_csv(header.len(), bytes, separator, quoting, lines.len()).map_err(polars)?;
+            Ok::<_, FeatureError>((frame, header, Some(lines), text.sha256()))
+        };
         let (mut frame, names, lines, sha256) = match format {
             FileFormat::Csv { separator, encoding } => {
-                let separator = one_byte(*separator, key)?;
-                let mut text = Lines::open(path, limits)?;
-                let csv::Rows { header, bytes, lines } =
-                    csv::rows(&mut text, separator, *encoding, &mut tally)?;
-                let frame = parse_csv(header.len(), bytes, separator, lines.len()).map_err(polars)?;
-                (frame, header, Some(lines), text.sha256())
+                text(one_byte(*separator, key)?, csv::Quoting::Rfc4180, *encoding)?
             }
+            FileFormat::Tsv { encoding } => text(b'\t', csv::Quoting::None, *encoding)?,
             FileFormat::Parquet {} => {
                 let bytes = std::fs::read(path)
                     .map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
@@ -52,10 +62,11 @@ impl Table {
                 if bytes.is_empty() {
                     return Err(FeatureError::Empty { path: path.to_owned() });
                 }
-                let frame = ParquetReader::new(Cursor::new(bytes)).finish().map_err(polars)?;
-                let names = frame.get_column_names().iter().map(|name| name.to_string()).collect();
-                (0..frame.height()).for_each(|_| tally.row());
-                (frame, names, None, sha256)
+                let read: Parquet = parquet::read(bytes).map_err(polars)?;
+                (times, skipped) = (read.times, read.skipped);
+                let names = read.frame.get_column_names().iter().map(|name| name.to_string()).collect();
+                (0..read.frame.height()).for_each(|_| tally.row());
+                (read.frame, names, None, sha256)
             }
         };
         frame.rechunk_mut();
@@ -64,7 +75,7 @@ impl Table {
             let column = names[repeated].clone();
             return Err(FeatureError::RepeatedHeader { path: path.to_owned(), column, found: names });
         }
-        Ok(Table { frame, names, lines, tally, path: path.to_owned(), key, sha256 })
+        Ok(Table { frame, names, times, skipped, lines, tally, path: path.to_owned(), key, sha256 })
     }
 
     pub(crate) fn n_rows(&self) -> usize {
@@ -80,38 +91,78 @@ impl Table {
     pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<Cells, FeatureError> {
         let key = format!("{}.{key}", self.key);
         let missing = || u2i_bug::planted("a_missing_column_is_the_last").then(|| self.names.len() - 1);
-        let Some(place) = self.names.iter().position(|name| name == column).or_else(missing) else {
-            let (path, column, found) = (self.path.clone(), column.to_owned(), self.names.clone());
-            return Err(FeatureError::MissingColumn { path, column, key, found });
-        };
-        let polars = |source| FeatureError::Polars { path: self.path.clone(), source };
-        let series = self.frame.columns()[place].as_materialized_series();
-        let cells = match series.dtype() {
-            DataType::String => Some(Cells::Text(series.str().map_err(polars)?.clone())),
-            DataType::UInt64 => Some(Cells::Unsigned(series.u64().map_err(polars)?.clone())),
-            dtype if dtype.is_integer() => {
-                let cast = series.cast(&DataType::Int64).map_err(polars)?;
-                Some(Cells::Signed(cast.i64().map_err(polars)?.clone()))
-            }
-            dtype if dtype.is_float() && (wanted == Wanted::Number || u2i_bug::planted("floats_are_ids")) => {
-                let cast = series.cast(&DataType::Float64).map_err(polars)?;
-                Some(Cells::Float(cast.f64().map_err(polars)?.clone()))
-            }
-            _ => None,
-        };
-        let wanted = match wanted {
-            Wanted::Id => "text or integers, since ids are exact",
-            Wanted::Integer => "integers",
-            Wanted::Text => "text or integers",
-            Wanted::Number => "numbers",
-        };
-        cells.ok_or_else(|| FeatureError::ColumnType {
+        let wrong_type = |found: String| FeatureError::ColumnType {
             path: self.path.clone(),
             column: column.to_owned(),
-            key,
-            found: series.dtype().to_string(),
-            wanted,
-        })
+            key: key.clone(),
+            found,
+            wanted: wanted.types(),
+        };
+        if let Some((_, found)) = self.skipped.iter().find(|(name, _)| name == column) {
+            return Err(wrong_type(found.clone()));
+        }
+        let Some(place) = self.names.iter().position(|name| name == column).or_else(missing) else {
+            let skipped = self.skipped.iter().map(|(name, _)| name.clone());
+            let found = self.names.iter().cloned().chain(skipped).collect();
+            return Err(FeatureError::MissingColumn {
+                path: self.path.clone(),
+                column: column.to_owned(),
+                key,
+                found,
+            });
+        };
+        let ticks = self.times.get(column).copied();
+        match (ticks, wanted) {
+            (None, _) | (Some(_), Wanted::Time(TimeUnit::Datetime)) => {}
+            (Some(Ticks::Days), _) => return Err(wrong_type("date".to_owned())),
+            (Some(Ticks::PerSecond(_)), _) => return Err(wrong_type("timestamp".to_owned())),
+        }
+        let polars = |source| FeatureError::Polars { path: self.path.clone(), source };
+        let series = self.frame.columns()[place].as_materialized_series();
+        let integers = || {
+            let cast = series.cast(&DataType::Int64).map_err(polars)?;
+            Ok::<_, FeatureError>(cast.i64().map_err(polars)?.clone())
+        };
+        let cells = match series.dtype() {
+            DataType::String => Cells::Text(series.str().map_err(polars)?.clone()),
+            dtype if dtype.is_integer() => match (ticks, wanted) {
+                (Some(ticks), _) => Cells::Times(integers()?, ticks),
+                (None, Wanted::Time(TimeUnit::Datetime)) => return Err(wrong_type(dtype.to_string())),
+                _ if *dtype == DataType::UInt64 => Cells::Unsigned(series.u64().map_err(polars)?.clone()),
+                _ => Cells::Signed(integers()?),
+            },
+            dtype if dtype.is_float() && (wanted.takes_floats() || u2i_bug::planted("floats_are_ids")) => {
+                let cast = series.cast(&DataType::Float64).map_err(polars)?;
+                Cells::Float(cast.f64().map_err(polars)?.clone())
+            }
+            DataType::List(inner)
+                if wanted == Wanted::List && (inner.is_integer() || **inner == DataType::String) =>
+            {
+                Cells::List(series.list().map_err(polars)?.clone())
+            }
+            dtype => return Err(wrong_type(dtype.to_string())),
+        };
+        Ok(cells)
+    }
+
+    /// Names of the columns that can be read, in the order of the file.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The type of a column, and whether it is one of times.
+    pub(crate) fn dtype(&self, place: usize) -> (&DataType, Option<Ticks>) {
+        (self.frame.columns()[place].dtype(), self.times.get(&self.names[place]).copied())
+    }
+
+    /// Columns that cannot be read, with their type.
+    pub(crate) fn skipped(&self) -> &[(String, String)] {
+        &self.skipped
+    }
+
+    /// What became of the rows, of a file that is not one of the data.
+    pub(crate) fn counts(self) -> Result<FileCounts, FeatureError> {
+        self.tally.finish()
     }
 
     pub(crate) fn finish(self, raw: &mut RawData, digest: &mut Digest) -> Result<(), FeatureError> {
@@ -135,7 +186,13 @@ fn one_byte(separator: char, key: &str) -> Result<u8, FeatureError> {
 }
 
 /// Parses rows that are known to be whole into one text column per field.
-fn parse_csv(n_columns: usize, bytes: Vec<u8>, separator: u8, n_rows: usize) -> PolarsResult<DataFrame> {
+fn parse_csv(
+    n_columns: usize,
+    bytes: Vec<u8>,
+    separator: u8,
+    quoting: csv::Quoting,
+    n_rows: usize,
+) -> PolarsResult<DataFrame> {
     let names: Vec<String> = (0..n_columns).map(|column| column.to_string()).collect();
     let schema =
         Schema::from_iter(names.iter().map(|name| Field::new(name.as_str().into(), DataType::String)));
@@ -148,7 +205,7 @@ fn parse_csv(n_columns: usize, bytes: Vec<u8>, separator: u8, n_rows: usize) -> 
     let frame = CsvReadOptions::default()
         .with_has_header(true)
         .with_schema(Some(schema.into()))
-        .map_parse_options(|options| options.with_separator(separator))
+        .map_parse_options(|options| options.with_separator(separator).with_quote_char(quoting.char()))
         .into_reader_with_file_handle(Cursor::new(bytes))
         .finish()?;
     polars_ensure!(
@@ -162,9 +219,32 @@ fn parse_csv(n_columns: usize, bytes: Vec<u8>, separator: u8, n_rows: usize) -> 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Wanted {
     Id,
-    Integer,
+    Time(TimeUnit),
     Text,
     Number,
+    List,
+    Context,
+}
+
+impl Wanted {
+    fn takes_floats(self) -> bool {
+        matches!(
+            self,
+            Wanted::Number | Wanted::Context | Wanted::Time(TimeUnit::Seconds | TimeUnit::Milliseconds)
+        )
+    }
+
+    fn types(self) -> &'static str {
+        match self {
+            Wanted::Id => "text or integers, since ids are exact",
+            Wanted::Time(TimeUnit::Datetime) => "text, timestamps or dates",
+            Wanted::Time(_) => "numbers; timestamps and dates have unit = \"datetime\"",
+            Wanted::Text => "text or integers",
+            Wanted::Number => "numbers",
+            Wanted::List => "text, integers or lists of them",
+            Wanted::Context => "text or numbers",
+        }
+    }
 }
 
 /// One column of a frame.
@@ -173,16 +253,36 @@ pub(crate) enum Cells {
     Signed(Int64Chunked),
     Unsigned(UInt64Chunked),
     Float(Float64Chunked),
+    Times(Int64Chunked, Ticks),
+    List(ListChunked),
 }
 
 impl Cells {
-    /// Exact text; `None` if blank. Floats have none.
+    /// Exact text; `None` if blank. Only text and integers have any.
     pub(crate) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         match self {
             Cells::Text(cells) => cells.get(row).filter(|text| !text.trim().is_empty()).map(Cow::Borrowed),
             Cells::Signed(cells) => cells.get(row).map(|number| Cow::Owned(number.to_string())),
             Cells::Unsigned(cells) => cells.get(row).map(|number| Cow::Owned(number.to_string())),
-            Cells::Float(_) => None,
+            Cells::Float(_) | Cells::Times(..) | Cells::List(_) => None,
+        }
+    }
+
+    /// Text or a number as text; `None` if blank.
+    pub(crate) fn shown(&self, row: usize) -> Option<String> {
+        match self {
+            Cells::Float(cells) => cells.get(row).map(|number| number.to_string()),
+            _ => self.text(row).map(Cow::into_owned),
+        }
+    }
+
+    /// Whether there is nothing in a row.
+    pub(crate) fn is_blank(&self, row: usize) -> bool {
+        match self {
+            Cells::Float(cells) => cells.get(row).is_none(),
+            Cells::Times(cells, _) => cells.get(row).is_none(),
+            Cells::List(cells) => cells.get_as_series(row).is_none_or(|list| list.is_empty()),
+            Cells::Text(_) | Cells::Signed(_) | Cells::Unsigned(_) => self.text(row).is_none(),
         }
     }
 
@@ -191,17 +291,30 @@ impl Cells {
     }
 
     pub(crate) fn time_s(&self, row: usize, unit: TimeUnit) -> Result<i64, String> {
-        let text = self.text(row).ok_or("expected an integer, found nothing")?;
-        let number: i64 =
-            text.parse().map_err(|_| format!("expected an integer, found {:?}", short(&text)))?;
-        let (time_s, unit) = match unit {
-            TimeUnit::Seconds => (number, "seconds"),
-            TimeUnit::Milliseconds => (number.div_euclid(1_000), "milliseconds"),
+        let nothing = || match unit {
+            TimeUnit::Datetime => "expected a date and time, found nothing".to_owned(),
+            TimeUnit::Seconds | TimeUnit::Milliseconds => "expected a number, found nothing".to_owned(),
         };
-        if !(0..YEAR_2100_S).contains(&time_s) && !u2i_bug::planted("any_integer_is_a_time") {
-            return Err(format!("expected {unit} from 1970 to 2099 (key time.unit), found {number}"));
+        match self {
+            Cells::Times(cells, ticks) => {
+                let found = cells.get(row).ok_or_else(nothing)?;
+                time::in_range(ticks.seconds(found), format_args!("{} s", ticks.seconds(found)), "a date")
+            }
+            Cells::Float(cells) => time::decimal(cells.get(row).ok_or_else(nothing)?, unit),
+            Cells::Signed(cells) => time::whole(cells.get(row).ok_or_else(nothing)?, unit),
+            _ => time::time_s(&self.text(row).ok_or_else(nothing)?, unit),
         }
-        Ok(time_s)
+    }
+
+    /// The parts of a list, or of a text with `separator` between them; none if blank.
+    pub(crate) fn list(&self, row: usize, separator: char) -> Vec<String> {
+        match self {
+            Cells::List(cells) => cells.get_as_series(row).map(|list| texts(&list)).unwrap_or_default(),
+            _ => {
+                let text = self.text(row).unwrap_or_default();
+                text.split(separator).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+            }
+        }
     }
 
     /// A finite number; NaN if blank.
@@ -221,7 +334,17 @@ impl Cells {
     }
 }
 
-/// Enough of a field to recognise it by.
-fn short(text: &str) -> String {
-    text.chars().take(40).collect()
+/// The entries of a list that are not blank.
+fn texts(list: &Series) -> Vec<String> {
+    if let Ok(texts) = list.str() {
+        return texts.iter().flatten().filter(|text| !text.trim().is_empty()).map(str::to_owned).collect();
+    }
+    if let Ok(numbers) = list.u64() {
+        return numbers.iter().flatten().map(|number| number.to_string()).collect();
+    }
+    let numbers = list.cast(&DataType::Int64).ok();
+    let numbers = numbers.as_ref().and_then(|numbers| numbers.i64().ok());
+    numbers
+        .map(|numbers| numbers.iter().flatten().map(|number| number.to_string()).collect())
+        .unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use crate::config::ReadLimits;
 use crate::ids::Ids;
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
-use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawValues};
+use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawValues, Times};
 
 /// The genres of ML-100K in the order of their flags, as its README lists them.
 const GENRES: [&str; 19] = [
@@ -272,6 +272,7 @@ impl<'a> Reader<'a> {
                 text("year5", items.year5),
             ],
             request: Vec::new(),
+            times: Times::Known,
             files: self.files,
             hash: self.digest.finish(),
         }

@@ -2,13 +2,13 @@ use u2i_schema::{
     Catalog, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, TrainEvents, Users,
 };
 
-use crate::config::{FeaturesConfig, SamplesConfig, SplitConfig, invalid};
+use crate::config::{ColumnConfig, FeaturesConfig, SamplesConfig, SplitConfig, Ties, invalid};
 use crate::fit::{Fitted, Training, fit};
 use crate::ids::id_order;
 use crate::order::Order;
 use crate::samples::samples;
 use crate::split::{Parts, split};
-use crate::{FeatureError, Prepared, RawData, sources};
+use crate::{FeatureError, Prepared, RawData, Times, sources};
 
 /// Orders and splits the events, fits the columns on training events, and chooses the training targets.
 ///
@@ -31,6 +31,7 @@ pub fn prepare(
     seed: u64,
 ) -> Result<Prepared, FeatureError> {
     check(raw, features)?;
+    check_times(raw, split_config, features)?;
     let order = Order::new(raw, split_config);
     let parts = split(split_config, raw, &order)?;
 
@@ -69,6 +70,7 @@ pub fn prepare(
         validation: parts.validation,
         test: parts.test,
         n_test_without_history: parts.n_test_without_history,
+        times: raw.times,
         data_hash: raw.hash.clone(),
         split_hash,
     })
@@ -101,6 +103,32 @@ fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
         Some(other) => {
             Err(invalid("features.history.shares", "item_id, or nothing for a table of its own", other))
         }
+    }
+}
+
+/// Refuses what needs times where events have none.
+fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) -> Result<(), FeatureError> {
+    if raw.times == Times::Known || u2i_bug::planted("missing_times_are_zero") {
+        return Ok(());
+    }
+    match split {
+        SplitConfig::TimeCut { .. } => {
+            return Err(FeatureError::NoTimes { key: "split.time_cut".to_owned() });
+        }
+        SplitConfig::LeaveLastOut { ties: Ties::ItemId } => {
+            return Err(FeatureError::NoTimes { key: "split.leave_last_out.ties = \"item_id\"".to_owned() });
+        }
+        SplitConfig::LeaveLastOut { ties: Ties::File } | SplitConfig::Book { .. } => {}
+    }
+    let of_time = |column: &&ColumnConfig| {
+        let is_declared = raw.request.iter().any(|declared| declared.name == column.source());
+        column.side == Side::Request
+            && sources::built_in(Side::Request).contains(&column.source())
+            && !is_declared
+    };
+    match features.column.iter().find(of_time) {
+        Some(column) => Err(FeatureError::NoTimes { key: format!("features.column `{}`", column.name) }),
+        None => Ok(()),
     }
 }
 

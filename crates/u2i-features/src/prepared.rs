@@ -1,3 +1,4 @@
+use crate::Times;
 use u2i_schema::{BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, TrainEvents, Users};
 
 /// Data that is ready to train and to evaluate on.
@@ -21,6 +22,8 @@ pub struct Prepared {
     pub test: Vec<Sample>,
     /// Users whose test target has no event before it: they are not in `test` and reported apart.
     pub n_test_without_history: usize,
+    /// Whether events say when they happened; if not, all times of `events` are 0.
+    pub times: Times,
     /// SHA-256 of the input files.
     pub data_hash: String,
     /// SHA-256 of events, training prefixes, samples and targets.

@@ -17,6 +17,8 @@ pub struct RawData {
     pub items: Vec<RawColumn>,
     /// Request attributes, `[events]` each.
     pub request: Vec<RawColumn>,
+    /// Whether events say when they happened.
+    pub times: Times,
     /// What became of the rows of each file.
     pub files: Vec<FileCounts>,
     /// SHA-256 over all files that were read.
@@ -30,8 +32,18 @@ pub struct RawEvents {
     pub user: Vec<u32>,
     /// Index into [`RawData::item_ids`].
     pub item: Vec<u32>,
-    /// Unix time in seconds.
+    /// Unix time in seconds; 0 throughout where [`RawData::times`] is [`Times::Unknown`].
     pub time_s: Vec<i64>,
+}
+
+/// Whether events say when they happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Times {
+    /// They do, and a user's events are in the order of their times.
+    #[default]
+    Known,
+    /// They do not: a user's events are in the order of the file.
+    Unknown,
 }
 
 /// A raw attribute with one entry per user, item or event.

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use u2i_schema::{Raw, Side};
+use u2i_schema::{Raw, Side, hour, weekday};
 
 use crate::{ColumnConfig, FeatureError, RawColumn, RawData, RawValues};
 
@@ -41,7 +41,7 @@ fn declared(raw: &RawData, side: Side) -> &[RawColumn] {
 }
 
 /// Attributes that every data set has.
-fn built_in(side: Side) -> &'static [&'static str] {
+pub(crate) fn built_in(side: Side) -> &'static [&'static str] {
     match side {
         Side::User => &["user_id"],
         Side::Item => &["item_id"],
@@ -60,9 +60,8 @@ fn attribute<'a>(raw: &'a RawData, side: Side, name: &str) -> Option<Cow<'a, Raw
         (Side::User, "user_id") => ids(&raw.user_ids),
         (Side::Item, "item_id") => ids(&raw.item_ids),
         (Side::Request, "time_s") => times(|time_s| time_s),
-        (Side::Request, "hour") => times(|time_s| time_s.div_euclid(3_600).rem_euclid(24)),
-        // 1970-01-01 was a Thursday, day 3 from Monday.
-        (Side::Request, "weekday") => times(|time_s| (time_s.div_euclid(86_400) + 3).rem_euclid(7)),
+        (Side::Request, "hour") => times(hour),
+        (Side::Request, "weekday") => times(weekday),
         _ => return None,
     };
     Some(Cow::Owned(values))

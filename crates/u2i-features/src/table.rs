@@ -27,7 +27,7 @@ pub fn read_tables(config: &TablesConfig, base: &Path) -> Result<RawData, Featur
         Table::open(&base.join(&events.file), &events.format, &config.limits, "data.tables.events")?;
     let users = table.cells(&events.user, "user", Wanted::Id)?;
     let items = table.cells(&events.item, "item", Wanted::Id)?;
-    let times = table.cells(&events.time.column, "time.column", Wanted::Integer)?;
+    let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
     let mut request = bind(&table, &events.request, "request")?;
     for row in 0..table.n_rows() {
         let parsed = (|| {
@@ -128,7 +128,7 @@ fn bind<'a>(
         let (wanted, values) = match config.kind {
             AttributeKind::Text {} => (Wanted::Text, RawValues::Text(Vec::new())),
             AttributeKind::Number {} => (Wanted::Number, RawValues::Number(Vec::new())),
-            AttributeKind::List { .. } => (Wanted::Text, RawValues::List(Vec::new())),
+            AttributeKind::List { .. } => (Wanted::List, RawValues::List(Vec::new())),
         };
         let cells = table.cells(column, key, wanted)?;
         attributes.push(Attribute { name: &config.name, column, kind: &config.kind, cells, values });
@@ -157,12 +157,7 @@ impl Attribute<'_> {
         Ok(match self.kind {
             AttributeKind::Text {} => Value::Text(self.cells.text(row).map(Cow::into_owned)),
             AttributeKind::Number {} => Value::Number(self.cells.number(row)?),
-            AttributeKind::List { separator } => {
-                let text = self.cells.text(row).unwrap_or_default();
-                Value::List(
-                    text.split(*separator).filter(|part| !part.is_empty()).map(str::to_owned).collect(),
-                )
-            }
+            AttributeKind::List { separator } => Value::List(self.cells.list(row, *separator)),
         })
     }
 

@@ -80,7 +80,7 @@ pub enum IndexError {
     /// Something that belongs to each query is not there once per query.
     #[error("found {found} {what} for {queries} queries")]
     PerQuery {
-        /// What it is: `exclusion lists` or `targets`.
+        /// What it is: `exclusion lists`, `targets` or `vectors`.
         what: &'static str,
         /// How many there are.
         found: usize,
@@ -96,6 +96,36 @@ pub enum IndexError {
         previous: u32,
         /// The id that is out of order.
         id: u32,
+    },
+    /// An item is asked for that is not in the index.
+    #[error("the index has no item {id}")]
+    UnknownItem {
+        /// The id that was asked for.
+        id: u32,
+    },
+    /// There are no queries to measure a search on.
+    #[error("a search cannot be measured without queries")]
+    NoQueries,
+    /// An index can only be searched as what it was built as.
+    #[error(
+        "an index built as `{built}` cannot be searched as `{asked}`: only nprobe and ef_search may differ"
+    )]
+    BuiltOtherwise {
+        /// What it was built as.
+        built: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// Exact search over other items cannot stand in for an index.
+    #[error(
+        "exact search over {} items of {} dimensions is not over the {} items of {} dimensions of the index",
+        found.0, found.1, wanted.0, wanted.1
+    )]
+    OtherItems {
+        /// Items and dimensions of the exact search.
+        found: (usize, usize),
+        /// Items and dimensions of the index.
+        wanted: (usize, usize),
     },
     /// Under L2, vectors that are not of unit length rank differently from inner products.
     #[error("the L2 metric wants vectors of unit length, item {id} has length {length}")]

@@ -1,15 +1,18 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::Path;
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
+use crate::eligible::Eligible;
 use crate::file::{Built, Description};
+use crate::neighbors::{from_key, key};
 use crate::row::{Found, Row};
-use crate::{Exclude, Index, IndexError, ItemVectors, Neighbors, Rank, file, query};
+use crate::{Filter, Index, IndexError, ItemVectors, Neighbors, Rank, file, query};
 
 /// Queries × items whose scores are in memory at once, per thread: 256 KiB, and no row of scores leaves the
 /// cache.
@@ -19,7 +22,7 @@ const ITEMS: usize = 1024;
 /// Exact search by inner product: blocked matrix products, in parallel over blocks of queries.
 ///
 /// Ties go to the lower id. The bits of a result depend neither on the number of threads nor on which queries
-/// are asked together, and memory grows with queries × `k`, never with queries × items.
+/// are asked together nor on what a filter leaves, and memory grows with queries × `k`, never with queries × items.
 #[derive(Debug, Clone)]
 pub struct ExactIndex {
     vectors: ItemVectors,
@@ -29,11 +32,11 @@ pub struct ExactIndex {
 /// What one pass over all items says about each query. See [`ExactIndex::scan`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
-    /// Rank of each target among all items.
+    /// Rank of each target among the items of the filter's set, or all, with each query's own exclusions kept.
     pub kept: Vec<Option<Rank>>,
-    /// Rank of each target among the items that are not excluded.
+    /// Rank of each target among the items that the filter leaves.
     pub excluded: Vec<Option<Rank>>,
-    /// The best items that are not excluded.
+    /// The best items that the filter leaves.
     pub top: Neighbors,
 }
 
@@ -41,7 +44,8 @@ pub struct Scan {
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     targets: Option<&'a [u32]>,
-    exclude: Exclude<'a>,
+    filter: Filter<'a>,
+    eligible: &'a Eligible,
     k: usize,
 }
 
@@ -57,9 +61,9 @@ impl ExactIndex {
         &self.vectors
     }
 
-    /// Where each query's target stands among the items that are not excluded for the query.
+    /// Where each query's target stands among the items that the filter leaves for the query.
     ///
-    /// `None` is a target that cannot be found: it is excluded, or not in the index.
+    /// `None` is a target that cannot be found: the filter leaves it out, or it is not in the index.
     ///
     /// # Shapes
     ///
@@ -73,9 +77,10 @@ impl ExactIndex {
         &self,
         queries: &[f32],
         targets: &[u32],
-        exclude: Exclude<'_>,
+        filter: Filter<'_>,
     ) -> Result<Vec<Option<Rank>>, IndexError> {
-        let rows = self.pass(queries, Wanted { targets: Some(targets), exclude, k: 0 })?;
+        let eligible = &self.eligible(filter);
+        let rows = self.pass(queries, Wanted { targets: Some(targets), filter, eligible, k: 0 })?;
         Ok(rows.into_iter().map(|found| found.excluded).collect())
     }
 
@@ -97,10 +102,10 @@ impl ExactIndex {
     /// Scores 3, 2, 2, 1: item 3 ties with item 2 below item 1, which the user has seen.
     ///
     /// ```
-    /// # use u2i_index::{Exclude, ExactIndex, ItemVectors, Rank};
+    /// # use u2i_index::{ExactIndex, Filter, ItemVectors, Rank};
     /// let index = ExactIndex::new(ItemVectors::new(vec![1, 2, 3, 4], 1, vec![3.0, 2.0, 2.0, 1.0])?);
     /// let seen = [vec![1]];
-    /// let scan = index.scan(&[1.0], &[3], Exclude::Lists(&seen), 2.try_into().unwrap())?;
+    /// let scan = index.scan(&[1.0], &[3], Filter::excluding(&seen), 2.try_into().unwrap())?;
     /// assert_eq!(scan.kept, [Some(Rank { above: 1, ties: 1 })]);
     /// assert_eq!(scan.excluded, [Some(Rank { above: 0, ties: 1 })]);
     /// assert_eq!(scan.excluded[0].unwrap().value(), 1.5);
@@ -111,13 +116,55 @@ impl ExactIndex {
         &self,
         queries: &[f32],
         targets: &[u32],
-        exclude: Exclude<'_>,
+        filter: Filter<'_>,
         k: NonZeroUsize,
     ) -> Result<Scan, IndexError> {
-        let rows = self.pass(queries, Wanted { targets: Some(targets), exclude, k: k.get() })?;
+        let eligible = &self.eligible(filter);
+        let rows = self.pass(queries, Wanted { targets: Some(targets), filter, eligible, k: k.get() })?;
         let kept = rows.iter().map(|found| found.kept).collect();
         let excluded = rows.iter().map(|found| found.excluded).collect();
-        Ok(Scan { kept, excluded, top: self.neighbors(k, rows) })
+        Ok(Scan { kept, excluded, top: self.neighbors(k, eligible, rows) })
+    }
+
+    /// Scores of some items for one query: the very bits that [`search`](Index::search) returns, whatever else it was
+    /// asked. So what another index found can be scored as exact search does.
+    ///
+    /// # Shapes
+    ///
+    /// - `query`: `[dim]`
+    /// - returns: one score per id, in their order
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Index::search), [`PerQuery`](IndexError::PerQuery) for other than one query, and
+    /// [`UnknownItem`](IndexError::UnknownItem).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use u2i_index::{ExactIndex, ItemVectors};
+    /// let index = ExactIndex::new(ItemVectors::new(vec![1, 2], 2, vec![1.0, 0.0, 0.6, 0.8])?);
+    /// assert_eq!(index.scores(&[2.0, 1.0], &[2, 1, 2])?, [2.0, 2.0, 2.0]); // 2·0.6 + 1·0.8, 2·1
+    /// # Ok::<(), u2i_index::IndexError>(())
+    /// ```
+    pub fn scores(&self, query: &[f32], ids: &[u32]) -> Result<Vec<f32>, IndexError> {
+        let dim = self.vectors.dim();
+        query::per_query("vectors", query::check(query, dim, self.longest, Filter::ALL)?, 1)?;
+        let row = |&id| self.vectors.row(id).ok_or(IndexError::UnknownItem { id });
+        let rows = ids.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let mut scores = vec![0.0; rows.len()];
+        for (rows, scores) in rows.chunks(ITEMS).zip(scores.chunks_mut(ITEMS)) {
+            let items: Vec<f32> = rows.iter().flat_map(|&row| self.vectors.vector(row)).copied().collect();
+            if u2i_bug::planted("scores_are_sums_of_another_order") {
+                let sum = |item: &[f32]| item.iter().zip(query).rev().map(|(x, y)| x * y).sum();
+                items.chunks_exact(dim).zip(scores).for_each(|(item, score)| *score = sum(item));
+                continue;
+            }
+            products(query, &items, dim, scores);
+            // A zero without its sign, as in a list.
+            scores.iter_mut().for_each(|score| *score = from_key(key(*score, 0)).0);
+        }
+        Ok(scores)
     }
 
     /// Reads what [`save`](Index::save) wrote.
@@ -149,44 +196,71 @@ impl ExactIndex {
         Ok(ExactIndex::new(ItemVectors::new(ids, description.dim, data)?))
     }
 
-    fn neighbors(&self, k: NonZeroUsize, rows: Vec<Found>) -> Neighbors {
+    pub(crate) fn eligible(&self, filter: Filter<'_>) -> Eligible {
+        Eligible::new(filter, self.vectors.ids())
+    }
+
+    /// As [`search`](Index::search), with what is made once for a call.
+    pub(crate) fn search_eligible(
+        &self,
+        queries: &[f32],
+        k: NonZeroUsize,
+        filter: Filter<'_>,
+        eligible: &Eligible,
+    ) -> Result<Neighbors, IndexError> {
+        let rows = self.pass(queries, Wanted { targets: None, filter, eligible, k: k.get() })?;
+        Ok(self.neighbors(k, eligible, rows))
+    }
+
+    fn neighbors(&self, k: NonZeroUsize, eligible: &Eligible, rows: Vec<Found>) -> Neighbors {
         let ids = self.vectors.ids();
-        let named = |(score, row): (f32, u32)| (ids[row as usize], score);
+        let named = |(score, place): (f32, u32)| (ids[eligible.row(place as usize)], score);
         let lists = rows.into_iter().map(|found| found.top.into_iter().map(named).collect());
         Neighbors::from_lists(k.get(), lists)
     }
 
     fn pass(&self, queries: &[f32], wanted: Wanted<'_>) -> Result<Vec<Found>, IndexError> {
         let dim = self.vectors.dim();
-        let n = query::check(queries, dim, self.longest, wanted.exclude)?;
+        let n = query::check(queries, dim, self.longest, wanted.filter)?;
         if let Some(targets) = wanted.targets {
             query::per_query("targets", targets.len(), n)?;
         }
         // Also holds the scores of each query against each target of its block.
-        let room = QUERIES.min(n) * ITEMS.min(self.len()).max(QUERIES);
+        let room = QUERIES.min(n) * ITEMS.min(wanted.eligible.len()).max(QUERIES);
         let blocks: Vec<_> = queries
             .par_chunks(QUERIES * dim)
             .enumerate()
             .map_init(
-                || vec![0.0; room],
-                |scores, (block, queries)| self.block(block * QUERIES, queries, wanted, scores),
+                || (vec![0.0; room], Vec::new()),
+                |(scores, gathered), (block, queries)| {
+                    self.block(block * QUERIES, queries, wanted, scores, gathered)
+                },
             )
             .collect();
         Ok(blocks.into_iter().flatten().collect())
     }
 
-    /// All items for one block of queries.
-    fn block(&self, first: usize, queries: &[f32], wanted: Wanted<'_>, scores: &mut [f32]) -> Vec<Found> {
-        let (dim, ids) = (self.vectors.dim(), self.vectors.ids());
+    /// All eligible items for one block of queries.
+    fn block(
+        &self,
+        first: usize,
+        queries: &[f32],
+        wanted: Wanted<'_>,
+        scores: &mut [f32],
+        gathered: &mut Vec<f32>,
+    ) -> Vec<Found> {
+        let (dim, ids, eligible) = (self.vectors.dim(), self.vectors.ids(), wanted.eligible);
         let n = queries.len() / dim;
         let mut rows: Vec<Row> = (first..first + n)
             .map(|query| {
                 let target = wanted.targets.and_then(|targets| self.vectors.row(targets[query]));
-                Row::new(target, wanted.exclude.rows(query, ids), wanted.k.min(ids.len()))
+                let target = target.and_then(|row| eligible.place(row));
+                let excluded = eligible.excluded(wanted.filter, query, ids);
+                Row::new(target, excluded, wanted.k.min(eligible.len()))
             })
             .collect();
         if wanted.targets.is_some() {
-            let vector = |row: &Row| self.vectors.vector(row.target().unwrap_or(0));
+            let vector = |row: &Row| self.vectors.vector(row.target().map_or(0, |place| eligible.row(place)));
             let targets: Vec<f32> = rows.iter().flat_map(vector).copied().collect();
             products(queries, &targets, dim, scores);
             rows.iter_mut().enumerate().for_each(|(i, row)| row.expect_target(scores[i * n + i]));
@@ -195,11 +269,12 @@ impl ExactIndex {
         // it, to the bit, with every kernel known to us; should one differ, the pass is made again with the
         // scores it found.
         loop {
-            for (block, items) in self.vectors.data().chunks(ITEMS * dim).enumerate() {
-                let width = items.len() / dim;
-                products(queries, items, dim, scores);
+            for start in (0..eligible.len()).step_by(ITEMS) {
+                let places = start..eligible.len().min(start + ITEMS);
+                let width = places.len();
+                products(queries, self.items(eligible, places, gathered), dim, scores);
                 for (row, scores) in rows.iter_mut().zip(scores.chunks_exact_mut(width)) {
-                    row.see(block * ITEMS, scores);
+                    row.see(start, scores);
                 }
             }
             if rows.iter().all(Row::is_settled) {
@@ -207,6 +282,28 @@ impl ExactIndex {
             }
             rows.iter_mut().for_each(Row::start_again);
         }
+    }
+
+    /// The vectors in some places, `[places, dim]`, gathered unless they stand together.
+    ///
+    /// A product adds up each score by itself, in an order that depends on `dim` alone, so a score has the same bits
+    /// wherever its item stands: rows that a filter leaves can be multiplied without the others. Gathering costs too little
+    /// to be measured: over 50,000 items of 64 dimensions a query of many takes 0.14 ms among all and 0.13 to 0.14 ms
+    /// among 98 % drawn at random, then 0.12 among 70 %, 0.02 among 10 % and 0.004 among 1 %.
+    fn items<'a>(
+        &'a self,
+        eligible: &Eligible,
+        places: Range<usize>,
+        gathered: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
+        let dim = self.vectors.dim();
+        let (first, last) = (eligible.row(places.start), eligible.row(places.end - 1));
+        if last - first + 1 == places.len() {
+            return &self.vectors.data()[first * dim..(last + 1) * dim];
+        }
+        gathered.clear();
+        places.for_each(|place| gathered.extend_from_slice(self.vectors.vector(eligible.row(place))));
+        gathered
     }
 }
 
@@ -233,14 +330,8 @@ impl Index for ExactIndex {
         self.vectors.ids().len()
     }
 
-    fn search(
-        &self,
-        queries: &[f32],
-        k: NonZeroUsize,
-        exclude: Exclude<'_>,
-    ) -> Result<Neighbors, IndexError> {
-        let rows = self.pass(queries, Wanted { targets: None, exclude, k: k.get() })?;
-        Ok(self.neighbors(k, rows))
+    fn search(&self, queries: &[f32], k: NonZeroUsize, filter: Filter<'_>) -> Result<Neighbors, IndexError> {
+        self.search_eligible(queries, k, filter, &self.eligible(filter))
     }
 
     fn save(&self, path: &Path) -> Result<(), IndexError> {

@@ -138,17 +138,17 @@ impl RawIndex {
         Ok((values, positions))
     }
 
-    /// As [`search`](Self::search) for one query, among the positions whose bit is set (lowest bit of the
-    /// first byte first). `nprobe` must be given for an IVF index, and for no other.
+    /// As [`search`](Self::search), among the positions whose bit is set (lowest bit of the first byte first).
+    /// `nprobe` must be given for an IVF index, and for no other.
     pub(crate) fn search_among(
         &self,
-        query: &[f32],
+        queries: &[f32],
         k: usize,
         eligible: &[u8],
         nprobe: Option<usize>,
     ) -> Result<(Vec<f32>, Vec<i64>), IndexError> {
-        assert_eq!(query.len(), self.dim(), "one query");
-        let (mut values, mut positions) = (vec![0.0; k], vec![-1; k]);
+        let n = self.rows(queries);
+        let (mut values, mut positions) = (vec![0.0; n * k], vec![-1; n * k]);
         let mut selector = ptr::null_mut();
         // SAFETY: `eligible` outlives the selector, which is freed below and reads no byte past its length.
         checked("select items", unsafe {
@@ -156,8 +156,8 @@ impl RawIndex {
         })?;
         let mut parameters = ptr::null_mut();
         // SAFETY: a bitmap selector is a selector, and outlives the parameters that refer to it. The index is
-        // alive and only read; `query` holds `dim` numbers and both outputs have room for the `k` that are
-        // written. Parameters and selector are freed once, here, each with the function of its type; freeing
+        // alive and only read; `queries` holds `n * dim` numbers and both outputs have room for the `n * k` that
+        // are written. Parameters and selector are freed once, here, each with the function of its type; freeing
         // a null pointer does nothing.
         checked("search", unsafe {
             let mut code = match nprobe {
@@ -169,8 +169,8 @@ impl RawIndex {
             if code == 0 {
                 code = c::faiss_Index_search_with_params(
                     self.0.as_ptr(),
-                    1,
-                    query.as_ptr(),
+                    n as c::idx_t,
+                    queries.as_ptr(),
                     k as c::idx_t,
                     parameters,
                     values.as_mut_ptr(),

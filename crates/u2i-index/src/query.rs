@@ -1,34 +1,12 @@
-use crate::IndexError;
-use crate::vectors::{norm, row_of};
-
-/// Which items a search must not return.
-#[derive(Debug, Clone, Copy, Default)]
-pub enum Exclude<'a> {
-    /// Every item may be returned.
-    #[default]
-    None,
-    /// One ascending list of ids per query, as of the items a user has seen. Ids that are not in the index,
-    /// and repeated ones, do no harm.
-    Lists(&'a [Vec<u32>]),
-}
-
-impl Exclude<'_> {
-    /// Ascending rows to leave out for one query, each once.
-    pub(crate) fn rows(&self, query: usize, ids: &[u32]) -> Vec<u32> {
-        let Exclude::Lists(lists) = self else { return Vec::new() };
-        let mut rows: Vec<u32> =
-            lists[query].iter().filter_map(|&id| row_of(ids, id)).map(|row| row as u32).collect();
-        rows.dedup();
-        rows
-    }
-}
+use crate::vectors::norm;
+use crate::{Filter, IndexError};
 
 /// Number of queries, once they are known to be whole, finite and short enough for 32-bit scores.
 pub(crate) fn check(
     queries: &[f32],
     dim: usize,
     longest: f64,
-    exclude: Exclude<'_>,
+    filter: Filter<'_>,
 ) -> Result<usize, IndexError> {
     if !queries.len().is_multiple_of(dim) {
         return Err(IndexError::QueryLength { found: queries.len(), dim });
@@ -45,7 +23,7 @@ pub(crate) fn check(
         }
     }
     let n = queries.len() / dim;
-    if let Exclude::Lists(lists) = exclude {
+    if let Some(lists) = filter.lists() {
         per_query("exclusion lists", lists.len(), n)?;
         for (query, list) in lists.iter().enumerate() {
             if let Some(pair) = list.windows(2).find(|pair| pair[0] > pair[1]) {
@@ -87,13 +65,7 @@ mod tests {
             ),
         ];
         for (queries, lists, message) in cases {
-            assert_eq!(check(&queries, 2, 1.0, Exclude::Lists(&lists)).unwrap_err().to_string(), message);
+            assert_eq!(check(&queries, 2, 1.0, Filter::excluding(&lists)).unwrap_err().to_string(), message);
         }
-    }
-
-    #[test]
-    fn repeated_and_unknown_ids_are_excluded_once_and_never() {
-        let lists = [vec![1, 3, 3, 5, 9]];
-        assert_eq!(Exclude::Lists(&lists).rows(0, &[1, 2, 3, 5]), [0, 2, 3]);
     }
 }

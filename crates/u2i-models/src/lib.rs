@@ -6,6 +6,9 @@
 //! functions, and dropout is part of the batch (its [`Noise`]), not of the model. The one exception is batch norm
 //! ([`NormKind::Batch`]).
 //!
+//! A config file names one of them by [`ModelConfig`], and [`AnyModel`] is whichever it was. [`weights`] takes the
+//! weights out of any of them as plain numbers by name, [`with_weights`] puts them in again.
+//!
 //! Any optimizer of burn can train the models. `u2i-train` trains their embedding [`Table`]s row by row, so that
 //! a step costs the same with 10⁴ and 10⁶ rows.
 //!
@@ -23,6 +26,7 @@
 #![doc = include_str!("../examples/models_alone.rs")]
 //! ```
 
+mod any_model;
 mod batch;
 mod columns;
 mod dropout;
@@ -35,8 +39,10 @@ mod pooling;
 mod table;
 mod two_tower;
 mod user_tower;
+mod weights;
 mod youtube_dnn;
 
+pub use any_model::{AnyModel, ModelConfig};
 pub use batch::{ColumnBatch, Ids, ItemBatch, UserBatch};
 pub use burn;
 pub use dropout::Noise;
@@ -49,4 +55,5 @@ pub use pooling::{HistoryConfig, Pooling, PoolingConfig};
 pub use table::{Table, TableRows};
 pub use two_tower::{HistoryInput, Inputs, Normalization, TwoTower};
 pub use user_tower::{UserTower, UserTowerConfig};
+pub use weights::{HostTensor, ModulePath, WeightError, load_weights, save_weights, weights, with_weights};
 pub use youtube_dnn::{YoutubeDnn, YoutubeDnnConfig};

@@ -109,7 +109,10 @@ impl MlpConfig {
         };
         let sizes = std::iter::once(inputs).chain(self.layers.iter().copied());
         let layers = sizes.zip(&self.layers).map(|(inputs, &outputs)| init.linear(inputs, outputs)).collect();
-        let activated = &self.layers[..n_activated];
+        // Two numbers for each output that is normalised.
+        let normed = matches!(self.norm, NormKind::Batch { .. } | NormKind::Layer);
+        let mut afford = |&n: &usize| if normed { init.afford([n, 2])[0] } else { n };
+        let activated: Vec<usize> = self.layers[..n_activated].iter().map(&mut afford).collect();
         let device = init.device();
         let batch_norms = match self.norm {
             NormKind::Batch { momentum, epsilon } => {

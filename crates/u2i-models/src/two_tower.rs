@@ -91,7 +91,8 @@ pub struct Inputs {
 }
 
 /// The sequence of a user's earlier items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HistoryInput {
     /// How many events before a target the batches hold.
     pub length: usize,

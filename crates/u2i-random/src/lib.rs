@@ -40,6 +40,8 @@ impl Purpose {
     pub const BASELINE: Purpose = Purpose(7);
     /// Permutations of a guard or an ablation.
     pub const PERMUTATION: Purpose = Purpose(8);
+    /// Users that are drawn again and again to see how far a mean may lie from the truth.
+    pub const BOOTSTRAP: Purpose = Purpose(9);
 }
 
 /// A stream of draws, named by its key.

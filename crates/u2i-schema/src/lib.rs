@@ -19,6 +19,7 @@
 
 mod batch;
 mod catalog;
+mod clock;
 mod column;
 mod events;
 mod hash;
@@ -26,6 +27,7 @@ mod vocabulary;
 
 pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, RequestError, Slot, UserRows};
 pub use catalog::{Catalog, Users};
+pub use clock::{hour, weekday};
 pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform};
 pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
 pub use hash::Digest;

@@ -3,8 +3,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use u2i_models::HostTensor;
 
-use crate::state::{Named, StateTensor, parameters};
+use crate::state::{Named, parameters};
 use crate::{OptimizerConfig, TrainError};
 
 /// The optimizer state of all parameters but embedding tables.
@@ -31,10 +32,10 @@ impl DenseParameters {
     }
 
     /// The moments as `moment/<j>/<path>`.
-    pub fn save<M: Module>(&self, model: &M, tensors: &mut BTreeMap<String, StateTensor>) {
+    pub fn save<M: Module>(&self, model: &M, tensors: &mut BTreeMap<String, HostTensor>) {
         for Named { path, id, .. } in parameters(model, &BTreeSet::new()) {
             for (j, moment) in self.moments.get(&id).into_iter().flatten().enumerate() {
-                tensors.insert(format!("moment/{j}/{path}"), StateTensor::of(moment.clone()));
+                tensors.insert(format!("moment/{j}/{path}"), HostTensor::of(moment.clone()));
             }
         }
     }
@@ -43,7 +44,7 @@ impl DenseParameters {
     pub fn load<M: Module>(
         &mut self,
         model: &M,
-        tensors: &mut BTreeMap<String, StateTensor>,
+        tensors: &mut BTreeMap<String, HostTensor>,
         device: &Device,
     ) -> Result<(), TrainError> {
         for Named { path, id, shape } in parameters(model, &BTreeSet::new()) {

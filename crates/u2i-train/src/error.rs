@@ -1,4 +1,5 @@
 use u2i_losses::samplers::SamplerError;
+use u2i_models::WeightError;
 use u2i_schema::Slot;
 
 /// Why training stopped before its end.
@@ -75,4 +76,10 @@ pub enum TrainError {
         /// Steps that are done, over all epochs.
         step: usize,
     },
+}
+
+impl From<WeightError> for TrainError {
+    fn from(error: WeightError) -> Self {
+        TrainError::State { name: error.name, found: error.found, expected: error.expected }
+    }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch};
+use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk, SampleTable};
 
@@ -210,11 +210,11 @@ impl<'a, M: TwoTower> Run<'a, M> {
     fn state(&self) -> Result<TrainState, TrainError> {
         let mut tensors = BTreeMap::new();
         // Off the autodiff device running statistics are up to date.
-        state::save(&self.model.valid(), "model", &self.table_ids, &mut tensors);
+        save_weights(&self.model.valid(), "model", &self.table_ids, &mut tensors);
         self.tables.save(&mut tensors);
         self.dense.save(&self.model, &mut tensors);
         if let Some(best) = &self.best {
-            state::save(best, "best", &BTreeSet::new(), &mut tensors);
+            save_weights(best, "best", &BTreeSet::new(), &mut tensors);
         }
         if u2i_bug::planted("a_broken_state_is_kept") {
             return Ok(TrainState { progress: self.progress.clone(), tensors });
@@ -259,9 +259,9 @@ impl<'a, M: TwoTower> Run<'a, M> {
         if progress.best.is_some() {
             let mut model = self.model.clone();
             self.tables.give_back(&mut model);
-            self.best = Some(state::load(model.valid(), "best", &BTreeSet::new(), &mut tensors)?);
+            self.best = Some(load_weights(model.valid(), "best", &BTreeSet::new(), &mut tensors)?);
         }
-        self.model = state::load(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
+        self.model = load_weights(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
         if let Some(name) = tensors.keys().next() {
             return Err(wrong(name, "a tensor".into(), "nothing of that name".into()));
         }

@@ -42,4 +42,5 @@ pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;
 pub use fit::{EpochReport, Fitted, Flow, Observer, StepReport, TrainData, Validated, fit, resume};
 pub use schedule::Schedule;
-pub use state::{StateTensor, TrainProgress, TrainState, weights};
+pub use state::{TrainProgress, TrainState};
+pub use u2i_models::{HostTensor as StateTensor, weights};

@@ -3,10 +3,9 @@ use std::collections::BTreeMap;
 use burn::module::Param;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
-use u2i_models::TwoTower;
+use u2i_models::{HostTensor, TwoTower};
 use u2i_schema::{ItemRows, PADDING, Slot, UserRows};
 
-use crate::state::StateTensor;
 use crate::{OptimizerConfig, TrainError};
 
 /// Embedding tables with their optimizer state, outside of the model and of autodiff.
@@ -127,17 +126,17 @@ impl SparseTables {
     }
 
     /// Weights and moments as `table/<i>/weight` and `table/<i>/moment/<j>`, in the order of the model's tables.
-    pub fn save(&self, tensors: &mut BTreeMap<String, StateTensor>) {
+    pub fn save(&self, tensors: &mut BTreeMap<String, HostTensor>) {
         for (i, table) in self.tables.iter().enumerate() {
-            tensors.insert(format!("table/{i}/weight"), StateTensor::of(table.weight.clone()));
+            tensors.insert(format!("table/{i}/weight"), HostTensor::of(table.weight.clone()));
             for (j, moment) in table.moments.iter().enumerate() {
-                tensors.insert(format!("table/{i}/moment/{j}"), StateTensor::of(moment.clone()));
+                tensors.insert(format!("table/{i}/moment/{j}"), HostTensor::of(moment.clone()));
             }
         }
     }
 
     /// Takes what [`save`](Self::save) wrote out of `tensors`.
-    pub fn load(&mut self, tensors: &mut BTreeMap<String, StateTensor>) -> Result<(), TrainError> {
+    pub fn load(&mut self, tensors: &mut BTreeMap<String, HostTensor>) -> Result<(), TrainError> {
         let device = &self.device;
         let mut take = |name: String, like: &mut Tensor<2>| -> Result<(), TrainError> {
             let tensor = tensors.remove(&name).ok_or_else(|| TrainError::State {

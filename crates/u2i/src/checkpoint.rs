@@ -364,7 +364,7 @@ fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
     disk::sync_folder(path).map_err(io("write", path, None))
 }
 
-fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
+pub(crate) fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
     let bytes: Vec<Vec<u8>> =
         tensors.values().map(|tensor| tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
     let mut views = Vec::new();
@@ -375,7 +375,7 @@ fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
     safetensors::serialize(views, None::<HashMap<String, String>>).expect("names are unique")
 }
 
-fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, String> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut all = BTreeMap::new();
     for (name, view) in tensors.iter() {

@@ -54,13 +54,17 @@ pub enum DataSource {
 }
 
 /// An index over the item vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexConfig {
     /// `"flat"`, or a table `ivf` or `hnsw`.
     pub faiss: FaissSpec,
     /// What vectors are compared by.
     pub metric: u2i_index::Metric,
+    /// Makes this index the one that is exported, and says how much of what exact search finds it must find, above 0
+    /// and at most 1. The first index that has it is exported; where none has, one is chosen by the number of items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_recall: Option<f64>,
 }
 
 /// How a model is evaluated.
@@ -83,6 +87,16 @@ pub enum Seen {
     Excluded,
     /// They are ranked like any other.
     Kept,
+}
+
+impl Seen {
+    /// `excluded` or `kept`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Seen::Excluded => "excluded",
+            Seen::Kept => "kept",
+        }
+    }
 }
 
 impl EvaluationConfig {
@@ -163,6 +177,46 @@ impl Experiment {
         Experiment::parse(&text, path)
     }
 
+    /// Reads an experiment file, or one that is built in, with some of its values replaced, and with the paths of its
+    /// data made absolute, so that it means the same wherever it is kept.
+    ///
+    /// Each of `set` is `key=value`: a dotted key, places of arrays counted from 0, and a value as in TOML; what is none
+    /// there is text, so `model.dssm.normalization=l2` needs no quotes.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and if the experiment does not take a value of `set`.
+    pub fn load_with(path: &Path, set: &[String]) -> Result<Self, Error> {
+        let built_in = path.to_str().and_then(crate::experiments::built_in);
+        let mut experiment = built_in.unwrap_or_else(|| Experiment::load(path))?;
+        if !set.is_empty() {
+            let mut table: toml::Table =
+                toml::from_str(&experiment.to_toml()).expect("an experiment is written as TOML");
+            for one in set {
+                put(&mut table, one).map_err(|reason| Error::Usage(format!("--set {one}: {reason}")))?;
+            }
+            let text = toml::to_string(&table).expect("a table is written as TOML");
+            experiment = Experiment::parse(&text, path).map_err(|error| match error {
+                Error::Config { message, .. } => {
+                    Error::Usage(format!("--set {}: {message}", set.join(" --set ")))
+                }
+                other => other,
+            })?;
+        }
+        if let DataSource::Files(files) = &mut experiment.data {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let base = std::path::absolute(if folder == Path::new("") { Path::new(".") } else { folder });
+            let base = base.map_err(|source| Error::Io { action: "find", path: folder.into(), source })?;
+            *files = files.rebased(&base);
+        }
+        Ok(experiment)
+    }
+
+    /// The experiment as a file of its own.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("an experiment was read from TOML")
+    }
+
     /// Understands the text of an experiment file; `path` is only for messages.
     ///
     /// # Errors
@@ -204,21 +258,118 @@ impl Experiment {
                 self.model.name()
             )));
         }
+        for (i, index) in self.index.iter().enumerate() {
+            if let Some(found) = index.min_recall.filter(|&least| !(least > 0.0 && least <= 1.0)) {
+                return Err(whole(format!(
+                    "`index.{i}.min_recall` is {found}, expected a share above 0 and at most 1"
+                )));
+            }
+        }
         let metric = self.evaluation.metric(&self.evaluation.validation_metric);
         metric.map(drop).map_err(|message| whole(format!("`evaluation.validation_metric`: {message}")))?;
         Ok(())
     }
 
-    /// SHA-256 of everything that the experiment says, independent of comments and the order of keys.
+    /// SHA-256 of everything that the experiment says, independent of comments and the order of keys, and of the folders
+    /// that its files lie in: what the files hold has a hash of its own.
     pub fn hash(&self) -> String {
-        let text = serde_json::to_string(self).expect("an experiment is plain data");
+        let mut anywhere = self.clone();
+        if let DataSource::Files(files) = &mut anywhere.data {
+            *files = files.anywhere();
+        }
+        let text = serde_json::to_string(&anywhere).expect("an experiment is plain data");
         Digest::new().part("experiment", text.as_bytes()).finish()
     }
+}
+
+/// Replaces a value of a table, or adds it.
+fn put(table: &mut toml::Table, assignment: &str) -> Result<(), String> {
+    let (key, text) = assignment.split_once('=').ok_or("wanted key=value")?;
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {text}")).ok();
+    let parsed = parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()));
+    let keys: Vec<&str> = key.trim().split('.').collect();
+    let (last, path) =
+        keys.split_last().filter(|_| !keys.contains(&"")).ok_or("wanted a key before the `=`")?;
+    let Some((first, rest)) = path.split_first() else {
+        table.insert((*last).to_owned(), value);
+        return Ok(());
+    };
+    let empty = || toml::Value::Table(toml::Table::new());
+    let mut at = table.entry(*first).or_insert_with(empty);
+    for key in rest {
+        at = match at {
+            toml::Value::Table(table) => table.entry(*key).or_insert_with(empty),
+            toml::Value::Array(values) => place(values, key)?,
+            other => return Err(format!("there is no `{key}` in {}", other.type_str())),
+        };
+    }
+    match at {
+        toml::Value::Table(table) => drop(table.insert((*last).to_owned(), value)),
+        toml::Value::Array(values) => *place(values, last)? = value,
+        other => return Err(format!("there is no `{last}` in {}", other.type_str())),
+    }
+    Ok(())
+}
+
+fn place<'a>(values: &'a mut [toml::Value], key: &str) -> Result<&'a mut toml::Value, String> {
+    let n = values.len();
+    let found = key.parse().ok().and_then(|i: usize| values.get_mut(i));
+    found.ok_or_else(|| format!("`{key}` is no place in an array of {n}, counted from 0"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_built_in_experiment_is_the_same_when_written_and_read() {
+        for name in
+            ["ml-1m/fm", "ml-1m/dssm", "ml-100k/youtube_dnn", "book/dssm_text", "synthetic/youtube_dnn"]
+        {
+            let experiment = Experiment::load_with(Path::new(name), &[]).unwrap();
+            let again = Experiment::parse(&experiment.to_toml(), Path::new("again.toml")).unwrap();
+            assert_eq!(again, experiment, "{name}");
+        }
+    }
+
+    #[test]
+    fn values_are_set_by_their_keys_and_nothing_else_changes() {
+        let load = |set: &[&str]| {
+            let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
+            Experiment::load_with(Path::new("ml-1m/youtube_dnn"), &set)
+        };
+        let plain = load(&[]).unwrap();
+        let sets = [
+            "seed=7",
+            "train.epochs = 1",
+            "evaluation.seen=kept",
+            "index.0.metric=\"l2\"",
+            "evaluation.k.0=3",
+        ];
+        let mut wanted = plain.clone();
+        wanted.seed = 7;
+        wanted.train.epochs = NonZeroUsize::new(1).unwrap();
+        wanted.evaluation.seen = Seen::Kept;
+        wanted.index[0].metric = u2i_index::Metric::L2;
+        wanted.evaluation.k[0] = NonZeroUsize::new(3).unwrap();
+        assert_eq!(load(&sets).unwrap(), wanted);
+        for (set, message) in [
+            ("seed", "--set seed: wanted key=value"),
+            ("=1", "wanted a key before the `=`"),
+            ("train..epochs=1", "wanted a key before the `=`"),
+            ("seed.x.y=1", "there is no `x` in integer"),
+            ("seed.x=1", "there is no `x` in integer"),
+            ("index.9.metric=l2", "`9` is no place in an array of 3, counted from 0"),
+            ("train.epoch=1", "did you mean `epochs`?"),
+            ("train.epochs=0", "--set train.epochs=0: "),
+            ("seed=a", "--set seed=a: "),
+        ] {
+            let error = load(&[set]).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(message), "{set}: {error}");
+        }
+    }
 
     #[test]
     fn the_nearest_word_is_offered_if_it_is_near() {

@@ -41,17 +41,27 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Writes `bytes` to a file of another name beside `path`, which takes its place: whole or not at all.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(bytes).map(Ok::<(), std::convert::Infallible>)).map(|Ok(())| ())
+}
+
+/// The same with what `write` puts into the file. Its inner error is its own, and leaves `path` as it was, too.
+pub(crate) fn replace_with<E>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<Result<(), E>>,
+) -> io::Result<Result<(), E>> {
     // The parent of a bare name is empty, which names no folder.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     begin("create", path)?;
     let mut file = builder().tempfile_in(folder)?;
     begin("write", path)?;
-    file.write_all(bytes)?;
+    if let Err(error) = write(file.as_file_mut())? {
+        return Ok(Err(error));
+    }
     sync(file.as_file(), path)?;
     begin("rename", path)?;
     file.persist(path)?;
-    sync_folder(folder)
+    sync_folder(folder).map(Ok)
 }
 
 /// Temporary files are private by default; these become results, which others may read as far as the umask allows.

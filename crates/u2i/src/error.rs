@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use u2i_bundle::BundleError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_models::ModelError;
@@ -48,6 +49,9 @@ pub enum Error {
     /// A search that failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A bundle that cannot be written, read or asked.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No such device.
     #[error("no device `{wanted}`: {reason}")]
     Device {
@@ -65,6 +69,26 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file in a run's folder that is not what was written there.
+    #[error("{}: {reason}", path.display())]
+    RunFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Parts of a run that do not belong together: an edited config, other data, another model.
+    #[error("{}: {key} is {expected}, but what is there now has {found}", path.display())]
+    OtherRun {
+        /// The report.
+        path: PathBuf,
+        /// What differs.
+        key: String,
+        /// What the report says.
+        expected: String,
+        /// What is there.
+        found: String,
     },
     /// A file that cannot be written whole. The one before stays.
     #[error("cannot write {} ({bytes} bytes)", path.display())]
@@ -129,7 +153,10 @@ impl Error {
             }
             Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
+            Error::Bundle(error) => error.exit_code(),
             Error::Device { .. } => exit_code::DEVICE,
+            Error::RunFile { .. } => exit_code::INTEGRITY,
+            Error::OtherRun { .. } => exit_code::MIXED,
             Error::Guard(_) => exit_code::FAILED_CHECK,
         }
     }

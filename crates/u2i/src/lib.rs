@@ -12,9 +12,11 @@
 #![doc = include_str!("../examples/own_model.rs")]
 //! ```
 //!
-//! This crate joins the others: it holds experiment files ([`config`]), finds data ([`data`]), counts baselines
-//! ([`baselines`]), keeps what training has reached ([`checkpoint`]), writes reports ([`report`]), repeats the chapter's experiments ([`experiments`]), and it alone
-//! switches burn backends on ([`device`]).
+//! This crate joins the others. It makes experiment files from data ([`onboarding`]) and reads them ([`config`]), finds
+//! data ([`data`]), counts baselines ([`baselines`]), fills the folder of a run ([`run`]) and keeps what training has
+//! reached ([`checkpoint`]), writes reports ([`report`]) and draws them ([`html`]), writes bundles ([`export`]) and asks
+//! them ([`recommend`]), repeats the chapter's experiments ([`experiments`]), and it alone switches burn backends on
+//! ([`device`]).
 //!
 //! ```toml
 //! u2i = { git = "https://github.com/u2i-rs/u2i" }
@@ -26,20 +28,29 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod experiments;
+pub mod export;
+pub mod html;
 pub mod memory;
 pub mod model;
+pub mod onboarding;
 pub mod pipeline;
+pub mod recommend;
 pub mod report;
+pub mod run;
 
 mod disk;
 mod error;
+mod parquet_columns;
+mod progress;
 mod resources;
 
 pub use burn;
 pub use {
-    u2i_eval as eval, u2i_features as features, u2i_index as index, u2i_losses as losses,
-    u2i_models as models, u2i_random as random, u2i_schema as schema, u2i_train as train,
+    u2i_bundle as bundle, u2i_eval as eval, u2i_features as features, u2i_index as index,
+    u2i_losses as losses, u2i_models as models, u2i_random as random, u2i_schema as schema,
+    u2i_train as train,
 };
 
 pub use error::{Error, exit_code};
+pub use progress::Progress;
 pub use resources::{Stage, StageCost};

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use burn::tensor::Device;
-use u2i_eval::{Accumulator, Metrics, Rank, distinct_items};
+use u2i_eval::{Accumulator, Metrics, Rank};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
-use u2i_index::{ExactIndex, Exclude, Index, ItemVectors, Neighbors};
+use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
 use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
@@ -15,6 +15,7 @@ use u2i_train::{
 };
 
 use crate::Error;
+use crate::baselines::TargetRank;
 use crate::config::{DataSource, EvaluationConfig, Experiment, Seen};
 use crate::data::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
 use crate::device::Opened;
@@ -166,7 +167,11 @@ pub fn train_from(
     Ok(Trained { fitted, items })
 }
 
-fn vectors_of_items(model: &AnyModel, prepared: &Prepared, device: &Device) -> Result<ItemVectors, Error> {
+pub(crate) fn vectors_of_items(
+    model: &AnyModel,
+    prepared: &Prepared,
+    device: &Device,
+) -> Result<ItemVectors, Error> {
     let Vectors { ids, dim, data } = item_vectors(model, &prepared.catalog, device);
     Ok(ItemVectors::new(ids, dim, data)?)
 }
@@ -184,6 +189,10 @@ pub struct Evaluation {
     pub distinct_top_10: usize,
     /// Items that were ranked.
     pub n_items_ranked: usize,
+    /// `[targets]`: where each target came, in the order of the targets.
+    pub ranks: Vec<TargetRank>,
+    /// `[items + 1]`: users whose top 10 holds the item, seen items excluded; entry 0 is padding and 0.
+    pub n_lists: Vec<u32>,
 }
 
 /// Step 5: ranks the whole catalogue for each test target by exact search.
@@ -230,7 +239,8 @@ fn rank(
     let metrics = || Accumulator::new(&cutoffs).expect("list lengths are at least 1");
     let (mut excluded, mut kept) = (metrics(), metrics());
     let mut n_targets_seen = 0;
-    let mut top = Vec::with_capacity(targets.len());
+    let mut ranks = Vec::with_capacity(targets.len());
+    let mut n_lists = vec![0; prepared.catalog.n_items() + 1];
     let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
     // Blocks of users bound the memory, whatever the size of the data.
     for targets in targets.chunks(4096) {
@@ -238,17 +248,19 @@ fn rank(
         let seen = seen_items(&prepared.events, targets);
         let item = |target: &Sample| prepared.events.items(target.user as usize)[target.position as usize];
         let items: Vec<u32> = targets.iter().map(item).collect();
-        let scan = index.scan(&users.data, &items, Exclude::Lists(&seen), k)?;
+        let scan = index.scan(&users.data, &items, Filter::excluding(&seen), k)?;
         n_targets_seen +=
             seen.iter().zip(&items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
-        for (accumulator, ranks) in [(&mut excluded, &scan.excluded), (&mut kept, &scan.kept)] {
-            for found in ranks {
-                let rank =
-                    found.map_or(Rank::MISS, |found| Rank::new(found.above as usize, found.ties as usize));
-                accumulator.add_rank(rank);
-            }
+        let rank = |found: &Option<u2i_index::Rank>| {
+            found.map_or(Rank::MISS, |found| Rank::new(found.above as usize, found.ties as usize))
+        };
+        for (without, with) in scan.excluded.iter().zip(&scan.kept) {
+            let own = TargetRank { excluded: rank(without), kept: rank(with) };
+            excluded.add_rank(own.excluded);
+            kept.add_rank(own.kept);
+            ranks.push(own);
         }
-        top.extend(scan.top.iter().map(<[u32]>::to_vec));
+        scan.top.iter().flatten().for_each(|&item| n_lists[item as usize] += 1);
     }
     let finish = |metrics: Accumulator| metrics.finish().expect("a split without targets is refused");
     let (excluded, kept) = (finish(excluded), finish(kept));
@@ -259,18 +271,11 @@ fn rank(
         },
         metrics_seen_kept: kept,
         n_targets_seen,
-        distinct_top_10: distinct_items(top.iter().map(Vec::as_slice), COVERAGE_K),
+        distinct_top_10: n_lists.iter().filter(|&&lists| lists > 0).count(),
         n_items_ranked: index.len(),
+        ranks,
+        n_lists,
     })
-}
-
-/// The best `k` items of some users by exact search, for comparison with an approximate index.
-///
-/// # Errors
-///
-/// If a vector is not finite.
-pub fn exact_neighbors(items: &ItemVectors, users: &Vectors, k: NonZeroUsize) -> Result<Neighbors, Error> {
-    Ok(ExactIndex::new(items.clone()).search(&users.data, k, Exclude::None)?)
 }
 
 /// Epochs as one line each.

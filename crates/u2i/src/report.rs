@@ -2,23 +2,23 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use u2i_eval::{Metric, Metrics, Spread};
 use u2i_features::Reject;
-use u2i_index::FaissSpec;
+use u2i_index::{FaissSpec, SearchQuality};
 
-use crate::experiments::Parity;
 use crate::resources::StageCost;
+use crate::run::Parity;
 use crate::{Error, config::Seen, disk};
 
-/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib` and rates is the
-/// same for the same seed, build, machine and device `cpu`.
+/// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
+/// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
     pub model: String,
-    /// `tuned` or `book`.
+    /// `tuned` or `book`; of an experiment of one's own, the name of its file.
     pub recipe: String,
     /// Name of the data set.
     pub dataset: String,
@@ -81,6 +81,10 @@ pub struct Report {
     pub evaluate: StageCost,
     /// Indexes over the item vectors, against exact search.
     pub index: Vec<IndexReport>,
+    /// Recall at 10 and latency of the kinds of index, at settings from fast to thorough; measured by `u2i train` and
+    /// `u2i evaluate`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<SearchQuality>,
     /// Whether what is exported ranks as what was trained; measured by `--check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parity: Option<Parity>,
@@ -112,7 +116,7 @@ pub struct Baselines {
 }
 
 /// How a model was trained.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainReport {
     /// Epochs that were run.
     pub epochs: usize,
@@ -199,8 +203,17 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
 ///
 /// If a folder or file cannot be written.
 pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
-    let bytes = text.len() as u64;
-    disk::replace(path, text.as_bytes()).map_err(|source| Error::Write { path: path.into(), bytes, source })
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same with bytes.
+///
+/// # Errors
+///
+/// If a folder or file cannot be written.
+pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    let bytes = contents.len() as u64;
+    disk::replace(path, contents).map_err(|source| Error::Write { path: path.into(), bytes, source })
 }
 
 /// The chapter's columns, then longer lists.

@@ -4,26 +4,38 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use u2i::Error;
-use u2i::experiments::{Progress, ProtocolTable};
+use serde::Serialize;
+use u2i::{Error, Progress};
 
+use crate::commands::Output;
 use crate::signals::Signals;
 
-/// Bars on a terminal, plain lines elsewhere. Tables go to standard output, everything else to standard error.
+/// Bars on a terminal, plain lines elsewhere. Results go to standard output, everything else to standard error.
 pub struct Terminal<'a> {
+    output: Output,
     live: bool,
     bar: Option<ProgressBar>,
     signals: &'a Signals,
 }
 
 impl<'a> Terminal<'a> {
-    pub fn new(signals: &'a Signals) -> Self {
-        Terminal { live: std::io::stderr().is_terminal(), bar: None, signals }
+    pub fn new(signals: &'a Signals, output: Output) -> Self {
+        Terminal { output, live: std::io::stderr().is_terminal(), bar: None, signals }
     }
 
     /// Prints a result. A closed pipe ends nothing.
     pub fn print(&self, text: &str) {
         let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    /// Prints a result as JSON.
+    pub fn print_json(&self, value: &impl Serialize) {
+        self.print(&serde_json::to_string_pretty(value).expect("results are plain data"));
+    }
+
+    /// Says something that is no result.
+    pub fn say(&mut self, text: &str) {
+        self.line(text);
     }
 }
 
@@ -66,8 +78,10 @@ impl Progress for Terminal<'_> {
         self.signals.stop_requested()
     }
 
-    fn table(&mut self, table: &ProtocolTable) {
-        self.print(&format!("\n{}", table.text()));
+    fn table(&mut self, text: &str) {
+        if self.output == Output::Text {
+            self.print(&format!("\n{text}"));
+        }
     }
 }
 

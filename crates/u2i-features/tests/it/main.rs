@@ -12,6 +12,8 @@ mod mutations;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
 mod reference;
+mod requests;
+mod sequences;
 mod splits;
 mod tables;
 mod times;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use u2i_index::{ExactIndex, Exclude, Index, ItemVectors};
+use u2i_index::{ExactIndex, Filter, Index, ItemSet, ItemVectors};
 #[cfg(feature = "faiss")]
 use u2i_index::{FaissIndex, FaissSpec, Metric};
 use u2i_random::{Purpose, Stream};
@@ -61,8 +61,26 @@ fn excluded(ids: &[u32], stream: &mut Stream) -> Vec<u32> {
     list
 }
 
+/// Ascending ids that all queries may be answered with: of none to all of the items, and of others.
+fn among(ids: &[u32], stream: &mut Stream) -> Vec<u32> {
+    let every = 1 + stream.index(ids.len());
+    let mut set: Vec<u32> = match stream.index(6) {
+        0 => vec![],
+        1 => ids.to_vec(),
+        2 => vec![ids[stream.index(ids.len())]],
+        3 => ids[stream.index(ids.len())..].to_vec(),
+        _ => ids.iter().copied().filter(|_| stream.index(every) == 0).collect(),
+    };
+    if stream.index(2) == 0 {
+        set.extend([0, ids[ids.len() - 1] + 1, u32::MAX]);
+    }
+    set.sort_unstable();
+    set
+}
+
 /// How many items one set of queries got.
 fn check(index: &dyn Index, vectors: &ItemVectors, stream: &mut Stream) -> usize {
+    let is_exact = ["exact", "flat"].iter().any(|kind| index.kind().starts_with(kind));
     let (ids, dim) = (vectors.ids(), vectors.dim());
     let longest = vectors.norms().into_iter().fold(0.0, f64::max);
     let queries: Vec<f32> = (0..TOGETHER * dim).map(|_| stream.normal() as f32).collect();
@@ -72,30 +90,45 @@ fn check(index: &dyn Index, vectors: &ItemVectors, stream: &mut Stream) -> usize
         _ => 1 + stream.index(20),
     };
     let lists: Vec<Vec<u32>> = (0..TOGETHER).map(|_| excluded(ids, stream)).collect();
-    let exclude = if stream.index(4) == 0 { Exclude::None } else { Exclude::Lists(&lists) };
-    let found = index.search(&queries, n(k), exclude).unwrap();
+    let (set, none) = (among(ids, stream), vec![Vec::new(); TOGETHER]);
+    let items = ItemSet::new(set.iter().copied());
+    let (filter, lists, set) = match stream.index(4) {
+        0 => (Filter::ALL, &none, None),
+        1 => (Filter::excluding(&lists), &lists, None),
+        2 => (Filter::among(&items), &none, Some(&set)),
+        _ => (Filter::among(&items).and_excluding(&lists), &lists, Some(&set)),
+    };
+    let found = index.search(&queries, n(k), filter).unwrap();
     assert_eq!(found.n_queries(), TOGETHER);
     for (i, query) in queries.chunks_exact(dim).enumerate() {
         let what = format!("{} of {} items, query {i}, k {k}", index.kind(), ids.len());
-        let list: &[u32] = if let Exclude::Lists(lists) = exclude { &lists[i] } else { &[] };
-        let eligible = ids.iter().filter(|id| list.binary_search(id).is_err()).count();
+        let is_left = |id: &u32| {
+            lists[i].binary_search(id).is_err() && set.is_none_or(|set| set.binary_search(id).is_ok())
+        };
+        let left: Vec<u32> = ids.iter().copied().filter(is_left).collect();
         let (found, scores) = (found.ids(i), found.scores(i));
-        assert_eq!(found.len(), k.min(eligible), "{what}");
+        assert_eq!(found.len(), k.min(left.len()), "{what}");
         assert_eq!(scores.len(), found.len(), "{what}");
         let unique: BTreeSet<&u32> = found.iter().collect();
         assert_eq!(unique.len(), found.len(), "{what}: {found:?}");
         // Scores of f32 are good for a millionth of the longest; distances of unit vectors lose two bits more.
         let length = query.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
         let tolerance = 4e-6 * (length + 1.0) * (length + longest + 1.0);
-        for (&id, &score) in found.iter().zip(scores) {
-            let row = vectors.row(id);
-            let Some(row) = row else { panic!("{what}: {id} is not in the catalogue") };
-            assert!(list.binary_search(&id).is_err(), "{what}: {id} is excluded");
+        let score_of = |row: usize| -> f64 {
             let pairs = query.iter().zip(vectors.vector(row));
-            let wanted: f64 = pairs.map(|(&q, &v)| f64::from(q) * f64::from(v)).sum();
+            pairs.map(|(&q, &v)| f64::from(q) * f64::from(v)).sum()
+        };
+        for (&id, &score) in found.iter().zip(scores) {
+            assert!(left.binary_search(&id).is_ok(), "{what}: {id} is none of those left");
+            let wanted = score_of(vectors.row(id).unwrap());
             assert!((f64::from(score) - wanted).abs() <= tolerance, "{what}: {id} scores {score}, {wanted}");
         }
         assert!(scores.is_sorted_by(|a, b| a >= b), "{what}: {scores:?}");
+        if let (true, Some(&last)) = (is_exact, scores.last()) {
+            let better = |id: &&u32| score_of(vectors.row(**id).unwrap()) > f64::from(last) + tolerance;
+            let missed = left.iter().filter(better).find(|id| !unique.contains(id));
+            assert_eq!(missed, None, "{what}: it scores above {last}");
+        }
     }
     found.iter().map(<[u32]>::len).sum()
 }

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use u2i_index::{ExactIndex, Exclude, Index, IndexError};
+use u2i_index::{ExactIndex, Filter, Index, IndexError};
 
 use crate::{items, n, normals};
 
@@ -41,7 +41,7 @@ fn an_exact_index_survives_saving() {
     let loaded = ExactIndex::load(&path).unwrap();
     assert_eq!(loaded.vectors(), index.vectors());
     let queries = normals(3, 7, 21);
-    let search = |index: &ExactIndex| index.search(&queries, n(5), Exclude::None).unwrap();
+    let search = |index: &ExactIndex| index.search(&queries, n(5), Filter::ALL).unwrap();
     assert_eq!(search(&loaded), search(&index));
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 use u2i_index::{ExactIndex, Index, IndexError, ItemVectors};
 #[cfg(feature = "faiss")]
-use u2i_index::{Exclude, FaissIndex, FaissSpec, Metric};
+use u2i_index::{FaissIndex, FaissSpec, Filter, Metric};
 use u2i_random::{Purpose, Stream};
 
 #[cfg(feature = "faiss")]
@@ -320,7 +320,7 @@ fn reads_mutants() {
             Err(_) => "refused".to_owned(),
             Ok(index) => {
                 for (k, exclude) in
-                    [(3, Exclude::None), (ITEMS, Exclude::Lists(&seen)), (ITEMS, Exclude::None)]
+                    [(3, Filter::ALL), (ITEMS, Filter::excluding(&seen)), (ITEMS, Filter::ALL)]
                 {
                     let queries = &queries[..4 * index.dim().min(DIM)];
                     let Ok(found) = index.search(queries, n(k), exclude) else { return "failed".to_owned() };

@@ -1,4 +1,5 @@
-//! Searches against a brute-force oracle, saved files against damage, and faiss against exact search.
+//! Searches against a brute-force oracle and from several threads, saved files against damage, and faiss against exact
+//! search.
 
 mod answers;
 mod exact;
@@ -6,6 +7,7 @@ mod exact;
 mod faiss;
 mod files;
 mod hostile;
+mod parallel;
 
 use std::num::NonZeroUsize;
 

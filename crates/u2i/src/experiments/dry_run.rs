@@ -1,15 +1,18 @@
 use std::fmt;
 
-use super::run::{Progress, ReproduceOptions, plan};
+use serde::Serialize;
+
+use super::run::{ReproduceOptions, plan};
 use super::{ModelName, Protocol, Recipe, experiment};
 use crate::Error;
 use crate::config::Experiment;
 use crate::data::resolve;
 use crate::memory::MemoryEstimate;
 use crate::pipeline::{prepare_features, read_dataset};
+use crate::progress::Progress;
 
 /// A run that was planned and not made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PlannedRun {
     /// The data set by its name.
     pub dataset: String,

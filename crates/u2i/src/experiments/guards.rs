@@ -7,11 +7,11 @@ use u2i_random::{Purpose, Stream};
 use u2i_schema::TrainEvents;
 
 use super::Recipe;
-use super::parity::{Parity, PlainParity};
 use super::tables::Row;
 use crate::Error;
 use crate::config::Experiment;
 use crate::report::{IndexReport, Report};
+use crate::run::{Parity, PlainParity};
 
 /// What `--check` found, as written to `guards.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

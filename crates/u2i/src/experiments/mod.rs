@@ -3,8 +3,6 @@
 mod chapter;
 mod dry_run;
 mod guards;
-mod indexes;
-mod parity;
 mod protocol;
 mod recipes;
 mod run;
@@ -13,8 +11,7 @@ mod tables;
 pub use chapter::{CHAPTER, ChapterRow};
 pub use dry_run::{PlannedRun, dry_run};
 pub use guards::Guards;
-pub use parity::{Parity, PlainParity};
 pub use protocol::Protocol;
 pub use recipes::{ModelName, Recipe, built_in, experiment};
-pub use run::{Progress, ReproduceOptions, Reproduced, reproduce};
+pub use run::{ReproduceOptions, Reproduced, reproduce};
 pub use tables::ProtocolTable;

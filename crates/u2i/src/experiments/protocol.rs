@@ -2,12 +2,14 @@ use std::fmt;
 use std::mem::discriminant;
 use std::str::FromStr;
 
+use serde::Serialize;
 use u2i_features::{SplitConfig, Ties};
 
 use crate::config::{Experiment, Seen};
 
 /// How events are divided and what may be recommended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// Leave-last-out in time order, seen items excluded: the default.
     Time,

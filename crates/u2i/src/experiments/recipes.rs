@@ -2,13 +2,16 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use super::Protocol;
 use crate::Error;
 use crate::config::Experiment;
 use crate::data::DatasetName;
 
 /// A model by its name; the chapter's names are accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelName {
     /// Factorization machine.
     Fm,
@@ -51,7 +54,8 @@ impl FromStr for ModelName {
 }
 
 /// Whose hyper-parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Recipe {
     /// The chapter's code.
     Book,

@@ -1,52 +1,20 @@
-use std::io::ErrorKind;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use u2i_eval::{Accumulator, Metric, Metrics, Rank};
-use u2i_features::{FeatureError, Prepared, RawData, Reject, SplitConfig, Ties};
-use u2i_index::ItemVectors;
-use u2i_schema::Digest;
-use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainError, TrainState, weights};
+use u2i_eval::Metric;
+use u2i_features::RawData;
 
 use super::guards;
-use super::indexes::compare_indexes;
-use super::parity::parity;
 use super::tables::{ProtocolTable, Row};
 use super::{Guards, ModelName, Protocol, Recipe, experiment};
-use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, TargetRank, rank_targets};
-use crate::checkpoint::{Checkpoints, RunLock};
-use crate::config::{Experiment, Seen};
+use crate::config::Experiment;
 use crate::data::{Dataset, DatasetName, Places, resolve};
 use crate::device::{DeviceChoice, Opened};
-use crate::model::AnyModel;
-use crate::pipeline::{
-    COVERAGE_K, epoch_line, evaluate_model, prepare_features, read_dataset, train_from, train_model,
-};
-use crate::report::{Baselines, Report, TrainReport, half_widths, write_json, write_rejects};
-use crate::resources::cpu_model;
+use crate::pipeline::{COVERAGE_K, evaluate_model, prepare_features, read_dataset, train_model};
+use crate::progress::Progress;
+use crate::report::{Report, write_json};
+use crate::run::{Counted, Follow, How, Measures, Names, REJECTS, Run, read_listing_rejects};
 use crate::{Error, Stage, StageCost};
-
-/// Follows a long job. Does nothing unless told otherwise.
-pub trait Progress {
-    /// Something worth a line.
-    fn line(&mut self, _text: &str) {}
-    /// A bar of `steps` begins.
-    fn begin(&mut self, _label: &str, _steps: u64) {}
-    /// So many steps are done.
-    fn advance(&mut self, _done: u64, _note: &str) {}
-    /// The bar is over.
-    fn end(&mut self) {}
-    /// Whether somebody wants the job to stop. Training keeps what it has reached first.
-    fn stop_requested(&self) -> bool {
-        false
-    }
-    /// A protocol is through. Comes before the next one begins, so that whatever ends the job later takes no result
-    /// along.
-    fn table(&mut self, _table: &ProtocolTable) {}
-}
-
-impl Progress for () {}
 
 /// What to repeat.
 #[derive(Debug, Clone)]
@@ -101,7 +69,8 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
     }
     let dataset = resolved.dataset;
     let stage = Stage::begin();
-    let raw = read(&dataset, options, progress)?;
+    let rejects = options.out.join(dataset.name().to_string()).join(REJECTS);
+    let raw = read_listing_rejects(&rejects, progress, || read_dataset(&dataset))?;
     let job = Job { options, dataset: &dataset, raw: &raw, read: stage.cost(), device: &device };
     progress.line(&format!(
         "{}: {} events of {} users and {} items, read in {:.2} s; device {}",
@@ -112,63 +81,17 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
         job.read.wall_s,
         device.name
     ));
-    for file in &raw.files {
-        progress.line(&format!(
-            "  {}: {} rows read = {} kept + {} rejected + {} filtered",
-            file.path.file_name().unwrap_or(file.path.as_os_str()).display(),
-            file.read,
-            file.kept,
-            file.rejects.len(),
-            file.filtered
-        ));
-    }
     let mut tables = Vec::new();
     let mut guards = None;
     for plan in &plans {
         let table = job.protocol(plan, progress)?;
-        progress.table(&table);
+        progress.table(&table.text());
         if options.check && plan.protocol == Protocol::Time {
             guards = job.guards(&table.rows, progress)?;
         }
         tables.push(table);
     }
     Ok(Reproduced { tables, guards })
-}
-
-/// Reads the data and lists the rows that could not be used beside the reports, be they few or too many.
-fn read(
-    dataset: &Dataset,
-    options: &ReproduceOptions,
-    progress: &mut dyn Progress,
-) -> Result<RawData, Error> {
-    let result = read_dataset(dataset);
-    let rejects: Vec<(&Path, &Reject)> = match &result {
-        Ok(raw) => raw.files.iter().flat_map(|file| listed(&file.path, &file.rejects)).collect(),
-        Err(Error::Features(FeatureError::TooManyRejects { path, rejects, .. })) => {
-            listed(path, rejects).collect()
-        }
-        Err(_) => Vec::new(),
-    };
-    let path = options.out.join(dataset.name().to_string()).join("rejects.csv");
-    if !rejects.is_empty() {
-        write_rejects(&path, rejects)?;
-        progress.line(&format!("rows that cannot be used are listed in {}", path.display()));
-    } else if result.is_ok() {
-        // An older job's list would be taken for this one's.
-        match std::fs::remove_file(&path) {
-            Err(source)
-                if source.kind() != ErrorKind::NotFound && source.kind() != ErrorKind::NotADirectory =>
-            {
-                return Err(Error::Io { action: "remove", path, source });
-            }
-            _ => {}
-        }
-    }
-    result
-}
-
-fn listed<'a>(path: &'a Path, rejects: &'a [Reject]) -> impl Iterator<Item = (&'a Path, &'a Reject)> {
-    rejects.iter().map(move |reject| (path, reject))
 }
 
 /// The runs of a protocol, in the order of its table.
@@ -234,12 +157,6 @@ struct Job<'a> {
     device: &'a Opened,
 }
 
-/// Metrics of counting, with seen items left out and kept.
-struct Counted {
-    excluded: Baselines,
-    kept: Baselines,
-}
-
 impl Job<'_> {
     fn protocol(&self, plan: &Plan, progress: &mut dyn Progress) -> Result<ProtocolTable, Error> {
         let protocol = plan.protocol;
@@ -269,165 +186,32 @@ impl Job<'_> {
         counted: &mut Option<Counted>,
         progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
-        if progress.stop_requested() {
-            return Err(Error::Stopped);
-        }
         let experiment = Experiment { seed, ..self.experiment(protocol, recipe, model)? };
-        let label = format!("{} {protocol}/{recipe} {model} seed {seed}", self.dataset.name());
-        let folder = format!("{}/{protocol}/{recipe}/{model}/seed-{seed}", self.dataset.name());
-        let folder = self.options.out.join(folder);
-        let _lock = RunLock::take(&folder)?;
-        let stage = Stage::begin();
-        let prepared = prepare_features(&experiment, self.raw)?;
-        let prepare = self.read.and(stage.cost());
-        if counted.is_none() {
-            *counted = Some(count(&prepared, &experiment, progress));
-        }
-        let counted = counted.as_ref().expect("counted above");
-        let (checkpoints, state) = self.checkpoints(&folder, &experiment, &prepared, &label, progress)?;
-
-        let stage = Stage::begin();
-        let metric = experiment.evaluation.validation_metric.clone();
-        let mut follow = Follow::new(&label, &metric, progress);
-        follow.keep = Some((&checkpoints, self.options.checkpoint_every));
-        let trained = train_from(&experiment, &prepared, self.device, state, &mut follow);
-        let n_targets = follow.targets;
-        drop(follow);
-        if let Err(Error::Train(TrainError::NotFinite { .. })) = trained {
-            progress.line(&match checkpoints.newest()? {
-                Some(newest) => format!(
-                    "{label}: the last good checkpoint is {}, after step {}",
-                    newest.path.display(),
-                    newest.step
-                ),
-                None => format!("{label}: nothing had been kept yet"),
-            });
-        }
-        let trained = trained?;
-        let train = stage.cost();
-        let stage = Stage::begin();
-        let evaluation = evaluate_model(&experiment, &trained, &prepared, self.device)?;
-        let evaluate = stage.cost();
-        let index = compare_indexes(&experiment, &trained, &prepared, self.device)?;
-        let checked = self.options.check && protocol == Protocol::Time && recipe == Recipe::Tuned;
-        let parity = checked.then(|| parity(&trained, &prepared, self.device)).transpose()?;
-
-        let baselines = match experiment.evaluation.seen {
-            Seen::Excluded => counted.excluded.clone(),
-            Seen::Kept => counted.kept.clone(),
-        };
-        let ndcg = |metrics: &Metrics| metrics.mean(Metric::Ndcg(10)).or_else(|| metrics.mean(Metric::Mrr));
-        let fitted = &trained.fitted;
-        let report = Report {
+        let dataset = self.dataset.name();
+        let names = Names {
             model: model.to_string(),
             recipe: recipe.to_string(),
-            dataset: self.dataset.name().to_string(),
+            dataset: dataset.to_string(),
             protocol: protocol.to_string(),
-            split_hash: prepared.split_hash.clone(),
-            data_hash: prepared.data_hash.clone(),
-            config_hash: match u2i_bug::planted("a_report_names_another_config") {
-                true => prepared.split_hash.clone(),
-                false => experiment.hash(),
-            },
-            train_events_hash: prepared.train.events().digest(),
-            catalog_hash: prepared.catalog.digest(),
-            columns_hash: columns_digest(&prepared),
-            samples_hash: samples_digest(&prepared),
-            weights_hash: weights_digest(&trained.fitted.model),
-            item_vectors_hash: digest(&trained.items),
-            n_users: evaluation.metrics.n_users(),
-            n_users_without_history: prepared.n_test_without_history,
-            n_items: prepared.catalog.n_items(),
-            n_items_ranked: evaluation.n_items_ranked,
-            candidates: "all items of the catalogue",
-            seen: experiment.evaluation.seen,
-            ties: match experiment.split {
-                SplitConfig::Book { .. } => "row in file, times ignored",
-                SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => match ties {
-                    Ties::File => "row in file",
-                    Ties::ItemId => "item id",
-                },
-            },
-            targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
-            distinct_items_top_10: evaluation.distinct_top_10,
-            below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
-            no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity)
-                && !u2i_bug::planted("popularity_is_no_bar"),
-            metrics_ci95: half_widths(&evaluation.metrics),
-            metrics: evaluation.metrics,
-            metrics_seen_kept: evaluation.metrics_seen_kept,
-            baselines,
-            train: TrainReport {
-                epochs: fitted.epochs.len(),
-                best_epoch: fitted.best_epoch,
-                samples: prepared.samples.len(),
-                losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
-                validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
-                rows_without_negatives: fitted
-                    .epochs
-                    .iter()
-                    .map(|epoch| epoch.rows_without_negatives)
-                    .collect(),
-                samples_per_s: n_targets as f64 / train.wall_s,
-                wall_s: train.wall_s,
-                cpu_s: train.cpu_s,
-                peak_rss_mib: train.peak_rss_mib,
-            },
-            prepare,
-            evaluate,
-            index,
-            parity,
-            seed,
-            device: self.device.name.clone(),
-            threads: rayon::current_num_threads(),
-            cpu: cpu_model(),
-            build: env!("U2I_BUILD"),
-            platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-            version: env!("CARGO_PKG_VERSION"),
+            label: format!("{dataset} {protocol}/{recipe} {model} seed {seed}"),
         };
-        write_json(&folder.join("report.json"), &report)?;
-        let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
-        progress.line(&format!(
-            "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; \
-             trained in {:.0} s ({:.0} s CPU)",
-            report.distinct_items_top_10, report.train.wall_s, report.train.cpu_s
-        ));
-        Ok(report)
-    }
-
-    /// Where this run keeps what it reaches, and what an earlier job has reached.
-    fn checkpoints(
-        &self,
-        folder: &Path,
-        experiment: &Experiment,
-        prepared: &Prepared,
-        label: &str,
-        progress: &mut dyn Progress,
-    ) -> Result<(Checkpoints, Option<TrainState>), Error> {
-        let run = [
-            ("config_hash", experiment.hash()),
-            ("data_hash", prepared.data_hash.clone()),
-            ("split_hash", prepared.split_hash.clone()),
-            ("seed", experiment.seed.to_string()),
-            ("device", self.device.name.clone()),
-        ];
-        let run = run.map(|(key, value)| (key.to_owned(), value)).into();
-        let mut checkpoints = Checkpoints::new(folder.join("checkpoints"), run);
-        if self.options.resume {
-            let state = checkpoints.resume()?;
-            if let Some(state) = &state {
-                progress.line(&format!("{label}: goes on after step {}", state.progress.step));
-            }
-            return Ok((checkpoints, state));
-        }
-        if let Some(newest) = checkpoints.newest()? {
-            progress.line(&format!(
-                "{label}: begins anew and will replace the checkpoint of step {}; --resume would go on from it",
-                newest.step
-            ));
-        }
-        checkpoints.begin()?;
-        Ok((checkpoints, None))
+        let folder = format!("{dataset}/{protocol}/{recipe}/{model}/seed-{seed}");
+        let run = Run {
+            experiment: &experiment,
+            raw: self.raw,
+            read: self.read,
+            names: &names,
+            device: self.device,
+        };
+        let how = How {
+            resume: self.options.resume,
+            checkpoint_every: self.options.checkpoint_every,
+            measures: match self.options.check && protocol == Protocol::Time && recipe == Recipe::Tuned {
+                true => Measures::Parity,
+                false => Measures::Metrics,
+            },
+        };
+        run.make(&self.options.out.join(folder), how, counted, progress)
     }
 
     fn guards(&self, rows: &[Row], progress: &mut dyn Progress) -> Result<Option<Guards>, Error> {
@@ -447,121 +231,17 @@ impl Job<'_> {
         let prepared = guards::permuted(&prepare_features(&experiment, self.raw)?, experiment.seed);
         let label = "guard: youtube_dnn on permuted training events";
         let metric = experiment.evaluation.validation_metric.clone();
-        let trained =
-            train_model(&experiment, &prepared, self.device, &mut Follow::new(label, &metric, progress))?;
+        let trained = train_model(
+            &experiment,
+            &prepared,
+            self.device,
+            &mut Follow::new(label, &metric, None, progress),
+        )?;
         let evaluation = evaluate_model(&experiment, &trained, &prepared, self.device)?;
         let guards = Guards::new(evaluation.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN), rows);
         let path = self.options.out.join(format!("{}/time/guards.json", self.dataset.name()));
         write_json(&path, &guards)?;
         guards.lines().iter().for_each(|line| progress.line(line));
         Ok(Some(guards))
-    }
-}
-
-/// Counts the baselines on the test targets of a protocol; recipes do not change them.
-fn count(prepared: &Prepared, experiment: &Experiment, progress: &mut dyn Progress) -> Counted {
-    let stage = Stage::begin();
-    let (train, n_items) = (&prepared.train, prepared.catalog.n_items());
-    let cutoffs = experiment.evaluation.cutoffs();
-    let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
-    let rank = |baseline: &dyn Baseline| {
-        let ranked = rank_targets(baseline, &prepared.events, &prepared.test, k);
-        let metrics = |rank: fn(&TargetRank) -> Rank| {
-            let mut accumulator = Accumulator::new(&cutoffs).expect("list lengths are at least 1");
-            ranked.ranks.iter().for_each(|own| accumulator.add_rank(rank(own)));
-            accumulator.finish().expect("a split without targets is refused")
-        };
-        (metrics(|own| own.excluded), metrics(|own| own.kept))
-    };
-    // The random order is one for all seeds of a recipe, so that tables of several seeds have one baseline.
-    let random = rank(&Random::new(train, n_items, 1));
-    let popularity = rank(&Popularity::new(train, n_items));
-    let markov_window = rank(&MarkovWindow::new(train, n_items));
-    progress.line(&format!("baselines counted in {:.1} s", stage.cost().wall_s));
-    let baselines = |pick: fn((Metrics, Metrics)) -> Metrics| Baselines {
-        random: pick(random.clone()),
-        popularity: pick(popularity.clone()),
-        markov_window: pick(markov_window.clone()),
-    };
-    Counted { excluded: baselines(|both| both.0), kept: baselines(|both| both.1) }
-}
-
-fn columns_digest(prepared: &Prepared) -> String {
-    let text = serde_json::to_string(&prepared.columns).expect("columns are plain data");
-    Digest::new().part("columns", text.as_bytes()).finish()
-}
-
-fn samples_digest(prepared: &Prepared) -> String {
-    let samples = prepared.samples.samples().iter().flat_map(|sample| [sample.user, sample.position]);
-    Digest::new().numbers("samples", &samples.collect::<Vec<u32>>()).finish()
-}
-
-fn weights_digest(model: &AnyModel) -> String {
-    let mut digest = Digest::new();
-    for (name, tensor) in weights(model) {
-        let bits: Vec<u32> = tensor.data.iter().map(|value| value.to_bits()).collect();
-        digest = digest.numbers(&name, &bits);
-    }
-    digest.finish()
-}
-
-fn digest(items: &ItemVectors) -> String {
-    let bits: Vec<u32> = items.data().iter().map(|value| value.to_bits()).collect();
-    Digest::new().numbers("ids", items.ids()).numbers("vectors", &bits).finish()
-}
-
-/// Shows the steps of a training run and keeps what it has reached.
-struct Follow<'a> {
-    label: &'a str,
-    metric: &'a str,
-    progress: &'a mut dyn Progress,
-    keep: Option<(&'a Checkpoints, Duration)>,
-    begun: bool,
-    kept: Instant,
-    /// Targets that were learned from since this process began the run.
-    targets: usize,
-}
-
-impl<'a> Follow<'a> {
-    fn new(label: &'a str, metric: &'a str, progress: &'a mut dyn Progress) -> Self {
-        Follow { label, metric, progress, keep: None, begun: false, kept: Instant::now(), targets: 0 }
-    }
-}
-
-impl Observer for Follow<'_> {
-    fn on_step(&mut self, report: &StepReport) -> Flow {
-        if !self.begun {
-            self.begun = true;
-            self.progress.begin(self.label, report.steps as u64);
-        }
-        self.targets += report.targets;
-        self.progress
-            .advance(report.step as u64 + 1, &format!("epoch {} loss {:.3}", report.epoch, report.loss));
-        if self.progress.stop_requested() && !u2i_bug::planted("signals_are_ignored") {
-            return Flow::Stop;
-        }
-        let last = report.step + 1 == report.steps;
-        match self.keep {
-            Some((_, every)) if last || self.kept.elapsed() >= every => Flow::Save,
-            _ => Flow::Continue,
-        }
-    }
-
-    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if let Some((checkpoints, _)) = self.keep {
-            checkpoints.save(&state)?;
-        }
-        self.kept = Instant::now();
-        Ok(())
-    }
-
-    fn on_epoch(&mut self, report: &EpochReport) {
-        self.progress.line(&format!("{}: {}", self.label, epoch_line(report, self.metric)));
-    }
-}
-
-impl Drop for Follow<'_> {
-    fn drop(&mut self) {
-        self.progress.end();
     }
 }

@@ -7,11 +7,14 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use u2i::checkpoint::{CheckpointError, Checkpoints};
 use u2i::config::Experiment;
+use u2i::experiments::ModelName;
 use u2i::features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    RawData, ReadLimits, TablesConfig, TimeConfig, TimeUnit, read_ml_1m, read_ml_100k, read_tables,
+    RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, read_ml_1m, read_ml_100k,
+    read_sequences, read_tables,
 };
 use u2i::index::{ExactIndex, Index as _, ItemVectors};
+use u2i::onboarding::{InitOptions, init};
 use u2i::schema::Digest;
 use u2i::train::{StateTensor, TrainProgress, TrainState};
 
@@ -145,6 +148,73 @@ fn rows_of_a_csv() {
     fuzz("csv", vec![], &tokens, 1_500, &mut |input| {
         fs::write(folder.join("events.csv"), input).unwrap();
         outcome(input, "events.csv", read_tables(&config, &folder))
+    });
+}
+
+#[test]
+fn pairs() {
+    let folder = folder("pairs");
+    let config = SequencesConfig { file: "pairs.txt".into(), encoding: Encoding::Utf8, limits: ALL };
+    let tokens: [&[u8]; 5] = [b" ", b"\t", b"\r\n", b"\xef\xbb\xbf", b"1 2 3\n"];
+    fuzz("pairs", vec![], &tokens, 2_000, &mut |input| {
+        fs::write(folder.join("pairs.txt"), input).unwrap();
+        outcome(input, "pairs.txt", read_sequences(&config, &folder))
+    });
+}
+
+#[test]
+fn atomic_files() {
+    let folder = folder("atomic");
+    let config = TablesConfig {
+        events: EventsConfig {
+            file: "x.inter".into(),
+            format: FileFormat::Tsv { encoding: Encoding::Utf8 },
+            user: "user_id:token".into(),
+            item: "item_id:token".into(),
+            time: TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime },
+            request: vec![],
+        },
+        users: None,
+        items: None,
+        limits: ALL,
+    };
+    let tokens: [&[u8]; 6] = [b"\t", b"\"", b"2000-12-31", b"T25:00", b"+01:00", b"[UTC]"];
+    fuzz("atomic", vec![], &tokens, 1_500, &mut |input| {
+        fs::write(folder.join("x.inter"), input).unwrap();
+        outcome(input, "x.inter", read_tables(&config, &folder))
+    });
+}
+
+/// A config is made or refused, and one that is made loads.
+#[test]
+fn files_that_a_config_is_made_from() {
+    let folder = folder("init");
+    let path = folder.join("events.csv");
+    let out = folder.join("own.toml");
+    let (data, model) = (vec![path.clone()], ModelName::YoutubeDnn);
+    let options = InitOptions { data, out: out.clone(), user: None, item: None, time: None, model };
+    let tokens: [&[u8]; 8] = [
+        b",",
+        b";",
+        b"\t",
+        b"\"",
+        b"user,item,time\n",
+        b"2000-12-31",
+        b"978300760000",
+        b"a:token\tb:float\n",
+    ];
+    fuzz("init", vec![], &tokens, 600, &mut |input| {
+        fs::write(&path, input).unwrap();
+        match init(&options) {
+            Ok(made) => {
+                assert_eq!(Experiment::parse(&made.text, &out).unwrap(), made.experiment);
+                "made".into()
+            }
+            Err(error) => {
+                assert!(matches!(error.exit_code(), 2 | 3), "{error}");
+                word(&error)
+            }
+        }
     });
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn comparable(path: &Path) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(map) => {
-                for key in ["wall_s", "cpu_s", "peak_rss_mib", "samples_per_s", "threads"] {
+                let timed =
+                    ["wall_s", "cpu_s", "peak_rss_mib", "samples_per_s", "p50_us", "p99_us", "threads"];
+                for key in timed {
                     map.remove(key);
                 }
                 map.values_mut().for_each(strip);

@@ -9,7 +9,7 @@ use u2i::data::{SyntheticConfig, synthetic};
 use u2i::device::DeviceChoice;
 use u2i::pipeline::{evaluate_model, prepare_features, train_model};
 use u2i_features::RawData;
-use u2i_index::{ExactIndex, Exclude, Index as _, recall};
+use u2i_index::{ExactIndex, Filter, Index as _, recall};
 use u2i_models::TwoTower as _;
 use u2i_train::user_vectors;
 
@@ -132,12 +132,12 @@ fn outcome(experiment: &Experiment, raw: &RawData) -> Result<serde_json::Value, 
     let users = &prepared.test[..20];
     let users = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
     let k = 10.try_into().unwrap();
-    let exact = ExactIndex::new(trained.items.clone()).search(&users.data, k, Exclude::None).unwrap();
+    let exact = ExactIndex::new(trained.items.clone()).search(&users.data, k, Filter::ALL).unwrap();
     let mut indexes = Vec::new();
     for config in &experiment.index {
         let index = u2i_index::FaissIndex::build(&trained.items, config.faiss, config.metric)
             .map_err(|error| error.to_string())?;
-        let found = index.search(&users.data, k, Exclude::None).map_err(|error| error.to_string())?;
+        let found = index.search(&users.data, k, Filter::ALL).map_err(|error| error.to_string())?;
         indexes.push(json!([index.kind(), recall(&found, &exact)]));
     }
     let bits = |data: &[f32]| data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();

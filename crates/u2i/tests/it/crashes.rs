@@ -106,6 +106,8 @@ fn killed_at_random_moments_a_run_ends_as_if_it_had_never_been() {
     assert!(checkpoint(&killed)["state.safetensors"] == checkpoint(&unbroken)["state.safetensors"]);
     let report = |out: &Path| comparable(&out.join(RUN).join("report.json"));
     assert_eq!(report(&killed), report(&unbroken));
+    let log = |out: &Path| std::fs::read_to_string(out.join(RUN).join("train.jsonl")).unwrap();
+    assert_eq!(log(&killed), log(&unbroken));
 }
 
 /// Kills the process, or counts that it had come to its end, which then must have been a good one.

@@ -8,10 +8,13 @@ mod learning;
 mod long_lines;
 mod memory;
 mod models;
+mod onboarding;
 mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod runs;
+mod serving;
 mod small_data;
 
 use std::path::Path;

@@ -4,7 +4,7 @@ use burn::module::Module as _;
 use rayon::prelude::*;
 use serde::Serialize;
 use u2i_features::Prepared;
-use u2i_index::{ExactIndex, Exclude, Index as _, ItemVectors, Neighbors, same_lists};
+use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, Neighbors, same_lists};
 use u2i_models::{Fm, ItemBatch, TwoTower as _, UserBatch};
 use u2i_schema::{Chunk, ItemRows, Sample};
 use u2i_train::user_vectors;
@@ -60,8 +60,8 @@ pub(super) fn parity(trained: &Trained, prepared: &Prepared, device: &Opened) ->
         let users = UserBatch::new(&maker.users(&chunks(targets)), None, &autodiff);
         let users: Vec<f32> =
             training.encode_users(&users).into_data().try_into_vec().expect("vectors are f32");
-        let trained: Neighbors = training_index.search(&users, k, Exclude::None)?;
-        let exported = exported_index.search(&exported.data, k, Exclude::None)?;
+        let trained: Neighbors = training_index.search(&users, k, Filter::ALL)?;
+        let exported = exported_index.search(&exported.data, k, Filter::ALL)?;
         exported_as_trained += same_lists(&exported, &trained, TIE);
     }
     let plain_fm = match model {

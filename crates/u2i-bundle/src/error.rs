@@ -1,0 +1,174 @@
+use std::path::{Path, PathBuf};
+
+use u2i_index::IndexError;
+use u2i_models::{ModelError, WeightError};
+
+use crate::manifest::{FORMAT, OLDEST_FORMAT};
+
+/// Why a bundle could not be written, read or asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// A file that cannot be read or written.
+    #[error("cannot {action} {}{}", path.display(), bytes.map_or(String::new(), |n| format!(" ({n} bytes)")))]
+    Io {
+        /// `read`, `write`, `sync` or `rename`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Bytes that were to be written.
+        bytes: Option<u64>,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Bundles are never written over.
+    #[error("{} is there already; name another folder, or remove it first", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file is not what was written.
+    #[error("{} was changed: its {what} is {found}, it was written with {expected}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What was compared: `SHA-256`, or the form of the manifest.
+        what: &'static str,
+        /// What was written.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A whole file, but of another bundle.
+    #[error(
+        "{} is of another bundle: its SHA-256 is {found}, the manifest says {expected}{}",
+        path.display(),
+        seal.as_ref().map_or(String::new(), |seal| format!("; it was sealed with {seal}"))
+    )]
+    Mixture {
+        /// The file.
+        path: PathBuf,
+        /// What the manifest says.
+        expected: String,
+        /// SHA-256 of what is there.
+        found: String,
+        /// The seal that the file carries; an index carries none.
+        seal: Option<String>,
+    },
+    /// Written by another version.
+    #[error("{}: format {found} is not one of {OLDEST_FORMAT} to {FORMAT}, which this version reads", path.display())]
+    Format {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// Hashes agree, and yet the contents contradict each other: not written by this crate.
+    #[error("{}: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was wanted.
+        what: String,
+    },
+    /// Parts that were to be written do not fit together.
+    #[error("no bundle can be made: {0}")]
+    Contents(String),
+    /// The index misses more than was allowed, so nothing was published.
+    #[error("{kind} finds {found:.4} of the exact {k} best, wanted at least {wanted}")]
+    Recall {
+        /// The index with its settings.
+        kind: String,
+        /// How many neighbours were compared.
+        k: usize,
+        /// The measured recall.
+        found: f64,
+        /// The least that was allowed.
+        wanted: f64,
+    },
+    /// An index has to be measured, on something, against something that can be reached.
+    #[error("`{key}` is {found}, wanted {wanted}")]
+    Plan {
+        /// `min_recall` or `queries`.
+        key: &'static str,
+        /// What was there.
+        found: String,
+        /// What is allowed.
+        wanted: &'static str,
+    },
+    /// This build cannot make or read faiss indexes.
+    #[error("this build has no faiss: build with the feature `faiss`, or search exactly")]
+    NoFaiss,
+    /// A condition on items that cannot be understood.
+    #[error("condition: {0}")]
+    Condition(String),
+    /// A request with a value that a column does not take.
+    #[error("request {request}, `{key}`: {reason}")]
+    Request {
+        /// Which request, counted from 0.
+        request: usize,
+        /// The key in its context.
+        key: String,
+        /// What was found and what was wanted.
+        reason: String,
+    },
+    /// No such item.
+    #[error("no item `{0}`")]
+    UnknownItem(String),
+    /// An item that the model cannot rank.
+    #[error(
+        "item `{0}` has no vector: it was in no training event, and the model knows items by their ids only"
+    )]
+    NoVector(String),
+    /// A search that failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A config that makes no model.
+    #[error("model: {0}")]
+    Model(#[from] ModelError),
+    /// Weights that are not the model's.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
+}
+
+impl BundleError {
+    /// What a command that ends with this error returns to the shell.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            BundleError::Recall { .. } => 1,
+            BundleError::Exists { .. }
+            | BundleError::Plan { .. }
+            | BundleError::NoFaiss
+            | BundleError::Condition(_) => 2,
+            BundleError::Request { .. }
+            | BundleError::UnknownItem(_)
+            | BundleError::NoVector(_)
+            | BundleError::Contents(_) => 3,
+            BundleError::Io { .. } => 4,
+            BundleError::Changed { .. }
+            | BundleError::Malformed { .. }
+            | BundleError::Model(_)
+            | BundleError::Weights(_) => 5,
+            BundleError::Mixture { .. } | BundleError::Format { .. } => 6,
+            BundleError::Index(error) => match error {
+                IndexError::Setting { .. } | IndexError::NotUnitLength { .. } => 2,
+                IndexError::Io { .. } => 4,
+                IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. } => 7,
+                _ => 5,
+            },
+        }
+    }
+}
+
+pub(crate) fn io(
+    action: &'static str,
+    path: &Path,
+    bytes: impl Into<Option<u64>>,
+) -> impl FnOnce(std::io::Error) -> BundleError {
+    let (path, bytes) = (path.to_owned(), bytes.into());
+    move |source| BundleError::Io { action, path, bytes, source }
+}
+
+pub(crate) fn malformed(path: &Path, what: impl Into<String>) -> BundleError {
+    BundleError::Malformed { path: path.to_owned(), what: what.into() }
+}

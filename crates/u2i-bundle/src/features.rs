@@ -1,0 +1,191 @@
+//! Requests as the batches that the model was trained on: the same columns, encoded by the same code.
+
+use std::borrow::Cow;
+
+use u2i_schema::{
+    BatchMaker, Catalog, Column, ColumnData, EventStore, Raw, Side, Transform, UserRows, Users,
+};
+use u2i_schema::{hour, weekday};
+
+use crate::{BundleError, Request};
+
+/// A fitted column and the raw attribute that it is made from.
+pub(crate) struct Served {
+    pub column: Column,
+    pub source: String,
+}
+
+/// Columns of users and requests, in the order of the batches.
+pub(crate) struct Features {
+    user: Vec<Served>,
+    request: Vec<Served>,
+}
+
+/// A request whose ids were looked up.
+pub(crate) struct Asked<'a> {
+    /// Its place among all requests, for messages.
+    pub place: usize,
+    pub request: &'a Request,
+    /// The user's row in the bundle.
+    pub user: Option<u32>,
+    /// Items, oldest first.
+    pub history: Cow<'a, [u32]>,
+    pub unknown_items: Vec<String>,
+}
+
+/// A raw value that a request comes with.
+enum Given<'a> {
+    Missing,
+    Text(&'a str),
+    Number(f64),
+}
+
+impl Features {
+    pub fn new(columns: impl Iterator<Item = Served>) -> Self {
+        let (user, rest): (Vec<_>, Vec<_>) = columns.partition(|served| served.column.side == Side::User);
+        let request = rest.into_iter().filter(|served| served.column.side == Side::Request).collect();
+        Features { user, request }
+    }
+
+    /// The user side of a batch, a row for each request. Nothing is asked of `catalog` but which items were trained.
+    pub fn batch(
+        &self,
+        asked: &[Asked<'_>],
+        users: &Users,
+        catalog: &Catalog,
+        history_len: usize,
+    ) -> Result<UserRows, BundleError> {
+        let mut offsets = Vec::with_capacity(asked.len() + 1);
+        offsets.push(0);
+        let mut items = Vec::new();
+        for asked in asked {
+            self.check_keys(asked)?;
+            items.extend_from_slice(&asked.history);
+            offsets.push(items.len() as u64);
+        }
+        let n_events = items.len();
+        // The batch has no use for the times and request columns of past events.
+        let past = self.request.iter().map(|served| blank(&served.column.transform, n_events)).collect();
+        let events = EventStore::new(offsets, items, vec![0; n_events], past)
+            .expect("histories hold items of the catalogue");
+        let own = self.user_columns(asked, users)?;
+        let own = Users::new(vec![String::new(); asked.len()], own);
+        let now = self.request_columns(asked)?;
+        let maker = BatchMaker { events: &events, users: &own, catalog, history_len, newest_s: None };
+        let all: Vec<u32> = (0..asked.len() as u32).collect();
+        Ok(maker.asked_now(&all, &now).expect("columns are encoded by their own transforms"))
+    }
+
+    fn user_columns(&self, asked: &[Asked<'_>], users: &Users) -> Result<Vec<ColumnData>, BundleError> {
+        let mut columns = Vec::new();
+        for (served, stored) in self.user.iter().zip(users.columns()) {
+            let mut column = blank(&served.column.transform, 0);
+            for asked in asked {
+                match asked.user {
+                    Some(user) => push(&mut column, stored, user as usize),
+                    None => push(&mut column, &served.encode(asked)?, 0),
+                }
+            }
+            columns.push(column);
+        }
+        Ok(columns)
+    }
+
+    fn request_columns(&self, asked: &[Asked<'_>]) -> Result<Vec<ColumnData>, BundleError> {
+        let mut columns = Vec::new();
+        for served in &self.request {
+            let mut column = blank(&served.column.transform, 0);
+            for asked in asked {
+                push(&mut column, &served.encode(asked)?, 0);
+            }
+            columns.push(column);
+        }
+        Ok(columns)
+    }
+
+    /// That a value is given for a column that there is: a misspelt one would be missing without a word.
+    fn check_keys(&self, asked: &Asked<'_>) -> Result<(), BundleError> {
+        let all = || self.user.iter().chain(&self.request);
+        for key in asked.request.context.keys() {
+            if !all().any(|served| served.column.name == *key || served.source == *key) {
+                let known: Vec<&str> = all().map(|served| served.column.name.as_str()).collect();
+                let reason = match known.len() {
+                    0 => "the model has no columns of users or requests".to_owned(),
+                    _ => format!("no column of users or requests, there are {}", known.join(", ")),
+                };
+                return Err(BundleError::Request { request: asked.place, key: key.clone(), reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Served {
+    /// The value of the column for somebody who is not known, as one entry.
+    fn encode(&self, asked: &Asked<'_>) -> Result<ColumnData, BundleError> {
+        let error = |reason: String| BundleError::Request {
+            request: asked.place,
+            key: self.column.name.clone(),
+            reason,
+        };
+        let list: Vec<String>;
+        let text: String;
+        let is_text = matches!(self.column.transform, Transform::Categorical(_) | Transform::Hashed { .. });
+        let is_list = matches!(self.column.transform, Transform::MultiCategorical(_));
+        let raw = match self.given(asked.request) {
+            Given::Missing => Raw::Missing,
+            Given::Text(given) if is_text => Raw::Text(given),
+            Given::Text(given) if is_list => {
+                list = given.split('|').map(str::to_owned).collect();
+                Raw::List(&list)
+            }
+            Given::Text(given) => match given.trim().parse::<f64>() {
+                Ok(number) if number.is_finite() => Raw::Number(number),
+                _ => return Err(error(format!("expected a number, found `{given}`"))),
+            },
+            // As fitting makes categories of numbers.
+            Given::Number(number) if is_text || is_list => {
+                text = number.to_string();
+                Raw::Text(&text)
+            }
+            Given::Number(number) => Raw::Number(number),
+        };
+        self.column.encode([raw]).map_err(|cause| error(cause.to_string()))
+    }
+
+    fn given<'a>(&self, request: &'a Request) -> Given<'a> {
+        let context = &request.context;
+        if let Some(text) = context.get(&self.column.name).or_else(|| context.get(&self.source)) {
+            return Given::Text(text);
+        }
+        match (self.column.side, self.source.as_str(), request.at_s, &request.user) {
+            (Side::Request, "time_s", Some(time_s), _) => Given::Number(time_s as f64),
+            (Side::Request, "hour", Some(time_s), _) => Given::Number(hour(time_s) as f64),
+            (Side::Request, "weekday", Some(time_s), _) => Given::Number(weekday(time_s) as f64),
+            (Side::User, "user_id", _, Some(user)) => Given::Text(user),
+            _ => Given::Missing,
+        }
+    }
+}
+
+/// `n` entries that mean nothing, in the form of a transform.
+fn blank(transform: &Transform, n: usize) -> ColumnData {
+    match transform {
+        Transform::Standardized { .. } | Transform::Log { .. } => ColumnData::Values(vec![0.0; n]),
+        Transform::MultiCategorical(_) => ColumnData::Bags { offsets: vec![0; n + 1], rows: Vec::new() },
+        _ => ColumnData::Rows(vec![0; n]),
+    }
+}
+
+/// Adds an entry of another column of the same form.
+fn push(column: &mut ColumnData, from: &ColumnData, entry: usize) {
+    match (column, from) {
+        (ColumnData::Rows(rows), ColumnData::Rows(from)) => rows.push(from[entry]),
+        (ColumnData::Values(values), ColumnData::Values(from)) => values.push(from[entry]),
+        (ColumnData::Bags { offsets, rows }, ColumnData::Bags { offsets: of_from, rows: from }) => {
+            rows.extend_from_slice(&from[of_from[entry] as usize..of_from[entry + 1] as usize]);
+            offsets.push(rows.len() as u32);
+        }
+        _ => unreachable!("a column has one form"),
+    }
+}

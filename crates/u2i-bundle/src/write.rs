@@ -1,0 +1,305 @@
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use u2i_index::{FaissSpec, ItemVectors, Metric};
+use u2i_models::{HistoryInput, HostTensor, ModelConfig};
+use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, Users};
+
+use crate::error::io;
+use crate::manifest::{ColumnEntry, FORMAT, IndexEntry, MAX_HISTORY, PartEntry, Sizes};
+use crate::seal::{hash_file, stamp};
+use crate::staging::Staging;
+use crate::{Attribute, AttributeValues, BundleError, Manifest, Part, items, npy, users, vocab, weights};
+
+/// Everything that a bundle is made from.
+#[derive(Debug, Clone)]
+pub struct Contents<'a> {
+    /// The model's config.
+    pub model: &'a ModelConfig,
+    /// Its weights, as [`u2i_models::weights`] takes them out.
+    pub weights: &'a BTreeMap<String, HostTensor>,
+    /// Fitted columns of all sides, each side in the order of the batches.
+    pub columns: &'a [BundleColumn],
+    /// The sequence of earlier items that the model looks at.
+    pub history: Option<HistoryInput>,
+    /// All items.
+    pub catalog: &'a Catalog,
+    /// Raw attributes of the items for conditions, `[items]` each.
+    pub item_attributes: &'a [Attribute],
+    /// All users, with encoded columns.
+    pub users: &'a Users,
+    /// All events of these users: their histories from now on.
+    pub events: &'a EventStore,
+    /// Vectors of the items that the model can rank, `item_idx` 1 first and none left out.
+    pub item_vectors: &'a ItemVectors,
+    /// How the vectors are to be searched.
+    pub index: IndexPlan<'a>,
+    /// Where the model comes from: hashes of config and data, versions, the time. Kept as it is.
+    pub provenance: serde_json::Value,
+    /// What the model reached in evaluation. Kept as it is.
+    pub metrics: serde_json::Value,
+}
+
+/// A fitted column, and the raw attribute that it is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BundleColumn {
+    /// The column.
+    pub column: Column,
+    /// Name of the attribute.
+    pub source: String,
+}
+
+/// How the vectors of a bundle are to be searched. Exact search is always there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum IndexPlan<'a> {
+    /// Exactly.
+    Exact,
+    /// Approximately, if the index is good enough: it is built, saved, read again and measured, and if it finds less
+    /// than `min_recall`, no bundle is written.
+    Faiss {
+        /// Kind and settings.
+        spec: FaissSpec,
+        /// What it compares by.
+        metric: Metric,
+        /// The least share of the exact neighbours that it has to find, above 0 and at most 1.
+        min_recall: f64,
+        /// `[queries, dim]` user vectors to measure with.
+        queries: &'a [f32],
+        /// How many neighbours are compared.
+        k: NonZeroUsize,
+    },
+}
+
+/// Writes a bundle to the folder `dir`, where nothing may be but an empty folder.
+///
+/// All files are written and synced under another name, and one rename publishes them: `dir` is whole or not there.
+///
+/// # Errors
+///
+/// [`Contents`](BundleError::Contents) if the parts do not fit together, [`Exists`](BundleError::Exists),
+/// [`Recall`](BundleError::Recall) and [`Plan`](BundleError::Plan) for the index, [`NoFaiss`](BundleError::NoFaiss),
+/// and [`Io`](BundleError::Io).
+pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleError> {
+    contents.check()?;
+    contents.index.check()?;
+    let seal = contents.seal();
+    let mut staging = Staging::begin(dir)?;
+    let mut parts = BTreeMap::new();
+    let Contents { catalog, item_vectors, .. } = contents;
+    let of_side = |side: Side| contents.columns.iter().map(|own| &own.column).filter(move |c| c.side == side);
+    let columns = || [Side::User, Side::Item, Side::Request].into_iter().flat_map(of_side);
+    let n_weights = contents.weights.values().map(|tensor| tensor.data.len()).sum();
+
+    let mut part = |part: Part, write: &mut dyn FnMut(&Path, &str) -> Result<[u64; 2], BundleError>| {
+        let path = staging.file(part.file_name());
+        let shape = write(&path, &stamp(&seal, part))?;
+        let (sha256, bytes) = hash_file(&path).map_err(io("read", &path, None))?;
+        parts.insert(part, PartEntry { sha256, bytes, shape });
+        Ok::<_, BundleError>(())
+    };
+    part(Part::Weights, &mut |path, stamp| {
+        weights::write(path, contents.weights, stamp)?;
+        Ok([contents.weights.len(), n_weights].map(|n| n as u64))
+    })?;
+    part(Part::Vocabulary, &mut |path, stamp| vocab::write(path, columns(), stamp))?;
+    part(Part::Items, &mut |path, stamp| items::write(path, catalog, contents.item_attributes, stamp))?;
+    part(Part::Users, &mut |path, stamp| {
+        users::write(path, &of_side(Side::User).collect::<Vec<_>>(), contents.users, contents.events, stamp)
+    })?;
+    let shape = [item_vectors.ids().len(), item_vectors.dim()].map(|n| n as u64);
+    part(Part::ItemVectors, &mut |path, stamp| {
+        npy::write(path, item_vectors.dim(), item_vectors.data(), stamp)?;
+        Ok(shape)
+    })?;
+    part(Part::ItemVectorTable, &mut |path, stamp| items::write_vectors(path, catalog, item_vectors, stamp))?;
+    let mut index = None;
+    if contents.index != IndexPlan::Exact {
+        part(Part::Index, &mut |path, _| {
+            index = contents.index.publish(path, item_vectors)?;
+            Ok(shape)
+        })?;
+    }
+
+    let manifest = Manifest {
+        format: FORMAT,
+        seal,
+        model: contents.model.clone(),
+        history: contents.history,
+        columns: columns()
+            .map(|column| {
+                let own = contents.columns.iter().find(|own| own.column == *column);
+                ColumnEntry::new(column, own.map_or("", |own| &own.source))
+            })
+            .collect(),
+        attributes: items::entries(contents.item_attributes),
+        sizes: Sizes {
+            users: contents.users.ids().len(),
+            events: contents.events.n_events(),
+            items: catalog.n_items(),
+            items_trained: catalog.n_trained(),
+            items_ranked: item_vectors.ids().len(),
+            dim: item_vectors.dim(),
+            weights: n_weights,
+        },
+        index,
+        metrics: contents.metrics.clone(),
+        provenance: contents.provenance.clone(),
+        parts,
+        manifest_sha256: String::new(),
+    };
+    staging.write(Manifest::FILE_NAME, manifest.sealed().as_bytes())?;
+    staging.publish()?;
+    Manifest::read(dir)
+}
+
+impl Contents<'_> {
+    /// That the parts are of one data set and one model.
+    fn check(&self) -> Result<(), BundleError> {
+        let broken = |what: String| Err(BundleError::Contents(what));
+        let mut names = HashSet::new();
+        if let Some(twice) = self.columns.iter().find(|own| !names.insert(&own.column.name)) {
+            return broken(format!("two columns are named `{}`", twice.column.name));
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = self.item_attributes.iter().find(|attribute| !names.insert(&attribute.name)) {
+            return broken(format!("two attributes are named `{}`", twice.name));
+        }
+        let n_items = self.catalog.n_items();
+        if let Some(other) = self.item_attributes.iter().find(|attribute| attribute.values.len() != n_items) {
+            let n = other.values.len();
+            return broken(format!("attribute `{}` has {n} values for {n_items} items", other.name));
+        }
+        let (n_users, of_events) = (self.users.ids().len(), self.events.n_users());
+        if n_users != of_events {
+            return broken(format!("{n_users} users, and events of {of_events}"));
+        }
+        if self.users.ids().iter().collect::<HashSet<_>>().len() != n_users {
+            return broken("a user id repeats".to_owned());
+        }
+        if let Some(item) = self.events.all_items().iter().find(|&&item| item as usize > n_items) {
+            return broken(format!("an event of item {item}, there are {n_items}"));
+        }
+        let of_users: Vec<&Column> =
+            self.columns.iter().map(|own| &own.column).filter(|column| column.side == Side::User).collect();
+        let found = self.users.columns();
+        if of_users.len() != found.len() {
+            return broken(format!("{} user columns, encoded are {}", of_users.len(), found.len()));
+        }
+        if let Some((column, _)) = of_users.iter().zip(found).find(|(column, data)| !is_encoded(column, data))
+        {
+            return broken(format!("user column `{}` is not encoded as its transform does", column.name));
+        }
+        let n_ranked = self.item_vectors.ids().len();
+        let are_all = self.item_vectors.ids().iter().copied().eq(1..=n_ranked as u32);
+        if !are_all || ![n_items, self.catalog.n_trained()].contains(&n_ranked) {
+            return broken(format!("vectors of {n_ranked} items, neither all nor all with training events"));
+        }
+        if self.history.is_some_and(|history| history.length > MAX_HISTORY) {
+            return broken(format!("a history of more than {MAX_HISTORY} events"));
+        }
+        if let Some((name, _)) =
+            self.weights.iter().find(|(_, tensor)| tensor.data.iter().any(|x| !x.is_finite()))
+        {
+            return broken(format!("weight `{name}` holds NaN or an infinity"));
+        }
+        Ok(())
+    }
+
+    /// SHA-256 over everything that is not made from the rest.
+    fn seal(&self) -> String {
+        let mut digest = Digest::new()
+            .part("model", json(self.model).as_bytes())
+            .part("history", json(&self.history).as_bytes())
+            .part("provenance", self.provenance.to_string().as_bytes())
+            .part("metrics", self.metrics.to_string().as_bytes())
+            .part("catalog", self.catalog.digest().as_bytes())
+            .part("events", self.events.digest().as_bytes());
+        for BundleColumn { column, source } in self.columns {
+            digest = digest.part("column", json(column).as_bytes()).part("source", source.as_bytes());
+        }
+        for (name, tensor) in self.weights {
+            let bits: Vec<u32> = tensor.data.iter().map(|x| x.to_bits()).collect();
+            let shape: Vec<u64> = tensor.shape.iter().map(|&n| n as u64).collect();
+            digest = digest.part("weight", name.as_bytes()).numbers("shape", &shape).numbers("values", &bits);
+        }
+        let bits: Vec<u32> = self.item_vectors.data().iter().map(|x| x.to_bits()).collect();
+        digest = digest.numbers("item_vectors", &bits);
+        for item in 1..=self.catalog.n_items() as u32 {
+            digest = digest.part("title", self.catalog.title(item).unwrap_or_default().as_bytes());
+        }
+        for id in self.users.ids() {
+            digest = digest.part("user", id.as_bytes());
+        }
+        for column in self.users.columns() {
+            digest = column.digest("user_column", digest);
+        }
+        for attribute in self.item_attributes {
+            digest = digest.part("attribute", attribute.name.as_bytes());
+            digest = match &attribute.values {
+                AttributeValues::Text(values) => values.iter().fold(digest, |digest, text| {
+                    digest.part("text", text.as_deref().unwrap_or_default().as_bytes())
+                }),
+                AttributeValues::Number(values) => {
+                    digest.numbers("numbers", &values.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+                }
+                AttributeValues::List(values) => values.iter().fold(digest, |digest, list| {
+                    list.iter()
+                        .fold(digest.part("list", b""), |digest, text| digest.part("text", text.as_bytes()))
+                }),
+            };
+        }
+        digest.finish()
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("configs and columns are plain data")
+}
+
+fn is_encoded(column: &Column, data: &ColumnData) -> bool {
+    use u2i_schema::Transform::{Log, MultiCategorical, Standardized};
+    match (&column.transform, data) {
+        (Standardized { .. } | Log { .. }, data) => matches!(data, ColumnData::Values(_)),
+        (MultiCategorical(_), data) => matches!(data, ColumnData::Bags { .. }),
+        (_, data) => matches!(data, ColumnData::Rows(_)),
+    }
+}
+
+impl IndexPlan<'_> {
+    fn check(&self) -> Result<(), BundleError> {
+        let IndexPlan::Faiss { min_recall, queries, .. } = self else { return Ok(()) };
+        let is_recall = *min_recall > 0.0 && *min_recall <= 1.0;
+        if !is_recall {
+            let (key, wanted) = ("min_recall", "a number above 0 and at most 1");
+            return Err(BundleError::Plan { key, found: min_recall.to_string(), wanted });
+        }
+        if queries.is_empty() {
+            return Err(BundleError::Plan { key: "queries", found: "none".into(), wanted: "at least one" });
+        }
+        if cfg!(feature = "faiss") { Ok(()) } else { Err(BundleError::NoFaiss) }
+    }
+
+    /// Builds the index, saves it, and measures what a reader of the file gets.
+    #[cfg(feature = "faiss")]
+    fn publish(&self, path: &Path, vectors: &ItemVectors) -> Result<Option<IndexEntry>, BundleError> {
+        use u2i_index::{ExactIndex, FaissIndex, Index as _, measure};
+        let IndexPlan::Faiss { spec, metric, min_recall, queries, k } = *self else { return Ok(None) };
+        FaissIndex::build(vectors, spec, metric)?.save(path)?;
+        let index = FaissIndex::load(path)?;
+        let reference = ExactIndex::new(vectors.clone());
+        let measured = measure(&index, &reference, queries, k)?;
+        let is_good = measured.recall >= min_recall || u2i_bug::planted("any_index_is_published");
+        if !is_good {
+            let (kind, k, found) = (measured.kind, k.get(), measured.recall);
+            return Err(BundleError::Recall { kind, k, found, wanted: min_recall });
+        }
+        let exact = measure(&reference, &reference, queries, k)?;
+        Ok(Some(IndexEntry { spec, metric, min_recall, measured, exact }))
+    }
+
+    #[cfg(not(feature = "faiss"))]
+    fn publish(&self, _: &Path, _: &ItemVectors) -> Result<Option<IndexEntry>, BundleError> {
+        Err(BundleError::NoFaiss)
+    }
+}

@@ -1,0 +1,11 @@
+//! Bundles through the public API.
+
+mod answers;
+mod damage;
+mod fixture;
+mod golden;
+
+mod hostile;
+#[cfg(feature = "faiss")]
+mod index;
+mod served;

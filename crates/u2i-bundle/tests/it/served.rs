@@ -1,0 +1,138 @@
+//! What is served is what was evaluated.
+
+use std::collections::BTreeMap;
+
+use u2i_bundle::{IndexPlan, Recommender, Request, Seen, Strategy};
+use u2i_index::{ExactIndex, Filter, Index as _};
+use u2i_models::{TwoTower as _, UserBatch};
+use u2i_schema::{BatchMaker, Chunk, Raw};
+
+use crate::fixture::{Fixture, Kind, SMALL, Size, device, device_at, history, top, user};
+
+/// Each user's last event as evaluation does it: items and scores, seen items left out.
+fn evaluated(fixture: &Fixture, targets: &[Chunk], k: usize) -> Vec<(Vec<u32>, Vec<f32>)> {
+    let maker = BatchMaker {
+        events: &fixture.events,
+        users: &fixture.users,
+        catalog: &fixture.catalog,
+        history_len: fixture.model.history_len(),
+        newest_s: None,
+    };
+    let batch = UserBatch::new(&maker.users(targets), None, &device());
+    let queries: Vec<f32> = fixture.model.encode_users(&batch).into_data().try_into_vec().unwrap();
+    let seen = |target: &Chunk| {
+        let mut seen = fixture.events.items(target.user as usize)[..target.first as usize].to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        seen
+    };
+    let seen: Vec<Vec<u32>> = targets.iter().map(seen).collect();
+    let index = ExactIndex::new(fixture.vectors.clone());
+    let found = index.search(&queries, k.try_into().unwrap(), Filter::excluding(&seen)).unwrap();
+    (0..targets.len()).map(|i| (found.ids(i).to_vec(), found.scores(i).to_vec())).collect()
+}
+
+/// Of each user with events the last one, whose time comes after those before it.
+fn last_events(fixture: &Fixture) -> Vec<Chunk> {
+    let last = |user: u32| {
+        let n = fixture.events.items(user as usize).len() as u32;
+        (n > 0).then(|| Chunk { user, first: n - 1, targets: 1 })
+    };
+    (0..fixture.users.ids().len() as u32).filter_map(last).collect()
+}
+
+/// L5: for 100 users and each model the very items and the very bits of their scores. The device of the target's
+/// event is what the caller knows of the request; the hour follows from its time.
+#[test]
+fn what_is_served_is_what_was_evaluated() {
+    for kind in [Kind::Fm, Kind::Dssm, Kind::YoutubeDnn, Kind::WithoutHistory] {
+        let fixture = Fixture::new(kind, Size { users: 101, ..SMALL }, 3);
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("bundle");
+        fixture.write(&dir, IndexPlan::Exact).unwrap();
+        let recommender = Recommender::open(&dir, &device()).unwrap();
+        let targets = last_events(&fixture);
+        assert_eq!(targets.len(), 100);
+        let evaluated = evaluated(&fixture, &targets, 10);
+        let requests = targets.iter().map(|target| {
+            let at_s = fixture.events.times_s(target.user as usize)[target.first as usize];
+            let device = match device_at(at_s) {
+                Raw::Text(device) => BTreeMap::from([("device".to_owned(), device.to_owned())]),
+                _ => BTreeMap::new(),
+            };
+            let id = fixture.users.ids()[target.user as usize].clone();
+            Request { at_s: Some(at_s), context: device, ..user(id) }
+        });
+        let answers = recommender.recommend(&requests.collect::<Vec<_>>(), &top(10)).unwrap();
+        for (answer, (items, scores)) in answers.iter().zip(evaluated) {
+            assert!(answer.items.iter().map(|item| item.item_idx).eq(items), "{kind:?}");
+            assert!(answer.items.iter().map(|item| item.score).eq(scores), "{kind:?}");
+        }
+    }
+}
+
+/// A stranger with a user's events and attributes is that user; attributes go by the column's name or its source.
+#[test]
+fn a_stranger_with_the_same_history_and_attributes_gets_the_same() {
+    let fixture = Fixture::new(Kind::YoutubeDnn, SMALL, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    fixture.write(&dir, IndexPlan::Exact).unwrap();
+    let recommender = Recommender::open(&dir, &device()).unwrap();
+    // User 7 is F, likes the first three of the interests, and has an income of age / 50.
+    let row = 7;
+    let items = fixture.events.items(row);
+    let ids: Vec<&str> = items.iter().map(|&item| fixture.catalog.item_id(item)).collect();
+    let u2i_schema::ColumnData::Values(incomes) = &fixture.users.columns()[3] else { panic!("a number") };
+    let income = f64::from(incomes[row]) * 0.3 + 1.1;
+    let pairs = [
+        ("gender", "F".to_owned()),
+        ("age", (income * 50.0).round().to_string()),
+        ("interests", "books|games|chess".to_owned()),
+        ("income", ((income * 50.0).round() / 50.0).to_string()),
+        ("hour", "13".to_owned()),
+    ];
+    let context: BTreeMap<String, String> = pairs.map(|(key, value)| (key.to_owned(), value)).into();
+    let hour = BTreeMap::from([("hour".to_owned(), "13".to_owned())]);
+    let stranger = Request { context, ..history(&ids) };
+    let known = Request { context: hour, ..user("user 7") };
+    let dim = fixture.vectors.dim();
+    let vectors = recommender.user_vectors(&[stranger.clone(), known]).unwrap();
+    assert_eq!(vectors[..dim], vectors[dim..]);
+    for key in ["gender", "age", "interests", "hour"] {
+        let mut other = stranger.clone();
+        other.context.remove(key);
+        assert_ne!(recommender.user_vectors(&[other]).unwrap(), vectors[..dim], "{key} has no effect");
+    }
+}
+
+#[test]
+fn only_what_happened_before_the_moment_is_history() {
+    let fixture = Fixture::new(Kind::Fm, SMALL, 5);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    fixture.write(&dir, IndexPlan::Exact).unwrap();
+    let recommender = Recommender::open(&dir, &device()).unwrap();
+    let times = fixture.events.times_s(3);
+    let ids: Vec<&str> = fixture.events.items(3).iter().map(|&item| fixture.catalog.item_id(item)).collect();
+    for n in 0..=times.len() {
+        let at_s = times.get(n).copied().unwrap_or(i64::MAX);
+        let asked = Request { at_s: Some(at_s), ..user("user 3") };
+        // The same moment, so that request columns are the same.
+        let given =
+            Request { history: Some(ids[..n].iter().map(|id| id.to_string()).collect()), ..asked.clone() };
+        let answers = recommender.recommend(&[asked, given], &top(50)).unwrap();
+        assert_eq!(answers[0], answers[1], "{n} events");
+        assert_eq!(answers[0].strategy == Strategy::Popular, n == 0);
+        let ids = |ids: &[&str]| answers[0].items.iter().any(|item| ids.contains(&item.item_id));
+        assert!(!ids(&ids_of(&fixture, n)), "what was seen by then comes back");
+    }
+    let mut kept = top(50);
+    kept.seen = Seen::Kept;
+    let all = recommender.recommend(&[user("user 3")], &kept).unwrap();
+    assert_eq!(all[0].items.len(), fixture.vectors.ids().len());
+}
+
+fn ids_of(fixture: &Fixture, n: usize) -> Vec<&str> {
+    fixture.events.items(3)[..n].iter().map(|&item| fixture.catalog.item_id(item)).collect()
+}

@@ -1,0 +1,252 @@
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::path::Path;
+
+use polars::prelude::DataType;
+
+use crate::config::{FileFormat, ReadLimits, TimeUnit};
+use crate::frame::{Cells, Table, Wanted};
+use crate::{FeatureError, Reject, time};
+
+/// What the columns of a file hold, judged by all of its rows.
+#[derive(Debug, Clone)]
+pub struct TableProfile {
+    /// Rows of the right number of fields.
+    pub n_rows: usize,
+    /// The columns, in the order of the file.
+    pub columns: Vec<ColumnProfile>,
+    /// Rows that could not be told apart into fields.
+    pub rejects: Vec<Reject>,
+}
+
+/// What one column holds.
+#[derive(Debug, Clone)]
+pub struct ColumnProfile {
+    /// Its name.
+    pub name: String,
+    /// How its values are stored.
+    pub stored: Stored,
+    /// Rows, blank ones included.
+    pub n_rows: usize,
+    /// Rows with nothing in them.
+    pub n_missing: usize,
+    /// Different values.
+    pub n_distinct: usize,
+    /// Values that are integers.
+    pub n_integers: usize,
+    /// Values that are finite numbers, integers among them.
+    pub n_numbers: usize,
+    /// Values that are dates, with or without a time of day.
+    pub n_datetimes: usize,
+    /// The smallest number; infinite if there is none.
+    pub min: f64,
+    /// The largest number; infinite if there is none.
+    pub max: f64,
+    /// What comes of taking each of [`SEPARATORS`] for one that stands between the entries of a list.
+    pub separated: Vec<Separated>,
+    /// The first value.
+    pub example: Option<String>,
+    /// Hashes of the different values.
+    hashes: HashSet<u64>,
+}
+
+/// How the values of a column are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// Text: any column of a text file.
+    Text,
+    /// Integers.
+    Integers,
+    /// Floating-point numbers.
+    Floats,
+    /// Timestamps or dates.
+    Times,
+    /// Lists of text or integers.
+    Lists,
+    /// Something that cannot be read, by its name.
+    Other(String),
+}
+
+/// A column taken for one of lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Separated {
+    /// Between the entries.
+    pub separator: char,
+    /// Rows with more than one entry.
+    pub n_rows: usize,
+    /// Different entries.
+    pub n_distinct: usize,
+    /// All entries.
+    pub n_entries: usize,
+}
+
+/// What may stand between the entries of a list.
+pub const SEPARATORS: [char; 4] = ['|', ';', ',', ' '];
+
+impl ColumnProfile {
+    /// Values that are there.
+    pub fn n_values(&self) -> usize {
+        self.n_rows - self.n_missing
+    }
+
+    /// Share of the different values that `other` has, too.
+    pub fn share_in(&self, other: &ColumnProfile) -> f64 {
+        let common = self.hashes.iter().filter(|hash| other.hashes.contains(hash)).count();
+        common as f64 / self.n_distinct.max(1) as f64
+    }
+}
+
+/// Looks at every column of a file. Rows of another number of fields than the header are passed over.
+///
+/// # Errors
+///
+/// If the file cannot be read, or has no row.
+pub fn profile_table(
+    path: &Path,
+    format: &FileFormat,
+    max_line_bytes: std::num::NonZeroUsize,
+) -> Result<TableProfile, FeatureError> {
+    let limits = ReadLimits { max_reject_ratio: 1.0, max_line_bytes };
+    let mut table = Table::open(path, format, &limits, "data")?;
+    let mut columns = Vec::new();
+    for (place, name) in table.names().iter().enumerate() {
+        columns.push(profile(&table, place, name)?);
+    }
+    let n_rows = table.n_rows();
+    columns.extend(
+        table
+            .skipped()
+            .iter()
+            .map(|(name, dtype)| Gathered::default().finish(name, Stored::Other(dtype.clone()), n_rows)),
+    );
+    (0..n_rows).for_each(|_| table.tally.settle(crate::tally::Fate::Kept));
+    let rejects = table.counts()?.rejects;
+    Ok(TableProfile { n_rows, columns, rejects })
+}
+
+fn profile(table: &Table, place: usize, name: &str) -> Result<ColumnProfile, FeatureError> {
+    let (stored, wanted) = match table.dtype(place) {
+        (_, Some(_)) => (Stored::Times, Wanted::Time(TimeUnit::Datetime)),
+        (DataType::String, None) => (Stored::Text, Wanted::Text),
+        (dtype, None) if dtype.is_integer() => (Stored::Integers, Wanted::Text),
+        (dtype, None) if dtype.is_float() => (Stored::Floats, Wanted::Number),
+        (DataType::List(inner), None) if inner.is_integer() || **inner == DataType::String => {
+            (Stored::Lists, Wanted::List)
+        }
+        (dtype, None) => {
+            let stored = Stored::Other(dtype.to_string());
+            return Ok(Gathered::default().finish(name, stored, table.n_rows()));
+        }
+    };
+    let cells = table.cells(name, "column", wanted)?;
+    let mut gathered = Gathered::default();
+    (0..table.n_rows()).for_each(|row| gathered.add(&cells, row));
+    Ok(gathered.finish(name, stored, table.n_rows()))
+}
+
+#[derive(Default)]
+struct Gathered {
+    n_missing: usize,
+    n_integers: usize,
+    n_numbers: usize,
+    n_datetimes: usize,
+    range: Option<(f64, f64)>,
+    hashes: HashSet<u64>,
+    entries: [(usize, usize, HashSet<u64>); SEPARATORS.len()],
+    example: Option<String>,
+}
+
+impl Gathered {
+    fn add(&mut self, cells: &Cells, row: usize) {
+        if cells.is_blank(row) {
+            self.n_missing += 1;
+            return;
+        }
+        match cells {
+            Cells::Float(cells) => self.number(cells.get(row).unwrap_or(f64::NAN)),
+            Cells::Times(cells, ticks) => {
+                self.n_datetimes += 1;
+                let ticks = cells.get(row).map_or(0, |found| ticks.seconds(found));
+                self.hashes.insert(hash(&ticks));
+            }
+            Cells::List(_) => {
+                let list = cells.list(row, ' ');
+                let (n_rows, n_entries, distinct) = &mut self.entries[0];
+                *n_rows += usize::from(list.len() > 1);
+                *n_entries += list.len();
+                distinct.extend(list.iter().map(|entry| hash(entry.as_str())));
+                self.hashes.insert(hash(&list));
+            }
+            _ => {
+                let Some(text) = cells.text(row) else { return };
+                self.text(&text);
+            }
+        }
+    }
+
+    fn number(&mut self, number: f64) {
+        self.hashes.insert(hash(&number.to_bits()));
+        if number.is_finite() {
+            self.n_numbers += 1;
+            self.n_integers += usize::from(number.fract() == 0.0);
+            let (min, max) = self.range.get_or_insert((number, number));
+            (*min, *max) = (min.min(number), max.max(number));
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.hashes.insert(hash(text));
+        if self.example.is_none() {
+            self.example = Some(time::short(text));
+        }
+        if let Some(number) = text.trim().parse::<f64>().ok().filter(|number| number.is_finite()) {
+            self.n_numbers += 1;
+            self.n_integers += usize::from(text.parse::<i64>().is_ok());
+            let (min, max) = self.range.get_or_insert((number, number));
+            (*min, *max) = (min.min(number), max.max(number));
+            return;
+        }
+        if text.starts_with(|first: char| first.is_ascii_digit()) && time::datetime(text).is_some() {
+            self.n_datetimes += 1;
+        }
+        for (separator, (n_rows, n_entries, distinct)) in SEPARATORS.into_iter().zip(&mut self.entries) {
+            let entries = text.split(separator).filter(|entry| !entry.is_empty());
+            let before = *n_entries;
+            for entry in entries {
+                distinct.insert(hash(entry));
+                *n_entries += 1;
+            }
+            *n_rows += usize::from(*n_entries > before + 1);
+        }
+    }
+
+    fn finish(self, name: &str, stored: Stored, n_rows: usize) -> ColumnProfile {
+        let (min, max) = self.range.unwrap_or((f64::INFINITY, f64::NEG_INFINITY));
+        let is_other = matches!(stored, Stored::Other(_));
+        let separated = |(separator, (n_rows, n_entries, distinct)): (char, (usize, usize, HashSet<u64>))| {
+            Separated { separator, n_rows, n_distinct: distinct.len(), n_entries }
+        };
+        ColumnProfile {
+            name: name.to_owned(),
+            stored,
+            n_rows,
+            n_missing: if is_other { n_rows } else { self.n_missing },
+            n_distinct: self.hashes.len(),
+            n_integers: self.n_integers,
+            n_numbers: self.n_numbers,
+            n_datetimes: self.n_datetimes,
+            min,
+            max,
+            separated: SEPARATORS.into_iter().zip(self.entries).map(separated).collect(),
+            example: self.example,
+            hashes: self.hashes,
+        }
+    }
+}
+
+/// The same for the same value in every run.
+fn hash(value: &(impl std::hash::Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,101 @@
+use std::path::Path;
+
+use crate::FeatureError;
+use crate::config::{FileFormat, ReadLimits, TimeConfig, invalid};
+use crate::frame::{Cells, Table, Wanted};
+use crate::tally::Fate;
+
+/// How a file of users or histories, for whom recommendations are wanted, is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestsConfig {
+    /// How the file is written.
+    pub format: FileFormat,
+    /// Column of user ids, if there is one.
+    pub user: Option<String>,
+    /// Column of histories, if there is one. There must be one of the two.
+    pub history: Option<HistoryColumn>,
+    /// Column of the times at which recommendations are wanted, if there is one.
+    pub at: Option<TimeConfig>,
+    /// What is put up with while reading.
+    pub limits: ReadLimits,
+}
+
+/// A column of histories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryColumn {
+    /// The column: item ids, oldest first.
+    pub column: String,
+    /// Between ids, unless the column is one of lists (Parquet).
+    pub separator: char,
+}
+
+/// One row of a file of requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestRow {
+    /// Raw id of the user.
+    pub user: Option<String>,
+    /// Raw ids of the items of the history, oldest first. `None` where the file has no such column, or where the field
+    /// is blank and the row names a user.
+    pub history: Option<Vec<String>>,
+    /// Unix time in seconds.
+    pub at_s: Option<i64>,
+    /// Name and text of every other column, blank fields left out.
+    pub context: Vec<(String, String)>,
+}
+
+/// Reads a file of requests.
+///
+/// # Errors
+///
+/// If the file cannot be read, lacks a column, holds one that cannot be text, or holds more bad rows than the limits
+/// allow; a row that names neither a user nor an item is bad.
+pub fn read_requests(path: &Path, config: &RequestsConfig) -> Result<Vec<RequestRow>, FeatureError> {
+    let RequestsConfig { format, user, history, at, limits } = config;
+    if user.is_none() && history.is_none() {
+        return Err(invalid("requests", "a column of users or of histories", "neither"));
+    }
+    let mut table = Table::open(path, format, limits, "requests")?;
+    let users = user.as_ref().map(|column| table.cells(column, "user", Wanted::Id)).transpose()?;
+    let histories =
+        history.as_ref().map(|history| table.cells(&history.column, "history", Wanted::List)).transpose()?;
+    let times = at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(at.unit))).transpose()?;
+    let bound =
+        [user.as_ref(), history.as_ref().map(|history| &history.column), at.as_ref().map(|at| &at.column)];
+    let skipped = table.skipped().iter().map(|(name, _)| name);
+    let others = table.names().iter().chain(skipped).filter(|name| !bound.contains(&Some(name)));
+    let context = others
+        .map(|name| Ok((name.clone(), table.cells(name, "context", Wanted::Context)?)))
+        .collect::<Result<Vec<_>, FeatureError>>()?;
+
+    let mut rows = Vec::with_capacity(table.n_rows());
+    for row in 0..table.n_rows() {
+        let id = users.as_ref().and_then(|cells| cells.text(row)).map(String::from);
+        let items = histories
+            .as_ref()
+            .zip(history.as_ref())
+            .map(|(cells, history)| trimmed(cells.list(row, history.separator)))
+            .filter(|items| !items.is_empty());
+        let at_s = match (&times, at) {
+            (Some(cells), Some(at)) if !cells.is_blank(row) => cells.time_s(row, at.unit).map(Some),
+            _ => Ok(None),
+        };
+        let nobody = id.is_none() && items.is_none() && !u2i_bug::planted("a_request_may_be_of_nobody");
+        match (at_s, at) {
+            (Err(reason), Some(at)) => table.reject(row, &at.column, reason),
+            _ if nobody => table.reject(row, "", "expected a user or a history, found neither".to_owned()),
+            (at_s, _) => {
+                let text = |(name, cells): &(String, Cells)| Some((name.clone(), cells.shown(row)?));
+                let context = context.iter().filter_map(text).collect();
+                rows.push(RequestRow { user: id, history: items, at_s: at_s.unwrap_or_default(), context });
+                table.tally.settle(Fate::Kept);
+            }
+        }
+    }
+    table.counts()?;
+    Ok(rows)
+}
+
+/// Ids without white space around them, as people write lists; none that is blank.
+fn trimmed(items: Vec<String>) -> Vec<String> {
+    items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}

@@ -1,0 +1,221 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// A tensor on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostTensor {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row by row.
+    pub data: Vec<f32>,
+}
+
+/// A saved tensor that is not the one a model needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("weight `{name}`: expected {expected}, found {found}")]
+pub struct WeightError {
+    /// Name of the tensor.
+    pub name: String,
+    /// What is there.
+    pub found: String,
+    /// What the model needs.
+    pub expected: String,
+}
+
+impl HostTensor {
+    /// A copy of a tensor.
+    ///
+    /// # Panics
+    ///
+    /// If its numbers are not `f32`.
+    pub fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        let shape = tensor.dims().to_vec();
+        let data = tensor.into_data().try_into_vec().expect("weights and moments are f32");
+        HostTensor { shape, data }
+    }
+
+    /// The tensor on a device.
+    ///
+    /// # Errors
+    ///
+    /// If it does not have the wanted shape; `name` names it in the error.
+    pub fn on<const D: usize>(
+        self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>, WeightError> {
+        if self.shape != shape || self.data.len() != shape.iter().product::<usize>() {
+            return Err(WeightError {
+                name: name.to_owned(),
+                found: format!("{} values of shape {:?}", self.data.len(), self.shape),
+                expected: format!("shape {shape:?}"),
+            });
+        }
+        Ok(Tensor::from_data(TensorData::new(self.data, shape), device))
+    }
+}
+
+/// All weights of a model by their path in it: what is exported.
+pub fn weights<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
+    let mut tensors = BTreeMap::new();
+    save_weights(model, "", &BTreeSet::new(), &mut tensors);
+    tensors.into_iter().map(|(name, tensor)| (name.trim_start_matches('/').to_owned(), tensor)).collect()
+}
+
+/// The model with the weights that [`weights`] took from one like it.
+///
+/// # Errors
+///
+/// If a weight is missing, has another shape, or belongs to no parameter of the model.
+pub fn with_weights<M: Module>(model: M, weights: BTreeMap<String, HostTensor>) -> Result<M, WeightError> {
+    let mut tensors = weights.into_iter().map(|(name, tensor)| (format!("/{name}"), tensor)).collect();
+    let model = load_weights(model, "", &BTreeSet::new(), &mut tensors)?;
+    match tensors.into_iter().next() {
+        None => Ok(model),
+        Some((name, tensor)) => Err(WeightError {
+            name: name.trim_start_matches('/').to_owned(),
+            found: format!("shape {:?}", tensor.shape),
+            expected: "nothing".into(),
+        }),
+    }
+}
+
+/// Puts the parameters of `module` into `tensors` as `<prefix>/<path>`, without those in `except`.
+pub fn save_weights<M: Module>(
+    module: &M,
+    prefix: &str,
+    except: &BTreeSet<ParamId>,
+    tensors: &mut BTreeMap<String, HostTensor>,
+) {
+    module.visit(&mut Save { path: ModulePath::default(), prefix, except, tensors });
+}
+
+/// Takes the parameters that [`save_weights`] put into `tensors` out of them again.
+///
+/// # Errors
+///
+/// If a weight is missing or has another shape.
+pub fn load_weights<M: Module>(
+    module: M,
+    prefix: &str,
+    except: &BTreeSet<ParamId>,
+    tensors: &mut BTreeMap<String, HostTensor>,
+) -> Result<M, WeightError> {
+    let mut load = Load { path: ModulePath::default(), prefix, except, tensors, failed: None };
+    let module = module.map(&mut load);
+    load.failed.map_or(Ok(module), Err)
+}
+
+/// Where a walk through a module is: the names of its parts from the outside in.
+#[derive(Debug, Clone, Default)]
+pub struct ModulePath(Vec<String>);
+
+impl ModulePath {
+    /// Steps into a part.
+    pub fn enter(&mut self, name: &str) {
+        self.0.push(name.to_owned());
+    }
+
+    /// Steps out of it.
+    pub fn exit(&mut self) {
+        self.0.pop();
+    }
+
+    /// The names, with a dot between each two.
+    pub fn name(&self) -> String {
+        self.0.join(".")
+    }
+}
+
+struct Save<'a> {
+    path: ModulePath,
+    prefix: &'a str,
+    except: &'a BTreeSet<ParamId>,
+    tensors: &'a mut BTreeMap<String, HostTensor>,
+}
+
+impl ModuleVisitor for Save<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.except.contains(&param.id) {
+            let name = format!("{}/{}", self.prefix, self.path.name());
+            let before = self.tensors.insert(name, HostTensor::of(param.val()));
+            debug_assert!(before.is_none(), "two parameters have one path");
+        }
+    }
+}
+
+struct Load<'a> {
+    path: ModulePath,
+    prefix: &'a str,
+    except: &'a BTreeSet<ParamId>,
+    tensors: &'a mut BTreeMap<String, HostTensor>,
+    failed: Option<WeightError>,
+}
+
+impl ModuleMapper for Load<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.except.contains(&param.id) || self.failed.is_some() {
+            return param;
+        }
+        let name = format!("{}/{}", self.prefix, self.path.name());
+        let (id, value, mapper) = param.consume();
+        let tensor = self.tensors.remove(&name).ok_or_else(|| WeightError {
+            name: name.clone(),
+            found: "nothing".into(),
+            expected: format!("shape {:?}", value.dims()),
+        });
+        let value = match tensor.and_then(|tensor| tensor.on(&name, value.dims(), &value.device())) {
+            Ok(loaded) => loaded.set_require_grad(value.is_require_grad()),
+            Err(error) => {
+                self.failed = Some(error);
+                value
+            }
+        };
+        Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Init;
+
+    #[test]
+    fn weights_go_into_a_model_like_the_one_they_came_from_and_into_no_other() {
+        let device = Device::flex();
+        let drawn = || Init::new(1, &device).linear(2, 3);
+        let zeros = || Init::zeros(9, &device).linear(2, 3);
+        assert_ne!(weights(&zeros()), weights(&drawn()));
+        let loaded = with_weights(zeros(), weights(&drawn())).unwrap();
+        assert_eq!(weights(&loaded), weights(&drawn()));
+
+        let message = |weights| with_weights(zeros(), weights).unwrap_err().to_string();
+        let mut missing = weights(&drawn());
+        let bias = missing.remove("bias").unwrap();
+        assert_eq!(message(missing.clone()), "weight `bias`: expected shape [3], found nothing");
+        missing.insert("bias".into(), HostTensor { shape: vec![1, 3], ..bias.clone() });
+        assert_eq!(message(missing), "weight `bias`: expected shape [3], found 3 values of shape [1, 3]");
+        let mut more = weights(&drawn());
+        more.insert("scale".into(), bias);
+        assert_eq!(message(more), "weight `scale`: expected nothing, found shape [3]");
+    }
+}

@@ -1,0 +1,141 @@
+//! From a finished run to a bundle.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde_json::json;
+use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, Manifest};
+use u2i_features::{Prepared, RawData, RawValues};
+use u2i_index::{FaissSpec, Metric};
+use u2i_models::TwoTower as _;
+use u2i_train::{Vectors, user_vectors};
+
+use crate::Error;
+use crate::config::{Experiment, IndexConfig};
+use crate::data::Places;
+use crate::device::DeviceChoice;
+use crate::progress::Progress;
+use crate::run::Finished;
+
+/// Users whose searches an index is measured with before it is published.
+const QUERIES: usize = 1000;
+/// List length at which it is measured.
+const K: NonZeroUsize = NonZeroUsize::new(100).unwrap();
+/// What an index that was chosen by size must find.
+pub const MIN_RECALL: f64 = 0.95;
+
+/// What to export and where to.
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    /// The folder of a finished run.
+    pub run: PathBuf,
+    /// The bundle's folder.
+    pub out: PathBuf,
+    /// Which index the bundle gets.
+    pub index: IndexChoice,
+    /// Where the model is read to.
+    pub device: DeviceChoice,
+    /// Where to look for data sets that the run's experiment names.
+    pub places: Places,
+}
+
+/// Which index a bundle gets besides its vectors, over which exact search is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexChoice {
+    /// The first of the experiment that has `min_recall`, else one by the number of items.
+    Auto,
+    /// None.
+    Exact,
+}
+
+/// Writes a finished run as a bundle: what serving needs, and nothing else.
+///
+/// # Errors
+///
+/// If the folder holds no finished run, its data is not what it was trained on, the index does not find what it must, or
+/// the bundle cannot be written.
+pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Manifest, Error> {
+    let device = options.device.open()?;
+    let Finished { experiment, raw, prepared, trained, report, .. } =
+        Finished::open(&options.run, &options.places, &device, progress)?;
+    let model = &trained.fitted.model;
+    let users = &prepared.test[..prepared.test.len().min(QUERIES)];
+    let queries = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
+    let index = match options.index {
+        IndexChoice::Exact => IndexPlan::Exact,
+        IndexChoice::Auto => plan(&experiment, &prepared, &queries),
+    };
+    let attributes = attributes(&raw, &prepared);
+    let columns = columns(&experiment, &prepared);
+    let hashes = ["data_hash", "split_hash", "config_hash", "weights_hash", "item_vectors_hash"];
+    let stamped = ["dataset", "protocol", "recipe", "seed", "device", "build", "version", "platform"];
+    let provenance =
+        hashes.iter().chain(&stamped).map(|&key| (key.to_owned(), report[key].clone())).collect();
+    let contents = Contents {
+        model: &experiment.model,
+        weights: &u2i_train::weights(model),
+        columns: &columns,
+        history: crate::pipeline::model_inputs(&experiment, &prepared).history,
+        catalog: &prepared.catalog,
+        item_attributes: &attributes,
+        users: &prepared.users,
+        events: &prepared.events,
+        item_vectors: &trained.items,
+        index,
+        provenance: serde_json::Value::Object(provenance),
+        metrics: json!({
+            "n_users": report["n_users"], "seen": report["seen"], "metrics": report["metrics"],
+            "metrics_seen_kept": report["metrics_seen_kept"], "baselines": report["baselines"],
+        }),
+    };
+    Ok(u2i_bundle::write(&options.out, &contents)?)
+}
+
+fn plan<'a>(experiment: &Experiment, prepared: &Prepared, queries: &'a Vectors) -> IndexPlan<'a> {
+    let dim = queries.dim;
+    let chosen = experiment.index.iter().find(|index| index.min_recall.is_some()).copied();
+    let IndexConfig { faiss: spec, metric, min_recall } = chosen.unwrap_or_else(|| IndexConfig {
+        faiss: FaissSpec::for_size(prepared.catalog.n_items(), dim),
+        metric: Metric::InnerProduct,
+        min_recall: None,
+    });
+    IndexPlan::Faiss {
+        spec,
+        metric,
+        min_recall: min_recall.unwrap_or(MIN_RECALL),
+        queries: &queries.data,
+        k: K,
+    }
+}
+
+/// The attributes of the items in the order of the catalogue.
+fn attributes(raw: &RawData, prepared: &Prepared) -> Vec<Attribute> {
+    let catalog = &prepared.catalog;
+    let mut row_of = vec![0; catalog.n_items()];
+    for (row, id) in raw.item_ids.iter().enumerate() {
+        if let Some(item) = catalog.item_idx(id) {
+            row_of[item as usize - 1] = row;
+        }
+    }
+    let values = |values: &RawValues| match values {
+        RawValues::Text(all) => AttributeValues::Text(row_of.iter().map(|&row| all[row].clone()).collect()),
+        RawValues::Number(all) => AttributeValues::Number(row_of.iter().map(|&row| all[row]).collect()),
+        RawValues::List(all) => AttributeValues::List(row_of.iter().map(|&row| all[row].clone()).collect()),
+    };
+    let one = |column: &u2i_features::RawColumn| Attribute {
+        name: column.name.clone(),
+        values: values(&column.values),
+    };
+    // The title has a column of its own.
+    raw.items.iter().filter(|column| column.name != "title").map(one).collect()
+}
+
+fn columns(experiment: &Experiment, prepared: &Prepared) -> Vec<BundleColumn> {
+    let source = |name: &str| {
+        let config = experiment.features.column.iter().find(|config| config.name == name);
+        config.expect("columns are fitted from the experiment").source().to_owned()
+    };
+    let one =
+        |column: &u2i_schema::Column| BundleColumn { column: column.clone(), source: source(&column.name) };
+    prepared.columns.iter().map(one).collect()
+}

@@ -1,0 +1,21 @@
+//! From files to a config, and from a config to what is in the files: what stands behind `u2i init` and
+//! `u2i validate`.
+//!
+//! [`init`] looks at files and writes a complete experiment, each guess under its reason. [`validate`] reads what an
+//! experiment names and says what training would meet; it changes nothing.
+
+mod attributes;
+mod init;
+mod names;
+mod plan;
+mod recipe;
+mod roles;
+mod sniff;
+mod source;
+mod validate;
+mod write;
+
+pub use init::{InitOptions, Initialised, init};
+pub use source::table_format;
+pub use validate::{ColumnSummary, FileSummary, Sizes, SplitSummary, Validation, validate};
+pub use write::Guess;

@@ -1,0 +1,20 @@
+/// Follows a long job. Does nothing unless told otherwise.
+pub trait Progress {
+    /// Something worth a line.
+    fn line(&mut self, _text: &str) {}
+    /// A bar of `steps` begins.
+    fn begin(&mut self, _label: &str, _steps: u64) {}
+    /// So many steps are done.
+    fn advance(&mut self, _done: u64, _note: &str) {}
+    /// The bar is over.
+    fn end(&mut self) {}
+    /// Whether somebody wants the job to stop. Training keeps what it has reached first.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+    /// A table is through, as text. Comes before the next one begins, so that whatever ends the job later takes no
+    /// result along.
+    fn table(&mut self, _text: &str) {}
+}
+
+impl Progress for () {}

@@ -1,0 +1,218 @@
+//! Recommendations for all users of a file.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde::Serialize;
+use u2i_bundle::{Answer, Options, Recommender, Request, Strategy};
+use u2i_features::{
+    HistoryColumn, ReadLimits, RequestsConfig, TimeConfig, TimeUnit, profile_table, read_requests,
+};
+
+use crate::onboarding::table_format;
+use crate::parquet_columns::{column, optional};
+use crate::progress::Progress;
+use crate::{Error, Stage, disk};
+
+/// What to recommend to whom, and where it goes.
+#[derive(Debug, Clone)]
+pub struct BatchOptions {
+    /// A CSV or Parquet file with a column of user ids, of histories, or both.
+    pub users: PathBuf,
+    /// The Parquet file to write.
+    pub out: PathBuf,
+    /// The moment of the requests that have none of their own, in Unix seconds.
+    pub at_s: i64,
+    /// What to recommend.
+    pub options: Options,
+}
+
+/// What was recommended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Batch {
+    /// Requests that were answered.
+    pub n_requests: usize,
+    /// Those of users whom the bundle does not know.
+    pub n_unknown_users: usize,
+    /// Those of which nothing was known, which got the popular list.
+    pub n_popular: usize,
+    /// Ids of histories that are no items of the bundle.
+    pub n_unknown_items: usize,
+    /// Recommendations that were written.
+    pub n_recommended: usize,
+    /// Wall time of encoding, searching and writing, in seconds.
+    pub wall_s: f64,
+    /// Requests per second.
+    pub requests_per_s: f64,
+    /// The file.
+    pub out: PathBuf,
+}
+
+impl fmt::Display for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Batch { n_requests, n_unknown_users, n_popular, n_unknown_items, n_recommended, .. } = self;
+        write!(
+            f,
+            "{n_recommended} recommendations for {n_requests} requests in {:.2} s ({:.0} a second): {n_unknown_users} \
+             of unknown users, {n_popular} answered with popular items, {n_unknown_items} unknown ids in histories\n\
+             wrote {}",
+            self.wall_s,
+            self.requests_per_s,
+            self.out.display()
+        )
+    }
+}
+
+/// Columns of user ids, the first of which that a file has is taken.
+const USER: [&str; 2] = ["user_id", "user"];
+const HISTORY: &str = "history";
+const AT: &str = "at";
+/// Requests that are answered together: a row group of the file.
+const BLOCK: usize = 8192;
+
+const SCHEMA: &str = "message recommendations {
+    REQUIRED INT32 request (UINT_32);
+    OPTIONAL BYTE_ARRAY user_id (UTF8);
+    REQUIRED INT32 rank (UINT_32);
+    REQUIRED BYTE_ARRAY item_id (UTF8);
+    OPTIONAL BYTE_ARRAY title (UTF8);
+    REQUIRED FLOAT score;
+    REQUIRED BYTE_ARRAY strategy (UTF8);
+}";
+
+/// Answers each row of a file. The result is written aside and renamed, so it is whole or not there.
+///
+/// # Errors
+///
+/// If the file cannot be read, a value of it is none of its column, the search fails, or the result cannot be written.
+pub fn recommend_users(
+    recommender: &Recommender,
+    batch: &BatchOptions,
+    progress: &mut dyn Progress,
+) -> Result<Batch, Error> {
+    let requests = read(&batch.users, batch.at_s)?;
+    let stage = Stage::begin();
+    let mut done = Batch {
+        n_requests: requests.len(),
+        n_unknown_users: 0,
+        n_popular: 0,
+        n_unknown_items: 0,
+        n_recommended: 0,
+        wall_s: 0.0,
+        requests_per_s: 0.0,
+        out: batch.out.clone(),
+    };
+    progress.begin("recommend", requests.len() as u64);
+    let written = disk::replace_with(&batch.out, |file| {
+        write(file, recommender, batch, &requests, &mut done, progress)
+    });
+    progress.end();
+    written.map_err(|source| Error::Io { action: "write", path: batch.out.clone(), source })??;
+    done.wall_s = stage.cost().wall_s;
+    done.requests_per_s = done.n_requests as f64 / done.wall_s;
+    Ok(done)
+}
+
+fn read(path: &Path, at_s: i64) -> Result<Vec<Request>, Error> {
+    let format = table_format(path)?;
+    let limits = ReadLimits::STRICT;
+    let profile = profile_table(path, &format, limits.max_line_bytes)?;
+    let has = |name: &str| profile.columns.iter().any(|column| column.name == name);
+    let user = USER.into_iter().find(|name| has(name)).map(str::to_owned);
+    let history = has(HISTORY).then(|| HistoryColumn { column: HISTORY.to_owned(), separator: ',' });
+    if user.is_none() && history.is_none() {
+        let found: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
+        return Err(Error::Usage(format!(
+            "{} has no column user_id, user or history, only {}",
+            path.display(),
+            found.join(", ")
+        )));
+    }
+    let dates =
+        profile.columns.iter().any(|column| column.name == AT && column.n_integers < column.n_values());
+    let unit = if dates { TimeUnit::Datetime } else { TimeUnit::Seconds };
+    let at = has(AT).then(|| TimeConfig { column: AT.to_owned(), unit });
+    let rows = read_requests(path, &RequestsConfig { format, user, history, at, limits })?;
+    let request = |row: u2i_features::RequestRow| Request {
+        user: row.user,
+        history: row.history,
+        at_s: Some(row.at_s.unwrap_or(at_s)),
+        context: row.context.into_iter().collect(),
+    };
+    Ok(rows.into_iter().map(request).collect())
+}
+
+/// The outer error is one of the disk.
+fn write(
+    file: &mut File,
+    recommender: &Recommender,
+    batch: &BatchOptions,
+    requests: &[Request],
+    done: &mut Batch,
+    progress: &mut dyn Progress,
+) -> std::io::Result<Result<(), Error>> {
+    let schema = Arc::new(parse_message_type(SCHEMA).expect("the schema stands in this file"));
+    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let disk = |error: ParquetError| std::io::Error::other(error);
+    let mut writer = SerializedFileWriter::new(file, schema, properties).map_err(disk)?;
+    for (block, requests) in requests.chunks(BLOCK).enumerate() {
+        if progress.stop_requested() {
+            return Ok(Err(Error::Stopped));
+        }
+        let answers = match recommender.recommend(requests, &batch.options) {
+            Ok(answers) => answers,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        for answer in &answers {
+            done.n_unknown_users += usize::from(answer.unknown_user);
+            done.n_popular += usize::from(answer.strategy == Strategy::Popular);
+            done.n_unknown_items += answer.unknown_items.len();
+            done.n_recommended += answer.items.len();
+        }
+        group(&mut writer, block * BLOCK, requests, &answers).map_err(disk)?;
+        progress.advance((block * BLOCK + requests.len()) as u64, "");
+    }
+    writer.close().map_err(disk)?;
+    Ok(Ok(()))
+}
+
+fn group(
+    writer: &mut SerializedFileWriter<&mut File>,
+    first: usize,
+    requests: &[Request],
+    answers: &[Answer<'_>],
+) -> Result<(), ParquetError> {
+    let mut group = writer.next_row_group()?;
+    let rows = || {
+        let of = |(i, answer): (usize, &'_ Answer<'_>)| (i, answer.items.len());
+        answers.iter().enumerate().map(of).flat_map(|(i, n)| (0..n).map(move |rank| (i, rank)))
+    };
+    let text = |text: &str| ByteArray::from(text.as_bytes().to_vec());
+    let item = |(i, rank): (usize, usize)| &answers[i].items[rank];
+    let numbers: Vec<i32> = rows().map(|(i, _)| ((first + i) as u32).cast_signed()).collect();
+    column::<Int32Type, _>(&mut group, &numbers, None)?;
+    optional::<ByteArrayType, _>(&mut group, rows().map(|(i, _)| requests[i].user.as_deref().map(text)))?;
+    let ranks: Vec<i32> = rows().map(|(_, rank)| (rank as u32 + 1).cast_signed()).collect();
+    column::<Int32Type, _>(&mut group, &ranks, None)?;
+    let ids: Vec<ByteArray> = rows().map(|row| text(item(row).item_id)).collect();
+    column::<ByteArrayType, _>(&mut group, &ids, None)?;
+    optional::<ByteArrayType, _>(&mut group, rows().map(|row| item(row).title.map(text)))?;
+    let scores: Vec<f32> = rows().map(|row| item(row).score).collect();
+    column::<FloatType, _>(&mut group, &scores, None)?;
+    let strategies: Vec<ByteArray> = rows()
+        .map(|(i, _)| match answers[i].strategy {
+            Strategy::Model => text("model"),
+            Strategy::Popular => text("popular"),
+        })
+        .collect();
+    column::<ByteArrayType, _>(&mut group, &strategies, None)?;
+    group.close().map(drop)
+}

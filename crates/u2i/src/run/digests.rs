@@ -1,0 +1,32 @@
+//! SHA-256 of what a run made, for its report.
+
+use u2i_features::Prepared;
+use u2i_index::ItemVectors;
+use u2i_schema::Digest;
+use u2i_train::weights;
+
+use crate::model::AnyModel;
+
+pub(crate) fn columns(prepared: &Prepared) -> String {
+    let text = serde_json::to_string(&prepared.columns).expect("columns are plain data");
+    Digest::new().part("columns", text.as_bytes()).finish()
+}
+
+pub(crate) fn samples(prepared: &Prepared) -> String {
+    let samples = prepared.samples.samples().iter().flat_map(|sample| [sample.user, sample.position]);
+    Digest::new().numbers("samples", &samples.collect::<Vec<u32>>()).finish()
+}
+
+pub(crate) fn model_weights(model: &AnyModel) -> String {
+    let mut digest = Digest::new();
+    for (name, tensor) in weights(model) {
+        let bits: Vec<u32> = tensor.data.iter().map(|value| value.to_bits()).collect();
+        digest = digest.numbers(&name, &bits);
+    }
+    digest.finish()
+}
+
+pub(crate) fn item_vectors(items: &ItemVectors) -> String {
+    let bits: Vec<u32> = items.data().iter().map(|value| value.to_bits()).collect();
+    Digest::new().numbers("ids", items.ids()).numbers("vectors", &bits).finish()
+}

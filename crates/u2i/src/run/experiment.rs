@@ -1,0 +1,255 @@
+use std::path::Path;
+use std::time::Duration;
+
+use u2i_eval::{Metric, Metrics};
+use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
+use u2i_train::{TrainError, TrainState};
+
+use super::follow::{Follow, Keep};
+use super::indexes::{compare_indexes, sweep};
+use super::log::TrainLog;
+use super::parity::parity;
+use super::{CONFIG, Counted, REPORT, TRAIN_LOG, digests, results};
+use crate::checkpoint::{Checkpoints, RunLock};
+use crate::config::Experiment;
+use crate::device::Opened;
+use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
+use crate::progress::Progress;
+use crate::report::{Report, TrainReport, half_widths, write_json, write_text};
+use crate::resources::cpu_model;
+use crate::{Error, Stage, StageCost};
+
+/// One run: an experiment, its data, and what it is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub experiment: &'a Experiment,
+    pub raw: &'a RawData,
+    /// What reading the data took.
+    pub read: StageCost,
+    pub names: &'a Names,
+    pub device: &'a Opened,
+}
+
+/// What a run is called in its report.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub model: String,
+    pub recipe: String,
+    pub dataset: String,
+    pub protocol: String,
+    /// In lines for people.
+    pub label: String,
+}
+
+/// How a run is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// Go on from the checkpoint of an earlier process, if there is one.
+    pub resume: bool,
+    pub checkpoint_every: Duration,
+    pub measures: Measures,
+}
+
+/// What is measured besides metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measures {
+    /// Nothing.
+    Metrics,
+    /// Whether what is exported ranks as what was trained.
+    Parity,
+    /// Recall and latency of indexes at many settings.
+    Search,
+}
+
+impl Run<'_> {
+    /// Trains and evaluates, and fills the folder. `counted` keeps the baselines for other runs on the same split.
+    pub fn make(
+        &self,
+        folder: &Path,
+        how: How,
+        counted: &mut Option<Counted>,
+        progress: &mut dyn Progress,
+    ) -> Result<Report, Error> {
+        if progress.stop_requested() {
+            return Err(Error::Stopped);
+        }
+        let Run { experiment, names, device, .. } = *self;
+        let label = &names.label;
+        let _lock = RunLock::take(folder)?;
+        let stage = Stage::begin();
+        let prepared = prepare_features(experiment, self.raw)?;
+        let prepare = self.read.and(stage.cost());
+        let counted = counted.get_or_insert_with(|| Counted::new(&prepared, experiment, progress));
+        let (checkpoints, state) = self.checkpoints(folder, how.resume, &prepared, progress)?;
+        write_text(&folder.join(CONFIG), &experiment.to_toml())?;
+        let (step, epochs) = state
+            .as_ref()
+            .map_or((0, 0), |state: &TrainState| (state.progress.step, state.progress.epochs.len()));
+        let log = TrainLog::begin(&folder.join(TRAIN_LOG), step, epochs)?;
+
+        let stage = Stage::begin();
+        let metric = experiment.evaluation.validation_metric.clone();
+        let keep = Keep::new(&checkpoints, how.checkpoint_every, log, step);
+        let mut follow = Follow::new(label, &metric, Some(keep), progress);
+        let trained = train_from(experiment, &prepared, device, state, &mut follow);
+        let n_targets = follow.finish();
+        if let Err(Error::Train(TrainError::NotFinite { .. })) = trained {
+            progress.line(&match checkpoints.newest()? {
+                Some(newest) => format!(
+                    "{label}: the last good checkpoint is {}, after step {}",
+                    newest.path.display(),
+                    newest.step
+                ),
+                None => format!("{label}: nothing had been kept yet"),
+            });
+        }
+        let (trained, n_targets) = (trained?, n_targets?);
+        let cost = stage.cost();
+        let fitted = &trained.fitted;
+        let train = TrainReport {
+            epochs: fitted.epochs.len(),
+            best_epoch: fitted.best_epoch,
+            samples: prepared.samples.len(),
+            losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
+            validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
+            rows_without_negatives: fitted.epochs.iter().map(|epoch| epoch.rows_without_negatives).collect(),
+            samples_per_s: n_targets as f64 / cost.wall_s,
+            wall_s: cost.wall_s,
+            cpu_s: cost.cpu_s,
+            peak_rss_mib: cost.peak_rss_mib,
+        };
+        let report = self.judge(folder, &trained, &prepared, counted, train, prepare, how.measures)?;
+        let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
+        progress.line(&format!(
+            "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; trained in {:.0} s ({:.0} s \
+             CPU)",
+            report.distinct_items_top_10, report.train.wall_s, report.train.cpu_s
+        ));
+        Ok(report)
+    }
+
+    /// Evaluates a trained model on the test targets, and writes what came out.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a report")]
+    pub fn judge(
+        &self,
+        folder: &Path,
+        trained: &Trained,
+        prepared: &Prepared,
+        counted: &Counted,
+        train: TrainReport,
+        prepare: StageCost,
+        measures: Measures,
+    ) -> Result<Report, Error> {
+        let Run { experiment, names, device, .. } = *self;
+        let stage = Stage::begin();
+        let evaluation = evaluate_model(experiment, trained, prepared, device)?;
+        let evaluate = stage.cost();
+        let index = compare_indexes(experiment, trained, prepared, device)?;
+        let parity = match measures {
+            Measures::Parity => Some(parity(trained, prepared, device)?),
+            Measures::Metrics | Measures::Search => None,
+        };
+        let search = match measures {
+            Measures::Search => sweep(trained, prepared, device)?,
+            Measures::Metrics | Measures::Parity => Vec::new(),
+        };
+        results::write(folder, trained, prepared, &evaluation)?;
+
+        let baselines = counted.under(experiment.evaluation.seen).clone();
+        let ndcg = |metrics: &Metrics| metrics.mean(Metric::Ndcg(10)).or_else(|| metrics.mean(Metric::Mrr));
+        let Names { model, recipe, dataset, protocol, .. } = names.clone();
+        let report = Report {
+            model,
+            recipe,
+            dataset,
+            protocol,
+            split_hash: prepared.split_hash.clone(),
+            data_hash: prepared.data_hash.clone(),
+            config_hash: match u2i_bug::planted("a_report_names_another_config") {
+                true => prepared.split_hash.clone(),
+                false => experiment.hash(),
+            },
+            train_events_hash: prepared.train.events().digest(),
+            catalog_hash: prepared.catalog.digest(),
+            columns_hash: digests::columns(prepared),
+            samples_hash: digests::samples(prepared),
+            weights_hash: digests::model_weights(&trained.fitted.model),
+            item_vectors_hash: digests::item_vectors(&trained.items),
+            n_users: evaluation.metrics.n_users(),
+            n_users_without_history: prepared.n_test_without_history,
+            n_items: prepared.catalog.n_items(),
+            n_items_ranked: evaluation.n_items_ranked,
+            candidates: "all items of the catalogue",
+            seen: experiment.evaluation.seen,
+            ties: match experiment.split {
+                _ if prepared.times == Times::Unknown => "row in file, there are no times",
+                SplitConfig::Book { .. } => "row in file, times ignored",
+                SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => match ties {
+                    Ties::File => "row in file",
+                    Ties::ItemId => "item id",
+                },
+            },
+            targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
+            distinct_items_top_10: evaluation.distinct_top_10,
+            below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
+            no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity)
+                && !u2i_bug::planted("popularity_is_no_bar"),
+            metrics_ci95: half_widths(&evaluation.metrics),
+            metrics: evaluation.metrics,
+            metrics_seen_kept: evaluation.metrics_seen_kept,
+            baselines,
+            train,
+            prepare,
+            evaluate,
+            index,
+            search,
+            parity,
+            seed: experiment.seed,
+            device: device.name.clone(),
+            threads: rayon::current_num_threads(),
+            cpu: cpu_model(),
+            build: env!("U2I_BUILD"),
+            platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        // Last: a folder with a report has all else.
+        write_json(&folder.join(REPORT), &report)?;
+        Ok(report)
+    }
+
+    /// Where this run keeps what it reaches, and what an earlier process has reached.
+    fn checkpoints(
+        &self,
+        folder: &Path,
+        resume: bool,
+        prepared: &Prepared,
+        progress: &mut dyn Progress,
+    ) -> Result<(Checkpoints, Option<TrainState>), Error> {
+        let Run { experiment, names, device, .. } = self;
+        let run = [
+            ("config_hash", experiment.hash()),
+            ("data_hash", prepared.data_hash.clone()),
+            ("split_hash", prepared.split_hash.clone()),
+            ("seed", experiment.seed.to_string()),
+            ("device", device.name.clone()),
+        ];
+        let run = run.map(|(key, value)| (key.to_owned(), value)).into();
+        let mut checkpoints = Checkpoints::new(folder.join(super::CHECKPOINTS), run);
+        let label = &names.label;
+        if resume {
+            let state = checkpoints.resume()?;
+            if let Some(state) = &state {
+                progress.line(&format!("{label}: goes on after step {}", state.progress.step));
+            }
+            return Ok((checkpoints, state));
+        }
+        if let Some(newest) = checkpoints.newest()? {
+            progress.line(&format!(
+                "{label}: begins anew and will replace the checkpoint of step {}; --resume would go on from it",
+                newest.step
+            ));
+        }
+        checkpoints.begin()?;
+        Ok((checkpoints, None))
+    }
+}

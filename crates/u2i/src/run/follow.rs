@@ -1,0 +1,116 @@
+use std::time::{Duration, Instant};
+
+use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainState};
+
+use super::log::TrainLog;
+use crate::Error;
+use crate::checkpoint::Checkpoints;
+use crate::pipeline::epoch_line;
+use crate::progress::Progress;
+
+/// Shows the steps of a training run, writes them down and keeps what the run has reached.
+pub(crate) struct Follow<'a> {
+    label: &'a str,
+    metric: &'a str,
+    progress: &'a mut dyn Progress,
+    keep: Option<Keep<'a>>,
+    begun: bool,
+    /// Targets that were learned from since this process began the run.
+    targets: usize,
+}
+
+/// Where a run keeps what it reaches.
+pub(crate) struct Keep<'a> {
+    checkpoints: &'a Checkpoints,
+    every: Duration,
+    log: TrainLog,
+    kept: Instant,
+    /// What became of the log; an error ends the run with the next state.
+    written: std::io::Result<()>,
+    /// The step that is done.
+    step: usize,
+}
+
+impl<'a> Keep<'a> {
+    /// `step` steps are done already.
+    pub fn new(checkpoints: &'a Checkpoints, every: Duration, log: TrainLog, step: usize) -> Self {
+        Keep { checkpoints, every, log, kept: Instant::now(), written: Ok(()), step }
+    }
+}
+
+impl<'a> Follow<'a> {
+    pub fn new(
+        label: &'a str,
+        metric: &'a str,
+        keep: Option<Keep<'a>>,
+        progress: &'a mut dyn Progress,
+    ) -> Self {
+        Follow { label, metric, progress, keep, begun: false, targets: 0 }
+    }
+
+    /// Targets that were learned from since this process began the run.
+    ///
+    /// # Errors
+    ///
+    /// If the last lines of the log could not be written.
+    pub fn finish(mut self) -> Result<usize, Error> {
+        if let Some(keep) = &mut self.keep {
+            std::mem::replace(&mut keep.written, Ok(()))
+                .and_then(|()| keep.log.sync())
+                .map_err(|source| keep.log.error(source))?;
+        }
+        Ok(self.targets)
+    }
+}
+
+impl Observer for Follow<'_> {
+    fn on_step(&mut self, report: &StepReport) -> Flow {
+        if !self.begun {
+            self.begun = true;
+            self.progress.begin(self.label, report.steps as u64);
+        }
+        self.targets += report.targets;
+        self.progress
+            .advance(report.step as u64 + 1, &format!("epoch {} loss {:.3}", report.epoch, report.loss));
+        let stop = self.progress.stop_requested() && !u2i_bug::planted("signals_are_ignored");
+        if let Some(keep) = &mut self.keep {
+            keep.step = report.step + 1;
+            if keep.written.is_ok() {
+                keep.written = keep.log.step(report);
+            }
+        }
+        let last = report.step + 1 == report.steps;
+        match &self.keep {
+            _ if stop => Flow::Stop,
+            // A log that cannot be written is told as soon as it happens.
+            Some(keep) if last || keep.written.is_err() || keep.kept.elapsed() >= keep.every => Flow::Save,
+            _ => Flow::Continue,
+        }
+    }
+
+    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(keep) = &mut self.keep {
+            std::mem::replace(&mut keep.written, Ok(()))
+                .and_then(|()| keep.log.sync())
+                .map_err(|source| keep.log.error(source))?;
+            keep.checkpoints.save(&state)?;
+            keep.kept = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn on_epoch(&mut self, report: &EpochReport) {
+        self.progress.line(&format!("{}: {}", self.label, epoch_line(report, self.metric)));
+        if let Some(keep) = &mut self.keep
+            && keep.written.is_ok()
+        {
+            keep.written = keep.log.epoch(report, self.metric, keep.step);
+        }
+    }
+}
+
+impl Drop for Follow<'_> {
+    fn drop(&mut self) {
+        self.progress.end();
+    }
+}

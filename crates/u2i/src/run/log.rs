@@ -1,0 +1,219 @@
+//! `train.jsonl`: a line for each step that is written down, and one for each epoch.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use u2i_train::{EpochReport, StepReport};
+
+use crate::Error;
+use crate::report::write_text;
+
+/// Steps that are written down of a run, about: enough for a curve, and few for a long run.
+const LINES: usize = 1000;
+
+/// A step of training that was written down.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepLine {
+    /// Steps that are done, this one among them.
+    pub step: usize,
+    /// Epoch, counted from 1.
+    pub epoch: usize,
+    /// Mean loss of the step's targets.
+    pub loss: f64,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
+}
+
+/// An epoch of training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochLine {
+    /// Epoch, counted from 1.
+    pub epoch: usize,
+    /// Steps that were done at its end.
+    pub step: usize,
+    /// Mean loss of the epoch's targets.
+    pub loss: f64,
+    /// What was measured on the validation targets, where there are any.
+    pub validation: Option<f64>,
+    /// What `validation` is, for instance `ndcg@10`.
+    pub metric: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    // The epoch first: only it has a metric.
+    Epoch(EpochLine),
+    Step(StepLine),
+}
+
+impl Line {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("a line is plain data") + "\n"
+    }
+}
+
+/// Writes `train.jsonl` while a run goes on.
+#[derive(Debug)]
+pub(crate) struct TrainLog {
+    path: PathBuf,
+    file: File,
+}
+
+impl TrainLog {
+    /// Begins the file, or goes on with what an earlier process wrote until `step` steps and `epochs` epochs were
+    /// done. Lines beyond are of work that was lost and is done again.
+    pub fn begin(path: &Path, step: usize, epochs: usize) -> Result<Self, Error> {
+        let (steps, epoch_lines) = if step == 0 { Default::default() } else { read(path)? };
+        let mut text = String::new();
+        // In the order in which they were written: an epoch ends after its last step.
+        let mut epoch_lines = epoch_lines.into_iter().filter(|line| line.epoch <= epochs).peekable();
+        for line in steps.into_iter().filter(|line| line.step <= step) {
+            while let Some(ended) = epoch_lines.next_if(|ended| ended.step < line.step) {
+                text += &Line::Epoch(ended).text();
+            }
+            text += &Line::Step(line).text();
+        }
+        epoch_lines.for_each(|line| text += &Line::Epoch(line).text());
+        // Whole, old or new: a process that is killed here loses no line.
+        write_text(path, &text)?;
+        let file = File::options().append(true).open(path);
+        let file = file.map_err(|source| Error::Io { action: "write", path: path.into(), source })?;
+        Ok(TrainLog { path: path.into(), file })
+    }
+
+    fn write(&mut self, line: &Line) -> io::Result<()> {
+        self.file.write_all(line.text().as_bytes())
+    }
+
+    pub fn step(&mut self, report: &StepReport) -> io::Result<()> {
+        let StepReport { epoch, step, steps, loss, learning_rate, .. } = *report;
+        if !(step + 1).is_multiple_of(steps.div_ceil(LINES)) && step + 1 != steps {
+            return Ok(());
+        }
+        self.write(&Line::Step(StepLine { step: step + 1, epoch, loss: loss.into(), learning_rate }))
+    }
+
+    pub fn epoch(&mut self, report: &EpochReport, metric: &str, step: usize) -> io::Result<()> {
+        let EpochReport { epoch, loss, validation, .. } = *report;
+        self.write(&Line::Epoch(EpochLine { epoch, step, loss, validation, metric: metric.to_owned() }))
+    }
+
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    pub fn error(&self, source: io::Error) -> Error {
+        Error::Io { action: "write", path: self.path.clone(), source }
+    }
+}
+
+/// The lines of a file. A last line that was not finished, as a killed process leaves it, does not count.
+///
+/// # Errors
+///
+/// If there is no such file, or a line is not one of training.
+pub(crate) fn read(path: &Path) -> Result<(Vec<StepLine>, Vec<EpochLine>), Error> {
+    let text =
+        fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
+    let (mut steps, mut epochs) = (Vec::new(), Vec::new());
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    for (i, line) in whole.lines().enumerate() {
+        match serde_json::from_str(line) {
+            Ok(Line::Step(line)) => steps.push(line),
+            Ok(Line::Epoch(line)) => epochs.push(line),
+            Err(_) => {
+                return Err(Error::RunFile {
+                    path: path.into(),
+                    reason: format!("line {} is not one of training: {line:?}", i + 1),
+                });
+            }
+        }
+    }
+    Ok((steps, epochs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: usize) -> StepReport {
+        StepReport {
+            epoch: 1 + step / 3,
+            step,
+            steps: 6,
+            loss: 1.5,
+            learning_rate: 0.1,
+            targets: 7,
+            rows_without_negatives: 0,
+        }
+    }
+
+    fn epoch(epoch: usize) -> EpochReport {
+        EpochReport { epoch, loss: 2.0, validation: Some(0.25), rows_without_negatives: 0 }
+    }
+
+    /// Steps `from..to` of two epochs of three steps.
+    fn write(log: &mut TrainLog, from: usize, to: usize) {
+        for i in from..to {
+            log.step(&step(i)).unwrap();
+            if i % 3 == 2 {
+                log.epoch(&epoch(1 + i / 3), "ndcg@10", i + 1).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_gone_on_with_is_that_of_an_unbroken_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let unbroken = folder.path().join("unbroken.jsonl");
+        write(&mut TrainLog::begin(&unbroken, 0, 0).unwrap(), 0, 6);
+        let unbroken = fs::read_to_string(unbroken).unwrap();
+        assert_eq!(unbroken.lines().count(), 8);
+        let path = folder.path().join("train.jsonl");
+        for written in 1..=6 {
+            for kept in 1..=written {
+                write(&mut TrainLog::begin(&path, 0, 0).unwrap(), 0, written);
+                // The state of the last step of an epoch is kept before the epoch ends.
+                for epochs in (kept - 1) / 3..=kept / 3 {
+                    let mut file = File::options().append(true).open(&path).unwrap();
+                    file.write_all(b"{\"step\":9").unwrap();
+                    let mut log = TrainLog::begin(&path, kept, epochs).unwrap();
+                    if kept % 3 == 0 && epochs < kept / 3 {
+                        log.epoch(&epoch(kept / 3), "ndcg@10", kept).unwrap();
+                    }
+                    write(&mut log, kept, 6);
+                    assert_eq!(fs::read_to_string(&path).unwrap(), unbroken, "{written} {kept} {epochs}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_run_is_written_down_in_about_a_thousand_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("train.jsonl");
+        let mut log = TrainLog::begin(&path, 0, 0).unwrap();
+        for i in 0..123_456 {
+            log.step(&StepReport { steps: 123_456, ..step(i) }).unwrap();
+        }
+        let (steps, _) = read(&path).unwrap();
+        assert!((990..=1001).contains(&steps.len()), "{}", steps.len());
+        assert_eq!(steps.last().unwrap().step, 123_456);
+    }
+
+    #[test]
+    fn a_line_of_something_else_is_refused_with_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("train.jsonl");
+        fs::write(&path, "{\"step\":1,\"epoch\":1,\"loss\":1.0,\"learning_rate\":0.1}\n{\"step\":2}\n")
+            .unwrap();
+        let error = read(&path).unwrap_err();
+        assert_eq!(error.exit_code(), 5);
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+}

@@ -1,0 +1,186 @@
+//! What a run leaves besides its report: where each target came, what is recommended, and the model.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::record::{Row, RowAccessor as _};
+use parquet::schema::parser::parse_message_type;
+use u2i_features::Prepared;
+use u2i_schema::Sample;
+
+use super::{MODEL, RANKS, RECOMMENDED};
+use crate::Error;
+use crate::checkpoint;
+use crate::model::AnyModel;
+use crate::parquet_columns::{column, optional};
+use crate::pipeline::{Evaluation, Trained};
+use crate::report::write_bytes;
+
+/// A test target and where it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetRow {
+    /// Raw id of the user.
+    pub user_id: String,
+    /// Raw id of the target.
+    pub item_id: String,
+    /// Events of the user before the target.
+    pub n_earlier: u32,
+    /// Training events of the target; 0 is a cold item.
+    pub n_train: u32,
+    /// Rank among the items that the user has not seen, the mean over ties; `None` for a miss: a target that the model
+    /// cannot rank, or that was seen before.
+    pub rank: Option<f64>,
+    /// The same among all items.
+    pub rank_kept: Option<f64>,
+}
+
+/// An item and how often it is recommended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRow {
+    /// Raw id.
+    pub item_id: String,
+    /// Its title, where the data has one.
+    pub title: Option<String>,
+    /// Training events; 0 is a cold item.
+    pub n_train: u32,
+    /// Test users whose top 10 holds it, seen items excluded.
+    pub n_lists: u32,
+}
+
+const RANKS_SCHEMA: &str = "message ranks {
+    REQUIRED BYTE_ARRAY user_id (UTF8);
+    REQUIRED BYTE_ARRAY item_id (UTF8);
+    REQUIRED INT32 n_earlier (UINT_32);
+    REQUIRED INT32 n_train (UINT_32);
+    OPTIONAL DOUBLE rank;
+    OPTIONAL DOUBLE rank_kept;
+}";
+
+const RECOMMENDED_SCHEMA: &str = "message recommended {
+    REQUIRED BYTE_ARRAY item_id (UTF8);
+    OPTIONAL BYTE_ARRAY title (UTF8);
+    REQUIRED INT32 n_train (UINT_32);
+    REQUIRED INT32 n_lists (UINT_32);
+}";
+
+/// Writes all of it.
+pub(super) fn write(
+    folder: &Path,
+    trained: &Trained,
+    prepared: &Prepared,
+    evaluation: &Evaluation,
+) -> Result<(), Error> {
+    let Prepared { events, users, catalog, test, .. } = prepared;
+    let target = |sample: &Sample| events.items(sample.user as usize)[sample.position as usize];
+    write_table(&folder.join(RANKS), RANKS_SCHEMA, |group| {
+        texts(group, test.iter().map(|sample| users.ids()[sample.user as usize].as_str()))?;
+        texts(group, test.iter().map(|sample| catalog.item_id(target(sample))))?;
+        counts(group, test.iter().map(|sample| sample.position))?;
+        counts(group, test.iter().map(|sample| catalog.counts()[target(sample) as usize]))?;
+        optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.excluded.get()))?;
+        optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.kept.get()))
+    })?;
+    let items = || 1..=catalog.n_items() as u32;
+    write_table(&folder.join(RECOMMENDED), RECOMMENDED_SCHEMA, |group| {
+        texts(group, items().map(|item| catalog.item_id(item)))?;
+        optional::<ByteArrayType, _>(group, items().map(|item| catalog.title(item).map(ByteArray::from)))?;
+        counts(group, items().map(|item| catalog.counts()[item as usize]))?;
+        counts(group, items().map(|item| evaluation.n_lists[item as usize]))
+    })?;
+    write_bytes(&folder.join(MODEL), &checkpoint::encode(&u2i_train::weights(&trained.fitted.model)))
+}
+
+/// Puts the weights of a run's model into a model of its shape.
+pub(super) fn read_weights(path: &Path, model: AnyModel) -> Result<AnyModel, Error> {
+    let bytes = fs::read(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
+    let broken = |reason: String| Error::RunFile { path: path.into(), reason };
+    let tensors = checkpoint::decode(&bytes).map_err(broken)?;
+    u2i_models::with_weights(model, tensors).map_err(|error| broken(error.to_string()))
+}
+
+/// Reads the targets of a run.
+pub(super) fn read_ranks(path: &Path) -> Result<Vec<TargetRow>, Error> {
+    read_table(path, RANKS_SCHEMA, |row| {
+        let rank = |column| if row.is_null(column)? { Ok(None) } else { row.get_double(column).map(Some) };
+        let row = TargetRow {
+            user_id: row.get_string(0)?.clone(),
+            item_id: row.get_string(1)?.clone(),
+            n_earlier: row.get_uint(2)?,
+            n_train: row.get_uint(3)?,
+            rank: rank(4)?,
+            rank_kept: rank(5)?,
+        };
+        match [row.rank, row.rank_kept].into_iter().flatten().find(|rank| rank.is_nan() || *rank < 1.0) {
+            Some(rank) => Err(ParquetError::General(format!("a rank is at least 1, found {rank}"))),
+            None => Ok(row),
+        }
+    })
+}
+
+/// Reads the items of a run.
+pub(super) fn read_recommended(path: &Path) -> Result<Vec<ItemRow>, Error> {
+    read_table(path, RECOMMENDED_SCHEMA, |row| {
+        Ok(ItemRow {
+            item_id: row.get_string(0)?.clone(),
+            title: if row.is_null(1)? { None } else { Some(row.get_string(1)?.clone()) },
+            n_train: row.get_uint(2)?,
+            n_lists: row.get_uint(3)?,
+        })
+    })
+}
+
+type Written = Result<(), ParquetError>;
+type Group<'a, 'b> = SerializedRowGroupWriter<'a, &'b mut Vec<u8>>;
+
+fn write_table(
+    path: &Path,
+    schema: &str,
+    columns: impl FnOnce(&mut Group<'_, '_>) -> Written,
+) -> Result<(), Error> {
+    let schema = Arc::new(parse_message_type(schema).expect("schemas stand in this file"));
+    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let mut bytes = Vec::new();
+    let write = |bytes: &mut Vec<u8>| -> Written {
+        let mut writer = SerializedFileWriter::new(bytes, schema, properties)?;
+        let mut group = writer.next_row_group()?;
+        columns(&mut group)?;
+        group.close()?;
+        writer.close().map(drop)
+    };
+    write(&mut bytes).expect("columns are written to memory as their schema says");
+    write_bytes(path, &bytes)
+}
+
+fn texts<'a>(group: &mut Group<'_, '_>, values: impl Iterator<Item = &'a str>) -> Written {
+    let bytes = |text: &str| ByteArray::from(text.as_bytes().to_vec());
+    column::<ByteArrayType, _>(group, &values.map(bytes).collect::<Vec<_>>(), None)
+}
+
+fn counts(group: &mut Group<'_, '_>, values: impl Iterator<Item = u32>) -> Written {
+    column::<Int32Type, _>(group, &values.map(u32::cast_signed).collect::<Vec<_>>(), None)
+}
+
+fn read_table<T>(
+    path: &Path,
+    schema: &str,
+    parse: impl Fn(&Row) -> Result<T, ParquetError>,
+) -> Result<Vec<T>, Error> {
+    let file = File::open(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
+    let wanted = parse_message_type(schema).expect("schemas stand in this file");
+    let read = || -> Result<Vec<T>, ParquetError> {
+        let reader = SerializedFileReader::new(file)?;
+        let found = reader.metadata().file_metadata().schema().clone();
+        if found.get_fields() != wanted.get_fields() {
+            return Err(ParquetError::General(format!("its columns are not those of a run: {found:?}")));
+        }
+        reader.get_row_iter(None)?.map(|row| parse(&row?)).collect()
+    };
+    read().map_err(|error| Error::RunFile { path: path.into(), reason: error.to_string() })
+}
