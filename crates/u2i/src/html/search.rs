@@ -61,7 +61,7 @@ fn chart(index: &[SearchQuality]) -> Markup {
         let (ink, shape) =
             if on_front(line) { (Ink::Model, Shape::Disc) } else { (Ink::Random, Shape::Square) };
         chart.marks.push(Mark::Dots { points: vec![point(line)], ink, shape });
-        chart.names.push((point(line), name(&line.kind), ink));
+        chart.names.push((point(line), name(&line.kind, index), ink));
     }
     let mut table = Table::new(["Index", "recall", "median", "99 % within", "queries", "on the front"]);
     for line in index {
@@ -85,9 +85,13 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
 }
 
-/// The kind on one line, its settings on the next ones, not too wide.
-fn name(kind: &str) -> Vec<String> {
-    let Some((family, settings)) = kind.split_once('(') else { return vec![kind.to_owned()] };
+/// The kind without its settings where no other index is of that kind; else its settings on further lines, not too wide.
+fn name(kind: &str, index: &[SearchQuality]) -> Vec<String> {
+    let family = |kind: &str| kind.split('(').next().map(str::to_owned);
+    let twice = index.iter().filter(|line| family(&line.kind) == family(kind)).count() > 1;
+    let Some((family, settings)) = kind.split_once('(').filter(|_| twice) else {
+        return family(kind).into_iter().collect();
+    };
     let mut lines = vec![family.to_owned()];
     let mut line = String::new();
     for setting in settings.trim_end_matches(')').split(',') {
@@ -126,10 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_broken_between_settings() {
-        assert_eq!(name("flat_ip"), ["flat_ip"]);
-        assert_eq!(name("ivf_ip(nlist=32,nprobe=16)"), ["ivf_ip", "nlist=32, nprobe=16"]);
-        let hnsw = name("hnsw_ip(m=32,ef_construction=200,ef_search=256)");
-        assert_eq!(hnsw, ["hnsw_ip", "m=32, ef_construction=200", "ef_search=256"]);
+    fn settings_are_named_where_they_tell_indexes_apart() {
+        let hnsw = "hnsw_ip(m=32,ef_construction=200,ef_search=256)";
+        let one = [line("flat_ip", 1.0, 1.0), line(hnsw, 1.0, 1.0)];
+        assert_eq!(name("flat_ip", &one), ["flat_ip"]);
+        assert_eq!(name(hnsw, &one), ["hnsw_ip"]);
+        let two = [line(hnsw, 1.0, 1.0), line("hnsw_ip(m=8,ef_construction=40,ef_search=16)", 1.0, 1.0)];
+        assert_eq!(name(hnsw, &two), ["hnsw_ip", "m=32, ef_construction=200", "ef_search=256"]);
     }
 }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::chart::{Anchor, Chart, Mark, Shape};
 use super::format::{count, metric};
+use super::headline::spoken;
 use super::ink::Ink;
 use super::parts::{Table, figure, or_dash};
 use super::view::View;
@@ -60,15 +61,15 @@ fn loss(view: &View, steps: &[StepLine], epochs: &[EpochLine]) -> Markup {
         let (at, by) = ([x, top], [-5.0, 8.0]);
         chart.marks.push(Mark::Text { at, by, text, ink: Ink::Muted, anchor: Anchor::End });
     }
-    let each = if every == 1 { "each step".to_owned() } else { format!("the mean of {every} steps") };
-    chart.keys = vec![(each.clone(), Ink::Pale), ("moving average".to_owned(), Ink::Model)];
+    let each = if every == 1 { "logged step".to_owned() } else { format!("mean of {every} logged steps") };
+    chart.keys = vec![(each, Ink::Pale), ("moving average".to_owned(), Ink::Model)];
     let mut table = Table::new(["Epoch", "last step", "mean loss"]);
     for epoch in epochs {
         let cells = [epoch.epoch.to_string(), count(epoch.step as u64), format!("{:.4}", epoch.loss)];
         table.row(cells);
     }
-    let note = format!("Mean loss of a step's targets on training data; {each} and a moving average.");
-    figure("Loss", &note, &chart, &table)
+    let note = "Mean loss of a step's targets, on training data.";
+    figure("Loss", note, &chart, &table)
 }
 
 fn mean(points: &[[f64; 2]]) -> [f64; 2] {
@@ -98,7 +99,7 @@ fn validation(view: &View, epochs: &[EpochLine]) -> Markup {
     let n = epochs.len().max(1);
     let mut chart = Chart::new(
         Axis::categories("epoch", (1..=n).map(|epoch| epoch.to_string())).thinned(12),
-        Axis::linear(format!("{name} on validation targets"), low, high),
+        Axis::linear(format!("{} on validation targets", spoken(name)), low, high),
     );
     // Places on the axis count from 0, epochs from 1.
     let points: Vec<[f64; 2]> = points.into_iter().map(|[epoch, value]| [epoch - 1.0, value]).collect();
@@ -109,7 +110,7 @@ fn validation(view: &View, epochs: &[EpochLine]) -> Markup {
         chart.marks.push(Mark::Dots { points: vec![kept], ink: Ink::Text, shape: Shape::Ring });
         chart.names.push((kept, vec![format!("kept: epoch {best}, {}", metric(kept[1]))], Ink::Text));
     }
-    let mut table = Table::new(["Epoch", name, "kept"]);
+    let mut table = Table::new(["Epoch", &spoken(name), "kept"]);
     for epoch in epochs {
         let kept = if epoch.epoch == best { "kept" } else { "" };
         table.row([epoch.epoch.to_string(), or_dash(epoch.validation.map(metric)), kept.to_owned()]);

@@ -188,7 +188,8 @@ mod tests {
         let categorical = ColumnKind::Categorical { min_count: n(1) };
         let quantiles = ColumnKind::BucketizedQuantiles { buckets: n(10) };
         type Value = fn(usize) -> String;
-        let cases: [(char, &str, Value, Option<(AttributeKind, ColumnKind)>); 13] = [
+        type Wanted = Option<(AttributeKind, ColumnKind)>;
+        let cases: [(char, &str, Value, Wanted); 13] = [
             (',', "gender", |row| ["F", "M"][row % 2].into(), Some((text.clone(), categorical.clone()))),
             (',', "age", |row| (18 + row % 40).to_string(), Some((text.clone(), categorical.clone()))),
             (

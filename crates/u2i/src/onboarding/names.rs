@@ -111,7 +111,7 @@ pub(super) fn fit(role: Role, name: &str) -> u8 {
         return match parts.last().map(String::as_str) {
             _ if role.words().contains(&parts.concat().as_str()) => 3,
             Some("at" | "on") if parts.len() > 1 => 2,
-            Some(last) if role.words()[..9].contains(&last) => 2,
+            Some(last) if role.words().contains(&last) && !matches!(last, "day" | "t") => 2,
             Some(last)
                 if parts.len() == 1
                     && ["timestamp", "time", "date"].iter().any(|word| last.ends_with(word)) =>

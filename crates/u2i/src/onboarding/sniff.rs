@@ -33,7 +33,7 @@ pub(super) fn is_sequences(lines: &[&str]) -> bool {
     let is_pair =
         |line: &&str| line.split_ascii_whitespace().count() == 2 && !line.contains([',', ';', '|', '"']);
     let Some(first) = lines.first() else { return false };
-    let is_header = first.split_ascii_whitespace().all(|field| super::names::is_known(field));
+    let is_header = first.split_ascii_whitespace().all(super::names::is_known);
     lines.iter().all(is_pair) && !is_header
 }
 

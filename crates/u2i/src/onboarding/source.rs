@@ -255,7 +255,7 @@ mod tests {
         }
         let dir = folder(&[("x", b"1 17\n1 4\n")]);
         let path = dir.path().join("x");
-        assert_eq!(recognise(&[path.clone()]).unwrap(), Source::Sequences(path, utf_8));
+        assert_eq!(recognise(std::slice::from_ref(&path)).unwrap(), Source::Sequences(path, utf_8));
     }
 
     #[test]

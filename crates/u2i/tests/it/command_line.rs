@@ -200,7 +200,8 @@ fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
 #[test]
 fn a_device_that_this_build_lacks_exits_with_8() {
     let folder = tempfile::tempdir().unwrap();
-    let output = u2i(&["reproduce", "--dataset", "synthetic", "--device", "wgpu"], "1", folder.path());
+    let arguments = ["reproduce", "fm", "--dataset", "synthetic", "--protocol", "time", "--device", "wgpu"];
+    let output = u2i(&arguments, "1", folder.path());
     assert_eq!(output.status.code(), Some(8));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: no device `wgpu:0`"));
 }

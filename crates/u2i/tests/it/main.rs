@@ -14,6 +14,7 @@ mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
 mod runs;
+mod serving;
 mod small_data;
 
 use std::path::Path;

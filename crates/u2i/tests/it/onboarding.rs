@@ -65,7 +65,6 @@ fn check(folder: &Path, data: &[PathBuf], model: ModelName) -> (Initialised, f64
     assert_eq!(experiment, made.experiment);
     assert_eq!(experiment.model.name(), model.to_string());
     let (hit_rate, popularity) = trained(&experiment, folder);
-    println!("{model}: {hit_rate:.4}, popularity {popularity:.4}");
     assert!(hit_rate > 1.5 * popularity, "{model}: {hit_rate}, popularity {popularity}\n{}", made.text);
     (made, hit_rate)
 }

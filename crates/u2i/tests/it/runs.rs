@@ -8,17 +8,17 @@ use serde_json::Value;
 use crate::command_line::{comparable, u2i};
 use crate::own_files::own_experiment;
 
-fn succeed(arguments: &[&str], folder: &Path) -> Output {
+pub(crate) fn succeed(arguments: &[&str], folder: &Path) -> Output {
     let output = u2i(arguments, "2", folder);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn fail(arguments: &[&str], folder: &Path, code: i32, message: &str) {
+pub(crate) fn fail(arguments: &[&str], folder: &Path, code: i32, message: &str) {
     let output = u2i(arguments, "2", folder);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
