@@ -1,6 +1,6 @@
 //! A trained recall model as a directory of files, each bound by its SHA-256, and the recommender that reads it.
 //!
-//! [`write`] makes a bundle: weights, vocabularies, items, users with their histories, item vectors, and an approximate
+//! [`write()`] makes a bundle: weights, vocabularies, items, users with their histories, item vectors, and an approximate
 //! index that is published only with its measured recall. [`Recommender::open`] checks every byte and answers
 //! [`Request`]s: of a known user, of a new one by a history, or of anybody by what is known of them. What is served is
 //! what was evaluated: user vectors are made by [`u2i_schema::BatchMaker`], the one that training and evaluation use.
