@@ -230,7 +230,7 @@ impl Pen<'_, '_> {
     fn dashed(&self, points: &[[f64; 2]], ink: Ink) {
         let points: Vec<(i32, i32)> = points.iter().copied().map(fine).collect();
         let (dash, gap) = ((5.0 * FINE) as i32, (3.0 * FINE) as i32);
-        let path = DashedPathElement::new(points.into_iter(), dash, gap, stroke(ink, 1.2));
+        let path = DashedPathElement::new(points, dash, gap, stroke(ink, 1.2));
         self.root.draw(&path).expect(INFALLIBLE);
     }
 

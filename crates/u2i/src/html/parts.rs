@@ -58,7 +58,7 @@ pub(super) fn figure(title: &str, note: &str, chart: &Chart, numbers: &Table) ->
 }
 
 /// A table; its first column is text, the others are figures.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,

@@ -84,9 +84,8 @@ fn by_k(view: &View, cutoffs: &[usize], name: &str, title: &str, note: &str, uni
             chart.marks.push(Mark::Interval { x: *k as f64, range, ink: series[0].ink, beyond: false });
         }
     }
-    let mut table = Table::default();
-    table.header =
-        std::iter::once(format!("{title}, k =")).chain(cutoffs.iter().map(usize::to_string)).collect();
+    let header = std::iter::once(format!("{title}, k =")).chain(cutoffs.iter().map(usize::to_string));
+    let mut table = Table { header: header.collect(), rows: Vec::new() };
     for (i, series) in series.iter().enumerate() {
         let cell = |k: &usize| {
             let half = view.metrics_ci95.get(&of(k)).filter(|_| i == 0);

@@ -132,6 +132,9 @@ fn tags_are_closed_in_the_order_they_are_opened() {
     assert_eq!(open, Vec::<&str>::new());
 }
 
+/// A change to a run, and the verdict on it.
+type Case<'a> = (&'a dyn Fn(&mut RunFiles), &'a str);
+
 #[test]
 fn the_verdict_follows_the_strongest_baseline() {
     let verdict = |change: &dyn Fn(&mut RunFiles)| {
@@ -141,7 +144,7 @@ fn the_verdict_follows_the_strongest_baseline() {
         let verdict = page.split("class=\"verdict").nth(1).unwrap();
         verdict.split("</strong>").next().unwrap().split("<strong>").nth(1).unwrap().to_owned()
     };
-    let cases: [(&dyn Fn(&mut RunFiles), &str); 6] = [
+    let cases: [Case; 6] = [
         (
             &|run| {
                 set(run, "/below_markov_window", json!(true));
