@@ -122,6 +122,7 @@ const BUGS: &[Bug] = &[
     bug("R2", "a_resumed_epoch_begins_anew", "u2i-train", "it", "resumed::a_resumed_run_ends_as_one_that_was_never_stopped"),
     bug("R2", "dense_moments_are_forgotten", "u2i-train", "it", "resumed::a_resumed_run_ends_as_one_that_was_never_stopped"),
     bug("R2", "row_moments_are_forgotten", "u2i-train", "it", "resumed::a_resumed_run_ends_as_one_that_was_never_stopped"),
+    bug("R3", "any_data_is_evaluated", "u2i", "it", "runs::a_run_with_another_config_other_data_or_another_model_is_not_evaluated"),
     bug("R3", "a_report_names_another_config", "u2i", "it", "command_line::a_report_names_its_data_split_config_build_and_machine"),
     bug("C1", "a_checkpoint_is_written_in_place", "u2i", "it", "crashes::killed_at_random_moments_a_run_ends_as_if_it_had_never_been"),
     bug("C1", "signals_are_ignored", "u2i", "it", "crashes::sigint_and_sigterm_keep_the_state_and_say_so_in_the_exit_code"),

@@ -62,7 +62,9 @@ pub enum IndexPlan<'a> {
         spec: FaissSpec,
         /// What it compares by.
         metric: Metric,
-        /// The least share of the exact neighbours that it has to find, above 0 and at most 1.
+        /// The least share of the exact neighbours that it has to find, above 0 and at most 1. Items of one score
+        /// that change places at the end of a list count as missed, so that even an index that compares all may
+        /// stay a little below 1 where items have the same vector.
         min_recall: f64,
         /// `[queries, dim]` user vectors to measure with.
         queries: &'a [f32],
@@ -85,37 +87,34 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
     contents.index.check()?;
     let seal = contents.seal();
     let mut staging = Staging::begin(dir)?;
-    let mut parts = BTreeMap::new();
     let Contents { catalog, item_vectors, .. } = contents;
-    let of_side = |side: Side| contents.columns.iter().map(|own| &own.column).filter(move |c| c.side == side);
-    let columns = || [Side::User, Side::Item, Side::Request].into_iter().flat_map(of_side);
+    let of_side = |side: Side| contents.columns.iter().filter(move |own| own.column.side == side);
+    let columns: Vec<_> = [Side::User, Side::Item, Side::Request].into_iter().flat_map(of_side).collect();
     let n_weights = contents.weights.values().map(|tensor| tensor.data.len()).sum();
 
-    let mut part = |part: Part, write: &mut dyn FnMut(&Path, &str) -> Result<[u64; 2], BundleError>| {
-        let path = staging.file(part.file_name());
-        let shape = write(&path, &stamp(&seal, part))?;
-        let (sha256, bytes) = hash_file(&path).map_err(io("read", &path, None))?;
-        parts.insert(part, PartEntry { sha256, bytes, shape });
-        Ok::<_, BundleError>(())
-    };
-    part(Part::Weights, &mut |path, stamp| {
+    let mut parts = Parts { staging: &mut staging, seal: &seal, entries: BTreeMap::new() };
+    parts.add(Part::Weights, |path, stamp| {
         weights::write(path, contents.weights, stamp)?;
         Ok([contents.weights.len(), n_weights].map(|n| n as u64))
     })?;
-    part(Part::Vocabulary, &mut |path, stamp| vocab::write(path, columns(), stamp))?;
-    part(Part::Items, &mut |path, stamp| items::write(path, catalog, contents.item_attributes, stamp))?;
-    part(Part::Users, &mut |path, stamp| {
-        users::write(path, &of_side(Side::User).collect::<Vec<_>>(), contents.users, contents.events, stamp)
+    parts.add(Part::Vocabulary, |path, stamp| {
+        vocab::write(path, columns.iter().map(|own| &own.column), stamp)
+    })?;
+    parts.add(Part::Items, |path, stamp| items::write(path, catalog, contents.item_attributes, stamp))?;
+    parts.add(Part::Users, |path, stamp| {
+        let columns: Vec<_> = of_side(Side::User).map(|own| &own.column).collect();
+        users::write(path, &columns, contents.users, contents.events, stamp)
     })?;
     let shape = [item_vectors.ids().len(), item_vectors.dim()].map(|n| n as u64);
-    part(Part::ItemVectors, &mut |path, stamp| {
+    parts.add(Part::ItemVectors, |path, stamp| {
         npy::write(path, item_vectors.dim(), item_vectors.data(), stamp)?;
         Ok(shape)
     })?;
-    part(Part::ItemVectorTable, &mut |path, stamp| items::write_vectors(path, catalog, item_vectors, stamp))?;
+    parts
+        .add(Part::ItemVectorTable, |path, stamp| items::write_vectors(path, catalog, item_vectors, stamp))?;
     let mut index = None;
     if contents.index != IndexPlan::Exact {
-        part(Part::Index, &mut |path, _| {
+        parts.add(Part::Index, |path, _| {
             index = contents.index.publish(path, item_vectors)?;
             Ok(shape)
         })?;
@@ -123,15 +122,10 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
 
     let manifest = Manifest {
         format: FORMAT,
-        seal,
+        seal: seal.clone(),
         model: contents.model.clone(),
         history: contents.history,
-        columns: columns()
-            .map(|column| {
-                let own = contents.columns.iter().find(|own| own.column == *column);
-                ColumnEntry::new(column, own.map_or("", |own| &own.source))
-            })
-            .collect(),
+        columns: columns.iter().map(|own| ColumnEntry::new(&own.column, &own.source)).collect(),
         attributes: items::entries(contents.item_attributes),
         sizes: Sizes {
             users: contents.users.ids().len(),
@@ -145,12 +139,34 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
         index,
         metrics: contents.metrics.clone(),
         provenance: contents.provenance.clone(),
-        parts,
+        parts: parts.entries,
         manifest_sha256: String::new(),
     };
     staging.write(Manifest::FILE_NAME, manifest.sealed().as_bytes())?;
     staging.publish()?;
     Manifest::read(dir)
+}
+
+/// The files that are written so far.
+struct Parts<'a> {
+    staging: &'a mut Staging,
+    seal: &'a str,
+    entries: BTreeMap<Part, PartEntry>,
+}
+
+impl Parts<'_> {
+    /// Has a file written, with the stamp of the bundle, and notes what it is; `write` returns its shape.
+    fn add(
+        &mut self,
+        part: Part,
+        write: impl FnOnce(&Path, &str) -> Result<[u64; 2], BundleError>,
+    ) -> Result<(), BundleError> {
+        let path = self.staging.file(part.file_name());
+        let shape = write(&path, &stamp(self.seal, part))?;
+        let (sha256, bytes) = hash_file(&path).map_err(io("read", &path, None))?;
+        self.entries.insert(part, PartEntry { sha256, bytes, shape });
+        Ok(())
+    }
 }
 
 impl Contents<'_> {

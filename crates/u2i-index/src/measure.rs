@@ -89,6 +89,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_report_keeps_what_was_measured() {
+        let text = r#"{"kind":"flat_ip","k":10,"n_queries":4,"recall":0.5,"p50_us":1.5,"p99_us":8.25}"#;
+        let quality: SearchQuality = serde_json::from_str(text).unwrap();
+        assert_eq!((quality.k, quality.recall, quality.p50_us, quality.p99_us), (10, 0.5, 1.5, 8.25));
+        assert_eq!(serde_json::to_string(&quality).unwrap(), text);
+        assert!(serde_json::from_str::<SearchQuality>(&text.replace("recall", "precision")).is_err());
+    }
+
+    #[test]
     fn so_many_of_a_hundred_end_within_a_percentile() {
         let values: Vec<f64> = (1..=200).map(f64::from).collect();
         assert_eq!((within(&values, 50), within(&values, 99)), (100.0, 198.0));

@@ -100,7 +100,7 @@ fn conditions_and_seen_items_leave_as_many_as_there_are() {
     options.only = Some("title = UK".parse().unwrap());
     let answers = recommender.recommend(&asked, &options).unwrap();
     assert!(
-        answers[0].items.iter().all(|item| item.item_idx as usize % 2 == 0),
+        answers[0].items.iter().all(|item| item.item_idx.is_multiple_of(2)),
         "the attribute, not our column"
     );
     options.only = Some("genre has War".parse().unwrap());
@@ -173,7 +173,8 @@ fn a_million_recommendations_hold_no_padding_no_duplicate_and_nothing_seen() {
             options.search = if round % 2 == 0 { Search::Exact } else { Search::Index };
             let least = 1950 + rng.index(300);
             options.only = (round == 2).then(|| format!("year >= {least}").parse().unwrap());
-            let is_eligible = |item: u32| round != 2 || (item - 1) % 7 > 0 && 1949 + item as usize >= least;
+            let is_eligible =
+                |item: u32| round != 2 || !(item - 1).is_multiple_of(7) && 1949 + item as usize >= least;
             let asked: Vec<Request> = (0..size.users)
                 .map(|i| {
                     let ids = (0..rng.index(40)).map(|_| format!("film {}", rng.index(350))).collect();

@@ -57,7 +57,7 @@ fn what_is_searched_says_so() {
     assert_eq!(recommender.index().to_string(), "exact, the bundle has no index");
     let (spec, metric) = (FaissSpec::Flat, Metric::InnerProduct);
     let queries = fixture.vectors.data();
-    let plan = IndexPlan::Faiss { spec, metric, min_recall: 1.0, queries, k: 5.try_into().unwrap() };
+    let plan = IndexPlan::Faiss { spec, metric, min_recall: 0.9, queries, k: 5.try_into().unwrap() };
     match fixture.write(&folder.path().join("indexed"), plan) {
         Ok(manifest) => assert!(cfg!(feature = "faiss") && manifest.index.is_some()),
         Err(error) => assert!(!cfg!(feature = "faiss") && matches!(error, BundleError::NoFaiss), "{error}"),

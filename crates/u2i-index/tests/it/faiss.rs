@@ -311,8 +311,6 @@ fn what_an_index_misses_is_measured() {
     assert!((quality.recall - recall(&found, &wanted)).abs() < 1e-12 && quality.recall < 0.9, "{quality:?}");
     assert!(0.0 < quality.p50_us && quality.p50_us <= quality.p99_us, "{quality:?}");
     assert_eq!(measure(&exact, &exact, &queries, n(10)).unwrap().recall, 1.0);
-    let text = serde_json::to_string(&quality).unwrap();
-    assert_eq!(serde_json::from_str::<u2i_index::SearchQuality>(&text).unwrap(), quality);
     let nothing = measure(&index, &exact, &[], n(10)).unwrap_err();
     assert!(matches!(nothing, IndexError::NoQueries), "{nothing}");
 }

@@ -142,7 +142,7 @@ fn by_popularity(run: &RunFiles, bounds: PopularityBounds, events: &Use, lists: 
     chart.keys = names.into_iter().zip(inks).map(|(name, ink)| (name.to_owned(), ink)).collect();
     figure(
         "Popularity of what is recommended",
-        "Where training events, test targets and recommendations fall. A model that leans on popular items has a larger share of its recommendations in the head than targets lie there.",
+        "Where training events, test targets and recommendations fall. A model that leans on popular items recommends the head more often than targets lie in it.",
         &chart,
         &table,
     )
@@ -213,7 +213,7 @@ fn top_items(view: &View, items: &[ItemRow], lists: &Use) -> Markup {
             (percent(order[..shown].iter().map(|&i| lists.counts[i]).sum::<u64>() as f64 / lists.total as f64))
             " of all places."
         }
-        div.scroll tabindex="0" {
+        div.scroll role="region" aria-label="Table" tabindex="0" {
             table.items {
                 thead {
                     tr {

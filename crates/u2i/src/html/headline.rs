@@ -77,10 +77,11 @@ pub(super) fn verdict(view: &View) -> Markup {
     let (standing, rival, best) = standing(view);
     let name = deciding(view);
     let model = view.metrics.get(name).unwrap_or(0.0);
+    let half = view.metrics_ci95.get(name);
     let figures = format!(
         "{} is {} for the model and {} for the {rival}{}.",
         spoken(name),
-        with_half_width(model, view.metrics_ci95.get(name)),
+        with_half_width(model, half),
         metric(best),
         match rival {
             "popularity" => " baseline",
@@ -95,7 +96,13 @@ pub(super) fn verdict(view: &View) -> Markup {
                         @if rival == "popularity" { "Worse than counting: no better than popularity." }
                         @else { "Worse than counting: below the Markov window." }
                     }
-                    p { (figures) " A model that does not beat counting is not worth serving as it is." }
+                    p {
+                        (figures)
+                        @if half.is_some_and(|half| model + half >= best) {
+                            " The difference is within the model's 95 % interval."
+                        }
+                        " A model that does not beat counting is not worth its training."
+                    }
                 }
                 Standing::Level => {
                     strong { "Not clearly better than counting." }
@@ -125,7 +132,7 @@ pub(super) fn tiles(view: &View) -> Markup {
             @for name in &metrics {
                 @if let Some(mean) = view.metrics.get(name) {
                     div.tile {
-                        h3 { (spoken(name)) }
+                        p.name { (spoken(name)) }
                         p.figure {
                             (metric(mean))
                             @if let Some(half) = view.metrics_ci95.get(name) {

@@ -75,7 +75,7 @@ impl Table {
 
     pub fn html(&self) -> Markup {
         html! {
-            div.scroll tabindex="0" {
+            div.scroll role="region" aria-label="Table" tabindex="0" {
                 table {
                     thead { tr { @for cell in &self.header { th scope="col" { (cell) } } } }
                     tbody {

@@ -136,9 +136,10 @@ fn reach(view: &View, run: &RunFiles) -> Markup {
         }
     }
     let missed = 1.0 - ranks.len() as f64 / n;
-    let note = format!(
-        "How many items a later stage has to look at. {} of the targets can never be found: they are not ranked at all.",
-        if missed == 0.0 { "None".to_owned() } else { percent(missed) }
-    );
+    let found = match missed {
+        0.0 => "Every target is ranked.".to_owned(),
+        _ => format!("{} of the targets are not ranked at all: no k finds them.", percent(missed)),
+    };
+    let note = format!("How many items a later stage has to look at. {found}");
     figure("Share of targets within the first k", &note, &chart, &table)
 }

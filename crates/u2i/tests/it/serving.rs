@@ -17,7 +17,6 @@ use u2i::pipeline::{model_inputs, prepare_features, seen_items};
 use u2i::train::{item_vectors, user_vectors};
 use u2i_models::TwoTower as _;
 
-use crate::command_line::u2i;
 use crate::runs::{fail, json, succeed};
 use crate::{real_data, synthetic};
 
