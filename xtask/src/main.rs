@@ -6,8 +6,8 @@ mod cargo;
 mod ci;
 mod fence;
 mod import_check;
-#[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
 mod python;
+#[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
 mod real_data;
 mod reproduce;
 mod seeded_bugs;
