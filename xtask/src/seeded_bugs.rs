@@ -130,7 +130,6 @@ const BUGS: &[Bug] = &[
     bug("C4", "files_are_not_synced", "u2i", "lib", "disk::tests::a_checkpoint_is_synced_before_it_is_renamed_and_its_folder_after"),
     bug("C4", "folders_are_not_synced", "u2i", "lib", "disk::tests::a_file_is_synced_before_it_is_renamed_and_its_folder_after"),
     bug("C5", "any_run_is_gone_on_with", "u2i", "lib", "checkpoint::tests::a_checkpoint_of_another_run_is_refused"),
-    bug("C5", "any_data_is_evaluated", "u2i", "it", "runs::a_run_with_another_config_other_data_or_another_model_is_not_evaluated"),
     bug("C6", "a_changed_state_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
     bug("C6", "a_changed_manifest_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
     bug("C7", "newer_formats_are_read", "u2i", "lib", "checkpoint::tests::a_newer_format_is_refused_with_the_range"),

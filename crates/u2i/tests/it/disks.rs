@@ -114,10 +114,9 @@ fn a_read_only_disk_ends_with_4_and_changes_nothing() {
     assert!(code == 0 && message.contains("goes on after step"), "{message}");
 }
 
-/// The system calls of a run that name files or folders below `out`, in their order.
-fn calls(out: &Path) -> Option<Vec<String>> {
+/// The system calls of a job that name files or folders, in their order.
+fn calls(job: &Command, out: &Path) -> Option<Vec<String>> {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let job = every("0.2", out, &[]);
     let mut strace = Command::new("strace");
     let traced = "trace=write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2";
     strace.args(["-f", "-qq", "--seccomp-bpf", "-y", "-e", traced, "-o"]).arg(log.path());
@@ -140,11 +139,22 @@ fn calls(out: &Path) -> Option<Vec<String>> {
 fn everything_is_synced_before_its_rename_and_the_folder_after() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().canonicalize().unwrap();
-    let Some(calls) = calls(&out) else { return skipped("strace cannot follow a process here") };
-    let below = |path: &str| Path::new(path).starts_with(&out).then(|| PathBuf::from(path));
+    let mut train = Command::new(env!("CARGO_BIN_EXE_u2i"));
+    train.args(["train", "synthetic/youtube_dnn", "--set", "train.epochs=1", "--out"]).arg(out.join("run"));
+    // A checkpoint and the report; a checkpoint and the files of a run's folder.
+    for (job, least) in [(every("0.2", &out, &[]), 2), (train, 6)] {
+        let Some(calls) = calls(&job, &out) else { return skipped("strace cannot follow a process here") };
+        let renames = check_order(&out, &calls);
+        assert!(renames >= least, "{renames} renames among {} calls", calls.len());
+    }
+}
+
+/// How many renames there are below `out`, each of which must come in its order.
+fn check_order(out: &Path, calls: &[String]) -> usize {
+    let below = |path: &str| Path::new(path).starts_with(out).then(|| PathBuf::from(path));
     let (mut written, mut synced) = (BTreeSet::new(), BTreeSet::new());
     let (mut awaited, mut renames) = (BTreeSet::new(), 0);
-    for call in &calls {
+    for call in calls {
         let name = call.split('(').next().unwrap_or_default();
         // `fsync(5</path>)` with -y; a rename quotes its paths.
         let descriptor = call.split_once('<').and_then(|(_, rest)| below(rest.split_once('>')?.0));
@@ -171,6 +181,5 @@ fn everything_is_synced_before_its_rename_and_the_folder_after() {
         }
     }
     assert!(awaited.is_empty(), "folders of new names that were not synced: {awaited:?}");
-    // At least one checkpoint and the report.
-    assert!(renames >= 2, "{renames} renames among {} calls", calls.len());
+    renames
 }
