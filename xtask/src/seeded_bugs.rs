@@ -131,6 +131,7 @@ const BUGS: &[Bug] = &[
     bug("C4", "folders_are_not_synced", "u2i", "lib", "disk::tests::a_file_is_synced_before_it_is_renamed_and_its_folder_after"),
     bug("C5", "any_run_is_gone_on_with", "u2i", "lib", "checkpoint::tests::a_checkpoint_of_another_run_is_refused"),
     bug("C6", "a_changed_state_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
+    bug("C6", "a_changed_run_is_read", "u2i", "lib", "run::results::tests::every_change_of_a_runs_table_is_refused_and_behind_its_hash_it_is_read_safely"),
     bug("C6", "a_changed_manifest_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
     bug("C7", "newer_formats_are_read", "u2i", "lib", "checkpoint::tests::a_newer_format_is_refused_with_the_range"),
     bug("C8", "two_hold_one_lock", "u2i", "it", "crashes::of_two_trainers_in_one_folder_the_second_ends_with_75"),

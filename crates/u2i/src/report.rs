@@ -1,5 +1,6 @@
 //! `report.json` and the tables that people read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,8 @@ pub struct Report {
     pub weights_hash: String,
     /// SHA-256 of the trained item vectors.
     pub item_vectors_hash: String,
+    /// SHA-256 of the files in the run's folder that hold results: the model, ranks, recommended items.
+    pub files: BTreeMap<String, String>,
     /// Test users.
     pub n_users: usize,
     /// Users left out for want of any event before their target.

@@ -153,7 +153,7 @@ impl Run<'_> {
             Measures::Search => sweep(trained, prepared, device)?,
             Measures::Metrics | Measures::Parity => Vec::new(),
         };
-        results::write(folder, trained, prepared, &evaluation)?;
+        let files = results::write(folder, trained, prepared, &evaluation)?;
 
         let baselines = counted.under(experiment.evaluation.seen).clone();
         let ndcg = |metrics: &Metrics| metrics.mean(Metric::Ndcg(10)).or_else(|| metrics.mean(Metric::Mrr));
@@ -175,6 +175,7 @@ impl Run<'_> {
             samples_hash: digests::samples(prepared),
             weights_hash: digests::model_weights(&trained.fitted.model),
             item_vectors_hash: digests::item_vectors(&trained.items),
+            files,
             n_users: evaluation.metrics.n_users(),
             n_users_without_history: prepared.n_test_without_history,
             n_items: prepared.catalog.n_items(),

@@ -32,9 +32,13 @@ impl RunFiles {
     /// If a file is missing or is not what a run writes.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let (steps, epochs) = log::read(&folder.join(TRAIN_LOG))?;
+        let report = json(&folder.join(REPORT))?;
+        for name in [RANKS, RECOMMENDED] {
+            results::check(folder, &report, name)?;
+        }
         Ok(RunFiles {
             config: text(&folder.join(CONFIG))?,
-            report: json(&folder.join(REPORT))?,
+            report,
             steps,
             epochs,
             ranks: results::read_ranks(&folder.join(RANKS))?,

@@ -1,5 +1,6 @@
 //! What a run leaves besides its report: where each target came, what is recommended, and the model.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::{Row, RowAccessor as _};
 use parquet::schema::parser::parse_message_type;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use u2i_features::Prepared;
 use u2i_schema::Sample;
 
@@ -70,31 +73,54 @@ const RECOMMENDED_SCHEMA: &str = "message recommended {
     REQUIRED INT32 n_lists (UINT_32);
 }";
 
-/// Writes all of it.
+/// Writes all of it, and returns the SHA-256 of each file, for the report.
 pub(super) fn write(
     folder: &Path,
     trained: &Trained,
     prepared: &Prepared,
     evaluation: &Evaluation,
-) -> Result<(), Error> {
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut hashes = BTreeMap::new();
+    let mut keep = |name: &str, bytes: &[u8]| {
+        hashes.insert(name.to_owned(), sha256(bytes));
+        write_bytes(&folder.join(name), bytes)
+    };
     let Prepared { events, users, catalog, test, .. } = prepared;
     let target = |sample: &Sample| events.items(sample.user as usize)[sample.position as usize];
-    write_table(&folder.join(RANKS), RANKS_SCHEMA, |group| {
+    let ranks = table(RANKS_SCHEMA, |group| {
         texts(group, test.iter().map(|sample| users.ids()[sample.user as usize].as_str()))?;
         texts(group, test.iter().map(|sample| catalog.item_id(target(sample))))?;
         counts(group, test.iter().map(|sample| sample.position))?;
         counts(group, test.iter().map(|sample| catalog.counts()[target(sample) as usize]))?;
         optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.excluded.get()))?;
         optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.kept.get()))
-    })?;
+    });
+    keep(RANKS, &ranks)?;
     let items = || 1..=catalog.n_items() as u32;
-    write_table(&folder.join(RECOMMENDED), RECOMMENDED_SCHEMA, |group| {
+    let recommended = table(RECOMMENDED_SCHEMA, |group| {
         texts(group, items().map(|item| catalog.item_id(item)))?;
         optional::<ByteArrayType, _>(group, items().map(|item| catalog.title(item).map(ByteArray::from)))?;
         counts(group, items().map(|item| catalog.counts()[item as usize]))?;
         counts(group, items().map(|item| evaluation.n_lists[item as usize]))
-    })?;
-    write_bytes(&folder.join(MODEL), &checkpoint::encode(&u2i_train::weights(&trained.fitted.model)))
+    });
+    keep(RECOMMENDED, &recommended)?;
+    keep(MODEL, &checkpoint::encode(&u2i_train::weights(&trained.fitted.model)))?;
+    Ok(hashes)
+}
+
+/// That a file is the one that the report names, before it is read.
+pub(super) fn check(folder: &Path, report: &Value, name: &str) -> Result<(), Error> {
+    let path = folder.join(name);
+    let bytes = fs::read(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
+    let (wanted, found) = (report["files"][name].as_str().unwrap_or("nothing"), sha256(&bytes));
+    if wanted == found || u2i_bug::planted("a_changed_run_is_read") {
+        return Ok(());
+    }
+    Err(Error::RunFile { path, reason: format!("its SHA-256 is {found}, the report says {wanted}") })
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Puts the weights of a run's model into a model of its shape.
@@ -139,11 +165,8 @@ pub(super) fn read_recommended(path: &Path) -> Result<Vec<ItemRow>, Error> {
 type Written = Result<(), ParquetError>;
 type Group<'a, 'b> = SerializedRowGroupWriter<'a, &'b mut Vec<u8>>;
 
-fn write_table(
-    path: &Path,
-    schema: &str,
-    columns: impl FnOnce(&mut Group<'_, '_>) -> Written,
-) -> Result<(), Error> {
+/// A table of one row group, as a file.
+fn table(schema: &str, columns: impl FnOnce(&mut Group<'_, '_>) -> Written) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).expect("schemas stand in this file"));
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
     let mut bytes = Vec::new();
@@ -155,7 +178,7 @@ fn write_table(
         writer.close().map(drop)
     };
     write(&mut bytes).expect("columns are written to memory as their schema says");
-    write_bytes(path, &bytes)
+    bytes
 }
 
 fn texts<'a>(group: &mut Group<'_, '_>, values: impl Iterator<Item = &'a str>) -> Written {
@@ -183,4 +206,78 @@ fn read_table<T>(
         reader.get_row_iter(None)?.map(|row| parse(&row?)).collect()
     };
     read().map_err(|error| Error::RunFile { path: path.into(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use u2i_random::{Purpose, Stream};
+
+    use super::*;
+
+    fn rows() -> Vec<TargetRow> {
+        let row = |i: u32| TargetRow {
+            user_id: format!("user {i}"),
+            item_id: format!("item {}", i % 7),
+            n_earlier: i,
+            n_train: 3 * i,
+            rank: (!i.is_multiple_of(3)).then_some(f64::from(i) + 0.5),
+            rank_kept: Some(f64::from(i) + 1.0),
+        };
+        (1..40).map(row).collect()
+    }
+
+    fn ranks(rows: &[TargetRow]) -> Vec<u8> {
+        table(RANKS_SCHEMA, |group| {
+            texts(group, rows.iter().map(|row| row.user_id.as_str()))?;
+            texts(group, rows.iter().map(|row| row.item_id.as_str()))?;
+            counts(group, rows.iter().map(|row| row.n_earlier))?;
+            counts(group, rows.iter().map(|row| row.n_train))?;
+            optional::<DoubleType, _>(group, rows.iter().map(|row| row.rank))?;
+            optional::<DoubleType, _>(group, rows.iter().map(|row| row.rank_kept))
+        })
+    }
+
+    /// C6: any change is refused by its hash; with the hash made anew the file is refused or read, and no rank is below
+    /// 1.
+    #[test]
+    fn every_change_of_a_runs_table_is_refused_and_behind_its_hash_it_is_read_safely() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(RANKS);
+        let good = ranks(&rows());
+        let report = |bytes: &[u8]| serde_json::json!({ "files": { RANKS: sha256(bytes) } });
+        fs::write(&path, &good).unwrap();
+        check(folder.path(), &report(&good), RANKS).unwrap();
+        assert_eq!(read_ranks(&path).unwrap(), rows());
+        let mut rng = Stream::new(1, Purpose::SYNTHETIC, 0, 0);
+        let (mut refused, mut read) = (0, 0);
+        for _ in 0..3000 {
+            let mut bytes = good.clone();
+            for _ in 0..=rng.index(3) {
+                match rng.index(4) {
+                    0 => bytes.truncate(rng.index(bytes.len()) + 1),
+                    1 => bytes.insert(rng.index(bytes.len()), rng.index(256) as u8),
+                    _ => {
+                        let i = rng.index(bytes.len());
+                        bytes[i] = rng.index(256) as u8;
+                    }
+                }
+            }
+            fs::write(&path, &bytes).unwrap();
+            if bytes != good {
+                assert_eq!(check(folder.path(), &report(&good), RANKS).unwrap_err().exit_code(), 5);
+            }
+            check(folder.path(), &report(&bytes), RANKS).unwrap();
+            match read_ranks(&path) {
+                Ok(rows) => {
+                    assert!(rows.iter().all(|row| row.rank.is_none_or(|rank| rank >= 1.0)));
+                    read += 1;
+                }
+                Err(error) => {
+                    assert_eq!(error.exit_code(), 5, "{error}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 1000 && read > 0, "{refused} refused, {read} read");
+    }
 }
