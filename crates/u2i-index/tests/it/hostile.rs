@@ -268,7 +268,7 @@ fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
             let output = Command::new("/bin/sh")
                 .args(["-c", "ulimit -v 4194304; ulimit -t 5; ulimit -c 0; exec \"$0\" \"$@\""])
                 .arg(std::env::current_exe().unwrap())
-                .args(["hostile::reads_mutants", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+                .args(["hostile::reads_mutants", "--exact", "--nocapture", "--test-threads=1"])
                 .env(FOLDER, folder.path())
                 .env(FIRST, next.to_string())
                 .env("OMP_NUM_THREADS", "1")
@@ -300,10 +300,9 @@ fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
     }
 }
 
-/// What stands in for a server that reads mutants until one kills it.
+/// What stands in for a server that reads mutants until one kills it: the test above starts it in a process of its own.
 #[cfg(feature = "faiss")]
 #[test]
-#[ignore = "run by the test above, in a process of its own"]
 #[expect(clippy::print_stdout, reason = "what it says is read by another process")]
 fn reads_mutants() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
