@@ -68,17 +68,21 @@ impl TrainLog {
     /// Begins the file, or goes on with what an earlier process wrote until `step` steps and `epochs` epochs were
     /// done. Lines beyond are of work that was lost and is done again.
     pub fn begin(path: &Path, step: usize, epochs: usize) -> Result<Self, Error> {
-        let (steps, epoch_lines) = if step == 0 { Default::default() } else { read(path)? };
         let mut text = String::new();
-        // In the order in which they were written: an epoch ends after its last step.
-        let mut epoch_lines = epoch_lines.into_iter().filter(|line| line.epoch <= epochs).peekable();
-        for line in steps.into_iter().filter(|line| line.step <= step) {
-            while let Some(ended) = epoch_lines.next_if(|ended| ended.step < line.step) {
-                text += &Line::Epoch(ended).text();
+        // A run of an older version has a checkpoint and no log.
+        if step > 0 && path.exists() {
+            // The lines themselves: a number that is read and written again may lose its last bit.
+            for (line, own) in lines(&read_text(path)?, path)? {
+                let is_done = match line {
+                    Line::Epoch(line) => line.epoch <= epochs,
+                    Line::Step(line) => line.step <= step,
+                };
+                if is_done {
+                    text += own;
+                    text.push('\n');
+                }
             }
-            text += &Line::Step(line).text();
         }
-        epoch_lines.for_each(|line| text += &Line::Epoch(line).text());
         // Whole, old or new: a process that is killed here loses no line.
         write_text(path, &text)?;
         let file = File::options().append(true).open(path);
@@ -118,23 +122,31 @@ impl TrainLog {
 ///
 /// If there is no such file, or a line is not one of training.
 pub(crate) fn read(path: &Path) -> Result<(Vec<StepLine>, Vec<EpochLine>), Error> {
-    let text =
-        fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
     let (mut steps, mut epochs) = (Vec::new(), Vec::new());
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (i, line) in whole.lines().enumerate() {
-        match serde_json::from_str(line) {
-            Ok(Line::Step(line)) => steps.push(line),
-            Ok(Line::Epoch(line)) => epochs.push(line),
-            Err(_) => {
-                return Err(Error::RunFile {
-                    path: path.into(),
-                    reason: format!("line {} is not one of training: {line:?}", i + 1),
-                });
-            }
+    for (line, _) in lines(&read_text(path)?, path)? {
+        match line {
+            Line::Step(line) => steps.push(line),
+            Line::Epoch(line) => epochs.push(line),
         }
     }
     Ok((steps, epochs))
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })
+}
+
+/// Each whole line, understood and as it stands.
+fn lines<'a>(text: &'a str, path: &Path) -> Result<Vec<(Line, &'a str)>, Error> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let parse = |(i, line): (usize, &'a str)| match serde_json::from_str(line) {
+        Ok(parsed) => Ok((parsed, line)),
+        Err(_) => Err(Error::RunFile {
+            path: path.into(),
+            reason: format!("line {} is not one of training: {line:?}", i + 1),
+        }),
+    };
+    whole.lines().enumerate().map(parse).collect()
 }
 
 #[cfg(test)]

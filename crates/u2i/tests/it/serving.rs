@@ -10,6 +10,7 @@ use parquet::record::RowAccessor as _;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use u2i::config::Experiment;
+use u2i::data::{SyntheticConfig, synthetic as make};
 use u2i::device::DeviceChoice;
 use u2i::index::{ExactIndex, Filter, Index as _, ItemVectors};
 use u2i::models::{HostTensor, Init, with_weights};
@@ -18,7 +19,7 @@ use u2i::train::{item_vectors, user_vectors};
 use u2i_models::TwoTower as _;
 
 use crate::runs::{fail, json, succeed};
-use crate::{real_data, synthetic};
+use crate::{full, real_data, synthetic};
 
 /// Ids, best first, with their scores.
 type List = Vec<(String, f32)>;
@@ -261,11 +262,14 @@ fn four_commands_lead_from_a_csv_of_ones_own_to_recommendations() {
     four_commands(&["plays.csv"], &[], &history, folder.path());
 }
 
-/// `user item` per line, in time order, without times.
+/// `user item` per line, in time order, without times; of 30,000 users with `U2I_FULL=1`.
 #[test]
 fn four_commands_lead_from_pairs_without_times_to_recommendations() {
     let folder = tempfile::tempdir().unwrap();
-    let raw = synthetic();
+    let raw = match full() {
+        true => make(1, &SyntheticConfig { users: 30_000, items: 4_000, ..SyntheticConfig::STANDARD }),
+        false => synthetic(),
+    };
     let mut order: Vec<usize> = (0..raw.n_events()).collect();
     order.sort_by_key(|&event| (raw.events.user[event], raw.events.time_s[event]));
     let mut text = String::new();
