@@ -62,7 +62,7 @@ impl HostTensor {
 pub fn weights<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
     let mut tensors = BTreeMap::new();
     save_weights(model, "", &BTreeSet::new(), &mut tensors);
-    tensors.into_iter().map(|(name, tensor)| (name.trim_start_matches('/').to_owned(), tensor)).collect()
+    tensors
 }
 
 /// The model with the weights that [`weights`] took from one like it.
@@ -71,19 +71,18 @@ pub fn weights<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
 ///
 /// If a weight is missing, has another shape, or belongs to no parameter of the model.
 pub fn with_weights<M: Module>(model: M, weights: BTreeMap<String, HostTensor>) -> Result<M, WeightError> {
-    let mut tensors = weights.into_iter().map(|(name, tensor)| (format!("/{name}"), tensor)).collect();
+    let mut tensors = weights;
     let model = load_weights(model, "", &BTreeSet::new(), &mut tensors)?;
     match tensors.into_iter().next() {
         None => Ok(model),
-        Some((name, tensor)) => Err(WeightError {
-            name: name.trim_start_matches('/').to_owned(),
-            found: format!("shape {:?}", tensor.shape),
-            expected: "nothing".into(),
-        }),
+        Some((name, tensor)) => {
+            Err(WeightError { name, found: format!("shape {:?}", tensor.shape), expected: "nothing".into() })
+        }
     }
 }
 
-/// Puts the parameters of `module` into `tensors` as `<prefix>/<path>`, without those in `except`.
+/// Puts the parameters of `module` into `tensors` as `<prefix>/<path>`, or `<path>` where the prefix is empty, without those
+/// in `except`.
 pub fn save_weights<M: Module>(
     module: &M,
     prefix: &str,
@@ -114,6 +113,14 @@ pub fn load_weights<M: Module>(
 pub struct ModulePath(Vec<String>);
 
 impl ModulePath {
+    /// The name under a prefix, which may be empty.
+    fn below(&self, prefix: &str) -> String {
+        match prefix {
+            "" => self.name(),
+            prefix => format!("{prefix}/{}", self.name()),
+        }
+    }
+
     /// Steps into a part.
     pub fn enter(&mut self, name: &str) {
         self.0.push(name.to_owned());
@@ -148,7 +155,7 @@ impl ModuleVisitor for Save<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if !self.except.contains(&param.id) {
-            let name = format!("{}/{}", self.prefix, self.path.name());
+            let name = self.path.below(self.prefix);
             let before = self.tensors.insert(name, HostTensor::of(param.val()));
             debug_assert!(before.is_none(), "two parameters have one path");
         }
@@ -176,7 +183,7 @@ impl ModuleMapper for Load<'_> {
         if self.except.contains(&param.id) || self.failed.is_some() {
             return param;
         }
-        let name = format!("{}/{}", self.prefix, self.path.name());
+        let name = self.path.below(self.prefix);
         let (id, value, mapper) = param.consume();
         let tensor = self.tensors.remove(&name).ok_or_else(|| WeightError {
             name: name.clone(),
