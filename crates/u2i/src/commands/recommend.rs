@@ -35,7 +35,8 @@ pub struct Arguments {
     /// attributes may stand in further columns. Writes --out.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "history", "context"], requires = "out")]
     users: Option<PathBuf>,
-    /// Where recommendations for --users go: Parquet with the columns user_id, rank, item_id, title, score, strategy.
+    /// Where recommendations for --users go: Parquet with the columns request (the row of FILE, from 0), user_id, rank,
+    /// item_id, title, score, strategy.
     #[arg(long, value_name = "FILE", requires = "users")]
     out: Option<PathBuf>,
     /// How many items.
