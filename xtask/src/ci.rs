@@ -140,10 +140,14 @@ fn valgrind() -> Result<()> {
 /// The tests of `cargo xtask test`, so that nothing is built twice.
 const TESTS: [&str; 6] = ["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches"];
 
+/// The readers of `u2i`, and those of bundles, which stand in their crate.
 fn fuzz() -> Result<()> {
-    let mut command = cargo();
-    command.current_dir(root()).env("U2I_FUZZ_SECONDS", "60").args(TESTS);
-    run_command(command.args(["--test", "fuzz", "--", "--nocapture"]))
+    for (test, filter) in [("fuzz", ""), ("it", "hostile::")] {
+        let mut command = cargo();
+        command.current_dir(root()).env("U2I_FUZZ_SECONDS", "60").args(TESTS);
+        run_command(command.args(["--test", test, "--", filter, "--nocapture"]))?;
+    }
+    Ok(())
 }
 
 /// Licences, bans and sources need the workspace alone. Advisories need a database that is fetched first: where it
