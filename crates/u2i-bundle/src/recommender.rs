@@ -3,6 +3,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use u2i_index::{ExactIndex, Filter, Index, ItemSet};
 use u2i_models::burn::tensor::Device;
@@ -33,7 +34,7 @@ pub struct Recommender {
     /// Rows of `users` in the order of their ids.
     users_by_id: Vec<u32>,
     events: EventStore,
-    exact: ExactIndex,
+    exact: Arc<ExactIndex>,
     /// Euclidean lengths of the item vectors.
     lengths: Vec<f64>,
     index: Option<Box<dyn Index>>,
@@ -100,7 +101,7 @@ impl Recommender {
     /// [`Mixture`](BundleError::Mixture), [`Format`](BundleError::Format), and
     /// [`Malformed`](BundleError::Malformed) and others for files that were changed together with their hashes.
     pub fn open(dir: &Path, device: &Device) -> Result<Self, BundleError> {
-        Ok(Self::new(Opened::open(dir, device, UseIndex::IfThere)?, device, UseIndex::IfThere))
+        Self::new(Opened::open(dir, device, UseIndex::IfThere)?, device, UseIndex::IfThere)
     }
 
     /// Reads the bundle in `dir` for exact search. The file of the index is not looked at, so it may be damaged or
@@ -110,13 +111,21 @@ impl Recommender {
     ///
     /// As [`open`](Self::open), of the other files.
     pub fn open_exact(dir: &Path, device: &Device) -> Result<Self, BundleError> {
-        Ok(Self::new(Opened::open(dir, device, UseIndex::Never)?, device, UseIndex::Never))
+        Self::new(Opened::open(dir, device, UseIndex::Never)?, device, UseIndex::Never)
     }
 
-    fn new(opened: Opened, device: &Device, use_index: UseIndex) -> Self {
+    fn new(opened: Opened, device: &Device, use_index: UseIndex) -> Result<Self, BundleError> {
         let Opened { manifest, model, columns, catalog, attributes, users, events, vectors, .. } = opened;
+        let lengths = vectors.norms();
+        let mut by_count: Vec<u32> = vectors.ids().to_vec();
+        by_count.sort_by_key(|&item| Reverse(catalog.counts()[item as usize]));
+        let exact = Arc::new(ExactIndex::new(vectors));
+        // Where an index finds too few, it compares the vectors that are here anyway.
         #[cfg(feature = "faiss")]
-        let index = opened.index.map(|index| Box::new(index) as Box<dyn Index>);
+        let index = match opened.index {
+            Some(index) => Some(Box::new(index.with_exact(Arc::clone(&exact))?) as Box<dyn Index>),
+            None => None,
+        };
         #[cfg(not(feature = "faiss"))]
         let index: Option<Box<dyn Index>> = None;
         let state = match (&index, &manifest.index, use_index) {
@@ -130,11 +139,9 @@ impl Recommender {
             Features::new(columns.into_iter().zip(sources).map(|(column, source)| Served { column, source }));
         let mut users_by_id: Vec<u32> = (0..users.ids().len() as u32).collect();
         users_by_id.sort_unstable_by_key(|&user| &users.ids()[user as usize]);
-        let mut by_count: Vec<u32> = vectors.ids().to_vec();
-        by_count.sort_by_key(|&item| Reverse(catalog.counts()[item as usize]));
-        Recommender {
-            lengths: vectors.norms(),
-            exact: ExactIndex::new(vectors),
+        Ok(Recommender {
+            lengths,
+            exact,
             device: device.clone(),
             manifest,
             model,
@@ -147,7 +154,7 @@ impl Recommender {
             index,
             state,
             by_count,
-        }
+        })
     }
 
     /// What the bundle says of itself.

@@ -196,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn the_index_of_every_size_can_be_built() {
+        let kinds =
+            [(1, "flat"), (20_000, "flat"), (20_001, "hnsw"), (1_000_000, "hnsw"), (1_000_001, "ivf")];
+        for (n_items, kind) in kinds {
+            for dim in [16, 64, 256] {
+                let spec = FaissSpec::for_size(n_items, dim);
+                spec.check(n_items).unwrap();
+                assert!(spec.kind(Metric::InnerProduct).starts_with(kind), "{n_items}: {spec:?}");
+            }
+        }
+    }
+
+    #[test]
     fn configurations_are_read_strictly() {
         let text = r#"{"ivf":{"nlist":64,"nprobe":8}}"#;
         let spec: FaissSpec = serde_json::from_str(text).unwrap();

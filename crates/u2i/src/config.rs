@@ -372,6 +372,19 @@ mod tests {
     }
 
     #[test]
+    fn a_recall_that_no_index_can_reach_is_refused() {
+        let load = |least: &str| {
+            Experiment::load_with(Path::new("ml-1m/fm"), &[format!("index.1.min_recall={least}")])
+        };
+        assert_eq!(load("1.0").unwrap().index[1].min_recall, Some(1.0));
+        for least in ["0.0", "1.1", "-0.5", "nan"] {
+            let error = load(least).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("`index.1.min_recall` is"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_nearest_word_is_offered_if_it_is_near() {
         assert_eq!(
             (distance("epoch", "epochs"), distance("", "abc"), distance("kitten", "sitting")),

@@ -7,13 +7,13 @@ use serde_json::json;
 use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, Manifest};
 use u2i_features::{Prepared, RawData, RawValues};
 use u2i_index::{FaissSpec, Metric};
-use u2i_models::TwoTower as _;
-use u2i_train::{Vectors, user_vectors};
+use u2i_train::Vectors;
 
 use crate::Error;
 use crate::config::{Experiment, IndexConfig};
 use crate::data::Places;
 use crate::device::DeviceChoice;
+use crate::pipeline::{model_inputs, test_queries};
 use crate::progress::Progress;
 use crate::run::Finished;
 
@@ -42,7 +42,8 @@ pub struct ExportOptions {
 /// Which index a bundle gets besides its vectors, over which exact search is always there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexChoice {
-    /// The first of the experiment that has `min_recall`, else one by the number of items.
+    /// The first of the experiment that has `min_recall`, else one by the number of items; a build without faiss has
+    /// none to choose.
     Auto,
     /// None.
     Exact,
@@ -59,12 +60,20 @@ pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Ma
     let Finished { experiment, raw, prepared, trained, report, .. } =
         Finished::open(&options.run, &options.places, &device, progress)?;
     let model = &trained.fitted.model;
-    let users = &prepared.test[..prepared.test.len().min(QUERIES)];
-    let queries = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
+    let queries = test_queries(&trained, &prepared, &device, QUERIES);
+    let n_items = trained.items.ids().len();
     let index = match options.index {
         IndexChoice::Exact => IndexPlan::Exact,
-        IndexChoice::Auto => plan(&experiment, &prepared, &queries),
+        IndexChoice::Auto => plan(&experiment, n_items, &queries),
     };
+    progress.line(&match index {
+        IndexPlan::Exact => format!("{n_items} items, to be searched exactly"),
+        IndexPlan::Faiss { spec, metric, .. } => format!(
+            "{n_items} items: building {}, to be measured with {} users",
+            spec.kind(metric),
+            queries.ids.len()
+        ),
+    });
     let attributes = attributes(&raw, &prepared);
     let columns = columns(&experiment, &prepared);
     let hashes = ["data_hash", "split_hash", "config_hash", "weights_hash", "item_vectors_hash"];
@@ -75,7 +84,7 @@ pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Ma
         model: &experiment.model,
         weights: &u2i_train::weights(model),
         columns: &columns,
-        history: crate::pipeline::model_inputs(&experiment, &prepared).history,
+        history: model_inputs(&experiment, &prepared).history,
         catalog: &prepared.catalog,
         item_attributes: &attributes,
         users: &prepared.users,
@@ -91,11 +100,14 @@ pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Ma
     Ok(u2i_bundle::write(&options.out, &contents)?)
 }
 
-fn plan<'a>(experiment: &Experiment, prepared: &Prepared, queries: &'a Vectors) -> IndexPlan<'a> {
-    let dim = queries.dim;
+/// The index that the experiment wants, or one by size, which a build without faiss does without.
+fn plan<'a>(experiment: &Experiment, n_items: usize, queries: &'a Vectors) -> IndexPlan<'a> {
     let chosen = experiment.index.iter().find(|index| index.min_recall.is_some()).copied();
+    if chosen.is_none() && !cfg!(feature = "faiss") {
+        return IndexPlan::Exact;
+    }
     let IndexConfig { faiss: spec, metric, min_recall } = chosen.unwrap_or_else(|| IndexConfig {
-        faiss: FaissSpec::for_size(prepared.catalog.n_items(), dim),
+        faiss: FaissSpec::for_size(n_items, queries.dim),
         metric: Metric::InnerProduct,
         min_recall: None,
     });

@@ -176,6 +176,13 @@ pub(crate) fn vectors_of_items(
     Ok(ItemVectors::new(ids, dim, data)?)
 }
 
+/// Vectors of the first test users, at most so many, as a server would make them: what indexes are measured with.
+pub(crate) fn test_queries(trained: &Trained, prepared: &Prepared, device: &Opened, most: usize) -> Vectors {
+    let model = &trained.fitted.model;
+    let users = &prepared.test[..prepared.test.len().min(most)];
+    user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device)
+}
+
 /// What came out of ranking the whole catalogue for each target.
 #[derive(Debug, Clone)]
 pub struct Evaluation {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use u2i_eval::{Metric, Rank};
 
 use super::bootstrap::paired_bootstrap;
-use super::{CONFIG, REPORT, RunFiles, TargetRow};
+use super::{CONFIG, RANKS, REPORT, RunFiles, TargetRow};
 use crate::Error;
 use crate::config::{Experiment, Seen};
 use crate::report::grid;
@@ -73,6 +73,15 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
                     found: found.to_owned(),
                 });
             }
+        }
+    }
+    for (folder, run) in folders.iter().zip(&runs) {
+        let users = |run: &RunFiles| run.ranks.iter().map(|row| row.user_id.clone()).collect::<Vec<_>>();
+        if run.ranks.is_empty() || users(run) != users(&runs[0]) {
+            return Err(Error::RunFile {
+                path: folder.join(RANKS),
+                reason: "its users are not those of the first run, though the report says so".into(),
+            });
         }
     }
     let cutoffs = experiments[0].evaluation.cutoffs();

@@ -123,5 +123,6 @@ pub fn evaluate(
     let Finished { experiment, raw, prepared, trained, train, names, read, prepare, .. } = finished;
     let counted = Counted::new(&prepared, &experiment, progress);
     let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: &device };
+    run.tell(&trained, Measures::Search, progress);
     run.judge(folder, &trained, &prepared, &counted, train, read.and(prepare), Measures::Search)
 }

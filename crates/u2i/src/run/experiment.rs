@@ -118,6 +118,7 @@ impl Run<'_> {
             cpu_s: cost.cpu_s,
             peak_rss_mib: cost.peak_rss_mib,
         };
+        self.tell(&trained, how.measures, progress);
         let report = self.judge(folder, &trained, &prepared, counted, train, prepare, how.measures)?;
         let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
         progress.line(&format!(
@@ -216,6 +217,14 @@ impl Run<'_> {
         // Last: a folder with a report has all else.
         write_json(&folder.join(REPORT), &report)?;
         Ok(report)
+    }
+
+    /// Says what comes, where it takes a while.
+    pub fn tell(&self, trained: &Trained, measures: Measures, progress: &mut dyn Progress) {
+        if measures == Measures::Search {
+            let n = trained.items.ids().len();
+            progress.line(&format!("{}: measuring indexes over {n} items", self.names.label));
+        }
     }
 
     /// Where this run keeps what it reaches, and what an earlier process has reached.

@@ -2,12 +2,10 @@ use std::num::NonZeroUsize;
 
 use u2i_features::Prepared;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, SearchQuality, measure, recall, same_lists};
-use u2i_models::TwoTower;
-use u2i_train::user_vectors;
 
 use crate::config::{Experiment, IndexConfig};
 use crate::device::Opened;
-use crate::pipeline::Trained;
+use crate::pipeline::{Trained, test_queries};
 use crate::report::IndexReport;
 use crate::{Error, Stage};
 
@@ -23,9 +21,7 @@ pub(super) fn compare_indexes(
     prepared: &Prepared,
     device: &Opened,
 ) -> Result<Vec<IndexReport>, Error> {
-    let model = &trained.fitted.model;
-    let users = &prepared.test[..prepared.test.len().min(INDEX_QUERIES)];
-    let users = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
+    let users = test_queries(trained, prepared, device, INDEX_QUERIES);
     let k = NonZeroUsize::new(10).expect("10 is not 0");
     let exact = ExactIndex::new(trained.items.clone()).search(&users.data, k, Filter::ALL)?;
     let mut reports = Vec::new();
@@ -71,9 +67,7 @@ pub(super) fn sweep(
     prepared: &Prepared,
     device: &Opened,
 ) -> Result<Vec<SearchQuality>, Error> {
-    let model = &trained.fitted.model;
-    let users = &prepared.test[..prepared.test.len().min(SWEEP_QUERIES)];
-    let queries = user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device);
+    let queries = test_queries(trained, prepared, device, SWEEP_QUERIES);
     let k = NonZeroUsize::new(10).expect("10 is not 0");
     let exact = ExactIndex::new(trained.items.clone());
     let mut found = vec![measure(&exact, &exact, &queries.data, k)?];
