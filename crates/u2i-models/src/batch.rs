@@ -1,5 +1,5 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use u2i_schema::{ColumnRows, ItemRows, PADDING, UserRows};
+use u2i_schema::{ColumnRows, ItemRows, PADDING, Slot, UserRows};
 
 use crate::table::ints;
 use crate::{Noise, TableRows};
@@ -14,9 +14,9 @@ pub struct Ids {
 }
 
 impl Ids {
-    fn new(rows: &[u32], device: &Device) -> Self {
+    fn new(slot: Slot, rows: &[u32], device: &Device) -> Self {
         let mask = rows.contains(&PADDING).then(|| floats(mask(rows), device).reshape([rows.len(), 1]));
-        Ids { rows: TableRows::new(rows, device), mask }
+        Ids { rows: TableRows::new(slot, rows, device), mask }
     }
 
     /// Zeroes the vectors of padding. `vectors` is `[n, dim]`.
@@ -46,15 +46,27 @@ pub enum ColumnBatch {
 }
 
 impl ColumnBatch {
-    fn new(column: &ColumnRows, device: &Device) -> Self {
+    fn new(slot: Slot, column: &ColumnRows, device: &Device) -> Self {
         match column {
-            ColumnRows::Rows(rows) => ColumnBatch::Rows(Ids::new(rows, device)),
+            ColumnRows::Rows(rows) => ColumnBatch::Rows(Ids::new(slot, rows, device)),
             ColumnRows::Bags { width, rows } => {
-                ColumnBatch::Bags { width: *width, ids: Ids::new(rows, device) }
+                ColumnBatch::Bags { width: *width, ids: Ids::new(slot, rows, device) }
             }
             ColumnRows::Values(values) => {
                 ColumnBatch::Values(floats(values.clone(), device).reshape([values.len(), 1]))
             }
+        }
+    }
+
+    fn all(columns: &[ColumnRows], slot: impl Fn(usize) -> Slot, device: &Device) -> Vec<Self> {
+        columns.iter().enumerate().map(|(i, column)| ColumnBatch::new(slot(i), column, device)).collect()
+    }
+
+    /// The table rows; `None` for a column of numbers.
+    pub fn rows(&self) -> Option<&TableRows> {
+        match self {
+            ColumnBatch::Rows(ids) | ColumnBatch::Bags { ids, .. } => Some(&ids.rows),
+            ColumnBatch::Values(_) => None,
         }
     }
 }
@@ -88,6 +100,7 @@ pub struct UserBatch {
     pub example_age_days: Tensor<2>,
     /// Dropout of a training batch.
     pub noise: Option<Noise>,
+    at_once: bool,
 }
 
 impl UserBatch {
@@ -115,22 +128,48 @@ impl UserBatch {
             targets: rows.targets,
             batch,
             history_len: rows.history_len,
-            history: has_history.then(|| TableRows::new(&rows.history, device)),
+            history: has_history.then(|| TableRows::new(Slot::History, &rows.history, device)),
             history_mask: has_history
                 .then(|| floats(mask(&rows.history), device).reshape([rows.chunks, width])),
-            user: rows.user.iter().map(|column| ColumnBatch::new(column, device)).collect(),
-            request: rows.request.iter().map(|column| ColumnBatch::new(column, device)).collect(),
+            user: ColumnBatch::all(&rows.user, Slot::User, device),
+            request: ColumnBatch::all(&rows.request, Slot::Request, device),
             places: (!is_full).then(|| ints(&rows.places, device)),
             chunk_of: (!(is_full && rows.targets == 1)).then(|| ints(&chunk_of, device)),
             log_n_earlier: floats(logs, device).reshape([batch, 1]),
             example_age_days: floats(rows.example_age_days.clone(), device).reshape([batch, 1]),
             noise,
+            at_once: false,
+        }
+    }
+
+    /// Has gradients of what is repeated or picked computed for all numbers at once, as GPUs like it. A CPU is faster
+    /// when it adds them one after another, which is what a new batch has it do. The values are the same.
+    pub fn at_once(self) -> Self {
+        UserBatch { at_once: true, ..self }
+    }
+
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.at_once
+    }
+
+    /// The table rows of a slot of the user side; `None` for a slot of the item side, or where the batch has none.
+    pub fn rows(&self, slot: Slot) -> Option<&TableRows> {
+        match slot {
+            Slot::History => self.history.as_ref(),
+            Slot::User(column) => self.user.get(column)?.rows(),
+            Slot::Request(column) => self.request.get(column)?.rows(),
+            Slot::ItemId | Slot::Item(_) => None,
         }
     }
 
     /// Repeats `[chunks, dim]` for the targets of each chunk: `[batch, dim]`.
     pub fn per_target(&self, per_chunk: Tensor<2>) -> Tensor<2> {
         match &self.chunk_of {
+            Some(_) if self.at_once => {
+                let [chunks, dim] = per_chunk.dims();
+                let all = per_chunk.reshape([chunks, 1, dim]).expand([chunks, self.targets, dim]);
+                self.at_places(all.reshape([chunks * self.targets, dim]))
+            }
             Some(chunk_of) => per_chunk.select(0, chunk_of.clone()),
             None => per_chunk,
         }
@@ -139,6 +178,8 @@ impl UserBatch {
     /// Picks the targets out of `[chunks * targets, dim]`: `[batch, dim]`.
     pub fn at_places(&self, all: Tensor<2>) -> Tensor<2> {
         match &self.places {
+            // The gradient of `select` is added up place by place, that of `gather_nd` at once: no place is there twice.
+            Some(places) if self.at_once => all.gather_nd(places.clone().reshape([self.batch, 1])),
             Some(places) => all.select(0, places.clone()),
             None => all,
         }
@@ -163,9 +204,18 @@ impl ItemBatch {
     pub fn new(rows: &ItemRows, noise: Option<Noise>, device: &Device) -> Self {
         ItemBatch {
             items: rows.ids.len(),
-            ids: Ids::new(&rows.ids, device),
-            columns: rows.columns.iter().map(|column| ColumnBatch::new(column, device)).collect(),
+            ids: Ids::new(Slot::ItemId, &rows.ids, device),
+            columns: ColumnBatch::all(&rows.columns, Slot::Item, device),
             noise,
+        }
+    }
+
+    /// The table rows of a slot of the item side; `None` for a slot of the user side, or where the batch has none.
+    pub fn rows(&self, slot: Slot) -> Option<&TableRows> {
+        match slot {
+            Slot::ItemId => Some(&self.ids.rows),
+            Slot::Item(column) => self.columns.get(column)?.rows(),
+            Slot::History | Slot::User(_) | Slot::Request(_) => None,
         }
     }
 }

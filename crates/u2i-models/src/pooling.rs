@@ -137,7 +137,7 @@ impl Pooling {
             assert_eq!(tables.len(), 1, "one table");
             return users.at_places(self.max(vectors(&tables[0], site), mask, targets));
         }
-        let band = self.band(targets, width, mask);
+        let band = self.band(targets, width, mask, users.is_at_once());
         // [chunks, targets, heads]: what each weighted sum is divided by.
         let total = self.divide_by(band.clone().matmul(mask.clone().transpose()), targets, chunks);
         let pooled = if tables.len() == 1 {
@@ -160,7 +160,7 @@ impl Pooling {
     }
 
     /// `[targets * heads, width]`: the weight of each event of a chunk for each target and head.
-    fn band(&self, targets: usize, width: usize, mask: &Tensor<2>) -> Tensor<2> {
+    fn band(&self, targets: usize, width: usize, mask: &Tensor<2>, at_once: bool) -> Tensor<2> {
         let (length, device) = (self.length, mask.device());
         let mut lags = Vec::with_capacity(targets * width);
         let mut inside = Vec::with_capacity(targets * width);
@@ -184,7 +184,12 @@ impl Pooling {
                 // Shifting a head's log-weights by their largest changes nothing after the division.
                 let largest = log_weights.clone().detach().max_dim(1);
                 let lags = Tensor::<1, Int>::from_data(TensorData::new(lags, [targets * width]), &device);
-                let weights = (log_weights - largest).exp().select(1, lags) * inside.unsqueeze_dim(0);
+                let by_lag = (log_weights - largest).exp();
+                let weights = match at_once {
+                    // The gradient of `select` is added up lag by lag; that of a product is a product.
+                    true => by_lag.matmul(one_hot(length, lags) * inside.unsqueeze_dim(0)),
+                    false => by_lag.select(1, lags) * inside.unsqueeze_dim(0),
+                };
                 weights.reshape([heads, targets, width]).swap_dims(0, 1).reshape([targets * heads, width])
             }
         }
@@ -213,6 +218,12 @@ impl Pooling {
         });
         Tensor::cat(windows.collect(), 1).reshape([chunks * targets, dim])
     }
+}
+
+/// `[length, n]`: 1 in row `lags_j` of column `j`, else 0.
+fn one_hot(length: usize, lags: Tensor<1, Int>) -> Tensor<2> {
+    let rows = Tensor::<1, Int>::arange(0..length as i64, (&lags.device(), lags.dtype()));
+    rows.unsqueeze_dim::<2>(1).equal(lags.unsqueeze_dim(0)).float()
 }
 
 /// `[n, width]` times each `[width, dim]` of `[chunks, width, dim]`: `[chunks, n, dim]`.

@@ -11,15 +11,18 @@ use crate::Init;
 pub struct Table {
     /// `[rows, dim]`.
     pub weight: Param<Tensor<2>>,
-    /// The slots of a batch whose rows are rows of this table. Row-sparse training gathers just those rows.
+    /// The slots of a batch whose rows are rows of this table. Row-sparse training touches just those rows.
     #[module(skip)]
     pub slots: Vec<Slot>,
+    /// What the next batch looks up, by slot; empty where it is looked up in the weights.
+    #[module(skip)]
+    lent: Vec<(Slot, Tensor<2>)>,
 }
 
 impl Table {
     /// A table of `[rows, dim]` normal draws for the rows of `slots`.
     pub fn new(rows: usize, dim: usize, sd: f64, slots: impl Into<Vec<Slot>>, init: &mut Init) -> Self {
-        Table { weight: init.table(rows, dim, sd), slots: slots.into() }
+        Table { weight: init.table(rows, dim, sd), slots: slots.into(), lent: Vec::new() }
     }
 
     /// The vectors of some rows.
@@ -33,6 +36,9 @@ impl Table {
     ///
     /// If the table has no such row. Devices do not agree on what they read there, and some do not check.
     pub fn lookup(&self, rows: TableRows) -> Tensor<2> {
+        if !self.lent.is_empty() {
+            return self.lent_to(rows.slot, rows.n);
+        }
         let weight = self.weight.val();
         let n_rows = weight.dims()[0];
         let is_there = rows.end <= n_rows as u64 || u2i_bug::planted("any_row_is_looked_up");
@@ -44,24 +50,63 @@ impl Table {
     pub fn dim(&self) -> usize {
         self.weight.lazy_shape()[1]
     }
+
+    /// Takes what the next batch will look up, so that [`lookup`](Self::lookup) hands it out instead of reading the
+    /// weights: the gradient is then one of these vectors alone, however many rows the table has. An empty list ends
+    /// the loan.
+    ///
+    /// # Shapes
+    ///
+    /// - `vectors`: one `[n, dim]` for each slot that the batch has, for its `n` rows
+    ///
+    /// # Panics
+    ///
+    /// If the vectors have another length.
+    pub fn lend(&mut self, vectors: Vec<(Slot, Tensor<2>)>) {
+        let dim = self.dim();
+        assert!(
+            vectors.iter().all(|(_, vectors)| vectors.dims()[1] == dim),
+            "vectors as long as the table's"
+        );
+        self.lent = vectors;
+    }
+
+    /// What was lent.
+    pub fn lent(&self) -> &[(Slot, Tensor<2>)] {
+        &self.lent
+    }
+
+    fn lent_to(&self, slot: Slot, n: usize) -> Tensor<2> {
+        let vectors = self.lent.iter().find_map(|(lent, vectors)| (*lent == slot).then_some(vectors));
+        let vectors = vectors.unwrap_or_else(|| panic!("{slot:?} is not among the slots {:?}", self.slots));
+        assert_eq!(vectors.dims()[0], n, "rows of {slot:?} in the batch that was lent to");
+        vectors.clone()
+    }
 }
 
-/// Rows to look up in a [`Table`], on a device, with the one fact about them that [`Table::lookup`] checks.
+/// Rows to look up in a [`Table`], on a device, with what [`Table::lookup`] checks of them.
 ///
 /// The rows are known here, on the host; on a device they could not be checked without waiting for it.
 #[derive(Debug, Clone)]
 pub struct TableRows {
+    slot: Slot,
     /// `[n]`.
     rows: Tensor<1, Int>,
+    n: usize,
     /// One above the highest row; 0 if there is none.
     end: u64,
 }
 
 impl TableRows {
-    /// Moves `[n]` rows to `device`.
-    pub fn new(rows: &[u32], device: &Device) -> Self {
+    /// Moves the `[n]` rows of a slot to `device`.
+    pub fn new(slot: Slot, rows: &[u32], device: &Device) -> Self {
         let end = rows.iter().max().map_or(0, |&row| u64::from(row) + 1);
-        TableRows { rows: ints(rows, device), end }
+        TableRows { slot, rows: ints(rows, device), n: rows.len(), end }
+    }
+
+    /// `[n]`, on the device.
+    pub fn tensor(&self) -> &Tensor<1, Int> {
+        &self.rows
     }
 }
 

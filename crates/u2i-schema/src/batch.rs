@@ -42,14 +42,6 @@ impl ColumnRows {
             ColumnRows::Values(_) => &[],
         }
     }
-
-    /// Table rows to be renamed, as row-sparse training does.
-    pub fn rows_mut(&mut self) -> &mut [u32] {
-        match self {
-            ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => rows,
-            ColumnRows::Values(_) => &mut [],
-        }
-    }
 }
 
 /// Which column of table rows in a batch.
@@ -280,31 +272,31 @@ impl UserRows {
         self.places.len()
     }
 
-    /// The table rows of a slot of the user side, to be read or renamed; `None` for a slot of the item side.
+    /// The table rows of a slot of the user side; `None` for a slot of the item side.
     ///
     /// # Panics
     ///
     /// If there is no such column.
-    pub fn rows_mut(&mut self, slot: Slot) -> Option<&mut [u32]> {
+    pub fn rows(&self, slot: Slot) -> Option<&[u32]> {
         match slot {
-            Slot::History => Some(&mut self.history),
-            Slot::User(column) => Some(self.user[column].rows_mut()),
-            Slot::Request(column) => Some(self.request[column].rows_mut()),
+            Slot::History => Some(&self.history),
+            Slot::User(column) => Some(self.user[column].rows()),
+            Slot::Request(column) => Some(self.request[column].rows()),
             Slot::ItemId | Slot::Item(_) => None,
         }
     }
 }
 
 impl ItemRows {
-    /// The table rows of a slot of the item side, to be read or renamed; `None` for a slot of the user side.
+    /// The table rows of a slot of the item side; `None` for a slot of the user side.
     ///
     /// # Panics
     ///
     /// If there is no such column.
-    pub fn rows_mut(&mut self, slot: Slot) -> Option<&mut [u32]> {
+    pub fn rows(&self, slot: Slot) -> Option<&[u32]> {
         match slot {
-            Slot::ItemId => Some(&mut self.ids),
-            Slot::Item(column) => Some(self.columns[column].rows_mut()),
+            Slot::ItemId => Some(&self.ids),
+            Slot::Item(column) => Some(self.columns[column].rows()),
             Slot::History | Slot::User(_) | Slot::Request(_) => None,
         }
     }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
+use burn::tensor::Tensor;
 use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk, SampleTable};
@@ -10,8 +10,8 @@ use u2i_schema::{BatchMaker, Chunk, SampleTable};
 use crate::dense::DenseParameters;
 use crate::objective::Objective;
 use crate::sparse::SparseTables;
-use crate::state::{self, TrainProgress, TrainState};
-use crate::{LossConfig, Schedule, TrainConfig, TrainError};
+use crate::state::{TrainProgress, TrainState, gradient_sums};
+use crate::{LossConfig, Schedule, TrainConfig, TrainDevice, TrainError};
 
 /// What is learned from.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ pub struct EpochReport {
 }
 
 /// How a run goes on after a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flow {
     /// With the next step.
     Continue,
@@ -67,7 +67,9 @@ pub enum Flow {
 
 /// Follows a run and may stop it.
 pub trait Observer {
-    /// Called after each step.
+    /// Called for each step, in order, once its loss is read: at once, or where the device is read less often
+    /// ([`TrainDevice::read_every`]) for some steps together. What is asked for is then done after the last of them,
+    /// and the strongest of what was asked counts.
     fn on_step(&mut self, _report: &StepReport) -> Flow {
         Flow::Continue
     }
@@ -105,7 +107,8 @@ pub struct Fitted<M> {
 /// What `validate` returns: a metric, higher is better, or `None`.
 pub type Validated = Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Trains `model`, which lives on `device.autodiff()`, and returns its best epoch.
+/// Trains `model`, which lives on `device.autodiff()`, and returns its best epoch. A GPU is passed as
+/// [`TrainDevice::gpu`].
 ///
 /// `validate` gets the model off the autodiff device after each epoch and returns a metric, higher is better, or
 /// `None` to keep the last epoch. What it returns decides early stopping and which epoch is kept; among equals
@@ -122,11 +125,11 @@ pub fn fit<M: TwoTower>(
     loss: &LossConfig,
     config: &TrainConfig,
     seed: u64,
-    device: &Device,
+    device: impl Into<TrainDevice>,
     observer: &mut dyn Observer,
     validate: impl FnMut(&M, usize) -> Validated,
 ) -> Result<Fitted<M>, TrainError> {
-    Run::new(model, data, loss, config, seed, device)?.finish(observer, validate)
+    Run::new(model, data, loss, config, seed, device.into())?.finish(observer, validate)
 }
 
 /// Goes on from a `state` that [`Observer::on_state`] got, with everything else as it was in the call of [`fit`]: on
@@ -143,11 +146,11 @@ pub fn resume<M: TwoTower>(
     loss: &LossConfig,
     config: &TrainConfig,
     seed: u64,
-    device: &Device,
+    device: impl Into<TrainDevice>,
     observer: &mut dyn Observer,
     validate: impl FnMut(&M, usize) -> Validated,
 ) -> Result<Fitted<M>, TrainError> {
-    let mut run = Run::new(model, data, loss, config, seed, device)?;
+    let mut run = Run::new(model, data, loss, config, seed, device.into())?;
     run.restore(state)?;
     run.finish(observer, validate)
 }
@@ -168,7 +171,19 @@ struct Run<'a, M> {
     schedule: Schedule,
     in_order: Vec<Chunk>,
     seed: u64,
-    device: &'a Device,
+    on: TrainDevice,
+    /// Steps whose losses are not read yet.
+    unread: Vec<Unread>,
+}
+
+/// A step that the device was sent.
+struct Unread {
+    /// Without its loss.
+    report: StepReport,
+    /// Parameters that have a gradient.
+    names: Vec<String>,
+    /// `[1 + parameters]`: the loss and the sums of the gradients.
+    sums: Tensor<1>,
 }
 
 impl<'a, M: TwoTower> Run<'a, M> {
@@ -178,7 +193,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         loss: &LossConfig,
         config: &'a TrainConfig,
         seed: u64,
-        device: &'a Device,
+        on: TrainDevice,
     ) -> Result<Self, TrainError> {
         check(config)?;
         let in_order = data.samples.chunks(config.chunk_targets);
@@ -188,18 +203,19 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let steps = in_order.len().div_ceil(config.chunks_per_step.get()) * config.epochs.get();
         Ok(Run {
             table_ids: model.tables().into_iter().map(|table| table.weight.id).collect(),
-            tables: SparseTables::take(&mut model, config.optimizer, device),
+            tables: SparseTables::take(&mut model, config.optimizer, &on),
             dense: DenseParameters::new(config.optimizer),
             progress: TrainProgress::default(),
             best: None,
-            objective: Objective::new(loss, data.batches.catalog)?,
+            objective: Objective::new(loss, data.batches.catalog, &on)?,
             schedule: Schedule::new(config.schedule, steps),
             model,
             data,
             config,
             in_order,
             seed,
-            device,
+            on,
+            unread: Vec::new(),
         })
     }
 
@@ -255,7 +271,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
             return Err(wrong("best", best.to_string(), format!("one of {finished} finished epochs")));
         }
         self.tables.load(&mut tensors)?;
-        self.dense.load(&self.model, &mut tensors, self.device)?;
+        self.dense.load(&self.model, &mut tensors, &self.on.device)?;
         if progress.best.is_some() {
             let mut model = self.model.clone();
             self.tables.give_back(&mut model);
@@ -282,15 +298,10 @@ impl<'a, M: TwoTower> Run<'a, M> {
                 done = 0;
             }
             for own in chunks.chunks(self.config.chunks_per_step.get()).skip(done) {
-                let report = self.step(own, epoch)?;
-                let flow = observer.on_step(&report);
-                if flow == Flow::Continue {
-                    continue;
-                }
-                let step = self.progress.step;
-                observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
-                if flow == Flow::Stop {
-                    return Err(TrainError::Interrupted { step });
+                self.step(own, epoch)?;
+                let is_last = self.progress.step == epoch * self.steps_per_epoch();
+                if is_last || self.unread.len() == self.on.read_every.get() {
+                    self.report(observer)?;
                 }
             }
             let report = self.end_epoch(epoch, &mut validate)?;
@@ -314,53 +325,96 @@ impl<'a, M: TwoTower> Run<'a, M> {
         })
     }
 
-    fn step(&mut self, chunks: &[Chunk], epoch: usize) -> Result<StepReport, TrainError> {
+    /// Sends a step to the device.
+    fn step(&mut self, chunks: &[Chunk], epoch: usize) -> Result<(), TrainError> {
         let step = self.progress.step;
         let learning_rate = self.config.optimizer.learning_rate() * self.schedule.factor(step);
         let targets = self.data.batches.targets(chunks);
         let n_targets = targets.len();
         let candidates = self.objective.candidates(targets, self.seed, step);
         let rows_without_negatives = self.objective.rows_without_negatives(&candidates);
-        let mut users = self.data.batches.users(chunks);
-        let mut items = self.data.batches.items(&candidates.items);
-        self.tables.lend(&mut self.model, &mut users, &mut items)?;
-        let autodiff = self.device.clone().autodiff();
+        let users = self.data.batches.users(chunks);
+        let items = self.data.batches.items(&candidates.items);
+        self.tables.read(&users, &items)?;
+        let autodiff = self.on.device.clone().autodiff();
         let noise = Some(Noise { seed: self.seed, step: step as u64 });
         let users = UserBatch::new(&users, noise, &autodiff);
+        let users = if self.on.is_gpu { users.at_once() } else { users };
         let items = ItemBatch::new(&items, noise, &autodiff);
+        self.tables.lend(&mut self.model, &users, &items);
         let loss = self.objective.loss(
             self.model.encode_users(&users),
             self.model.encode_items(&items),
             || self.model.user_bias(&users),
             &candidates,
         );
-        let value: f32 = loss.clone().into_scalar();
-        if !value.is_finite() && !u2i_bug::planted("a_broken_loss_is_learned_from") {
-            return Err(self.not_finite("the loss".into(), step));
-        }
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        if let Some(name) = state::first_not_finite(&self.model, &gradients)
-            && !u2i_bug::planted("a_broken_gradient_is_applied")
-        {
-            return Err(self.not_finite(format!("the gradient of {name}"), step));
-        }
-        self.tables.update(&self.model, &mut gradients, learning_rate, step + 1);
+        let mut gradients = loss.clone().backward();
+        let of_tables = self.tables.gradients(&mut self.model, &mut gradients);
+        let mut gradients = GradientsParams::from_grads(gradients, &self.model);
+        let (names, mut sums) = gradient_sums(&self.model, &gradients, &of_tables.of);
+        sums.insert(0, loss.inner());
+        self.tables.update(&self.model, of_tables, learning_rate, step + 1);
         self.model = self.dense.update(self.model.clone(), &mut gradients, learning_rate, step + 1);
         self.progress.step += 1;
-        let sum = f64::from_bits(self.progress.loss_sum_bits) + f64::from(value) * n_targets as f64;
-        self.progress.loss_sum_bits = sum.to_bits();
-        self.progress.epoch_targets += n_targets as u64;
-        self.progress.count_without_negatives(epoch, rows_without_negatives as u64);
-        let steps = self.steps_per_epoch() * self.config.epochs.get();
-        Ok(StepReport {
+        let report = StepReport {
             epoch,
             step,
-            steps,
-            loss: value,
+            steps: self.steps_per_epoch() * self.config.epochs.get(),
+            loss: f32::NAN,
             learning_rate,
             targets: n_targets,
             rows_without_negatives,
-        })
+        };
+        self.unread.push(Unread { report, names, sums: Tensor::cat(sums, 0) });
+        Ok(())
+    }
+
+    /// Reads the losses of the steps that the device was sent, which it has done then, and reports them.
+    fn report(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let mut flow = Flow::Continue;
+        for report in self.read()? {
+            flow = flow.max(observer.on_step(&report));
+        }
+        if flow == Flow::Continue {
+            return Ok(());
+        }
+        let step = self.progress.step;
+        observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
+        if flow == Flow::Stop { Err(TrainError::Interrupted { step }) } else { Ok(()) }
+    }
+
+    fn read(&mut self) -> Result<Vec<StepReport>, TrainError> {
+        let unread = std::mem::take(&mut self.unread);
+        // One reading for all.
+        let sums = unread.iter().map(|unread| unread.sums.clone()).collect();
+        let sums: Vec<f32> = Tensor::cat(sums, 0).into_data().try_into_vec().expect("losses are f32");
+        let mut sums = sums.into_iter();
+        let mut reports = Vec::new();
+        for Unread { mut report, names, .. } in unread {
+            report.loss = sums.next().expect("a loss for each step");
+            if !report.loss.is_finite() && !u2i_bug::planted("a_broken_loss_is_learned_from") {
+                let last = self.progress.step - 1;
+                let late = u2i_bug::planted("a_reading_is_of_its_last_step");
+                return Err(self.not_finite("the loss".into(), if late { last } else { report.step }));
+            }
+            let mut broken = None;
+            for (name, sum) in names.into_iter().zip(&mut sums) {
+                broken = broken.or((!sum.is_finite()).then_some(name));
+            }
+            if let Some(name) = broken
+                && !u2i_bug::planted("a_broken_gradient_is_applied")
+            {
+                return Err(self.not_finite(format!("the gradient of {name}"), report.step));
+            }
+            let sum =
+                f64::from_bits(self.progress.loss_sum_bits) + f64::from(report.loss) * report.targets as f64;
+            self.progress.loss_sum_bits = sum.to_bits();
+            self.progress.epoch_targets += report.targets as u64;
+            let without_negatives = report.rows_without_negatives as u64;
+            self.progress.count_without_negatives(report.epoch, without_negatives);
+            reports.push(report);
+        }
+        Ok(reports)
     }
 
     fn end_epoch(

@@ -3,8 +3,8 @@
 //!
 //! [`fit`] knows a model only by [`TwoTower`](u2i_models::TwoTower) and validates through a callback, so it
 //! trains models that this project has never seen and depends on no index and no metric. The embedding tables
-//! that a model lists are trained row by row: a step gathers the rows of its batch, lets the model run on that
-//! small table, and updates those rows and their moments, so that it costs the same at 10⁴ and 10⁶ rows.
+//! that a model lists are trained row by row: a step looks up the rows of its batch, lets the model run on those
+//! vectors, and updates those rows and their moments, so that it costs the same at 10⁴ and 10⁶ rows.
 //!
 //! Everything random is keyed by (seed, epoch, step); on the CPU the same seed gives the same bytes, and [`resume`]
 //! from a [`TrainState`] gives those of a run that was never stopped.
@@ -25,11 +25,13 @@
 
 mod config;
 mod dense;
+mod device;
 mod encode;
 mod error;
 mod fit;
 mod objective;
 mod optimizer;
+mod rows;
 mod schedule;
 mod sparse;
 mod state;
@@ -38,6 +40,7 @@ pub use burn;
 pub use config::{
     Decay, EarlyStopping, LossConfig, OptimizerConfig, SamplerConfig, ScheduleConfig, TrainConfig,
 };
+pub use device::TrainDevice;
 pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;
 pub use fit::{EpochReport, Fitted, Flow, Observer, StepReport, TrainData, Validated, fit, resume};

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
@@ -83,24 +83,24 @@ pub(crate) fn parameters<M: Module>(module: &M, except: &BTreeSet<ParamId>) -> V
     list.found
 }
 
-/// The path of the first parameter whose gradient is NaN or infinite.
-pub(crate) fn first_not_finite<M: Module>(module: &M, gradients: &GradientsParams) -> Option<String> {
-    let mut sums = Sums { path: ModulePath::default(), gradients, found: Vec::new() };
+/// The sum of each gradient, with the path of its parameter: NaN or infinite where one of its numbers is.
+pub(crate) fn gradient_sums<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    tables: &HashMap<ParamId, Tensor<2>>,
+) -> (Vec<String>, Vec<Tensor<1>>) {
+    let mut sums =
+        Sums { path: ModulePath::default(), gradients, tables, names: Vec::new(), sums: Vec::new() };
     module.visit(&mut sums);
-    let names: Vec<String> = sums.found.iter().map(|(name, _)| name.clone()).collect();
-    // One read-back for all.
-    let sums: Vec<Tensor<1>> = sums.found.into_iter().map(|(_, sum)| sum).collect();
-    if sums.is_empty() {
-        return None;
-    }
-    let sums: Vec<f32> = Tensor::cat(sums, 0).into_data().try_into_vec().expect("gradients are f32");
-    names.into_iter().zip(sums).find(|(_, sum)| !sum.is_finite()).map(|(name, _)| name)
+    (sums.names, sums.sums)
 }
 
 struct Sums<'a> {
     path: ModulePath,
     gradients: &'a GradientsParams,
-    found: Vec<(String, Tensor<1>)>,
+    tables: &'a HashMap<ParamId, Tensor<2>>,
+    names: Vec<String>,
+    sums: Vec<Tensor<1>>,
 }
 
 impl ModuleVisitor for Sums<'_> {
@@ -113,8 +113,10 @@ impl ModuleVisitor for Sums<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.found.push((self.path.name(), gradient.sum()));
+        let of_rows = self.tables.get(&param.id).map(|gradient| gradient.clone().sum());
+        if let Some(sum) = of_rows.or_else(|| Some(self.gradients.get::<D>(param.id)?.sum())) {
+            self.names.push(self.path.name());
+            self.sums.push(sum);
         }
     }
 }

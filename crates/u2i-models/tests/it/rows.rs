@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use u2i_models::burn::tensor::Tensor;
 use u2i_models::{Init, ItemBatch, Table, TableRows, TwoTower, UserBatch};
 use u2i_random::{Purpose, Stream};
-use u2i_schema::{Chunk, ItemRows, Slot, UserRows};
+use u2i_schema::{Chunk, ColumnRows, ItemRows, Slot, UserRows};
 
 use crate::fixture::{device, inputs, item_rows, maker_parts};
 use crate::{dssm, fm, host, recency, youtube_dnn};
@@ -42,7 +42,7 @@ fn a_lookup_takes_the_rows_of_its_table_and_no_other() {
         let (n_rows, dim, n) = (1 + stream.index(40), 1 + stream.index(4), stream.index(20));
         let table = Table::new(n_rows, dim, 1.0, [Slot::ItemId], &mut Init::new(step, &device()));
         let mut rows: Vec<u32> = (0..n).map(|_| stream.index(n_rows) as u32).collect();
-        let found = host(table.lookup(TableRows::new(&rows, &device())));
+        let found = host(table.lookup(TableRows::new(Slot::ItemId, &rows, &device())));
         let weight = host(table.weight.val());
         let wanted: Vec<f32> =
             rows.iter().flat_map(|&row| &weight[row as usize * dim..][..dim]).copied().collect();
@@ -50,8 +50,22 @@ fn a_lookup_takes_the_rows_of_its_table_and_no_other() {
 
         let row = missing(n_rows, &mut stream);
         rows.insert(stream.index(n + 1), row);
-        let words = panic_of(|| table.lookup(TableRows::new(&rows, &device())));
+        let words = panic_of(|| table.lookup(TableRows::new(Slot::ItemId, &rows, &device())));
         assert!(refused(words.clone(), row), "step {step}, row {row} of {n_rows}: {words:?}");
+    }
+}
+
+fn rows_mut<'a>(users: &'a mut UserRows, items: &'a mut ItemRows, slot: Slot) -> &'a mut Vec<u32> {
+    let column = match slot {
+        Slot::History => return &mut users.history,
+        Slot::ItemId => return &mut items.ids,
+        Slot::User(column) => &mut users.user[column],
+        Slot::Request(column) => &mut users.request[column],
+        Slot::Item(column) => &mut items.columns[column],
+    };
+    match column {
+        ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => rows,
+        ColumnRows::Values(_) => panic!("{slot:?} has no rows"),
     }
 }
 
@@ -79,12 +93,10 @@ fn every_slot_of_every_model_refuses_a_row_that_its_table_lacks() {
             for round in 0..20 {
                 let mut stream = stream(10_000 + 100 * step + round);
                 let (mut users, mut items) = (users.clone(), items.clone());
-                let rows = match users.rows_mut(slot) {
-                    Some(rows) => rows,
-                    None => items.rows_mut(slot).unwrap(),
-                };
+                let rows = rows_mut(&mut users, &mut items, slot);
                 let row = missing(n_rows, &mut stream);
-                rows[stream.index(rows.len())] = row;
+                let place = stream.index(rows.len());
+                rows[place] = row;
                 let words = panic_of(|| encode(&model, &users, &items));
                 assert!(refused(words.clone(), row), "{slot:?}, row {row} of {n_rows}: {words:?}");
             }

@@ -1,12 +1,19 @@
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use u2i_losses::Temperature;
 use u2i_models::{
-    Activation, Fm, FmConfig, HistoryConfig, HistoryInput, Init, Inputs, MlpConfig, NormKind, Normalization,
-    OutputKind, PoolingConfig, UserTowerConfig, YoutubeDnn, YoutubeDnnConfig,
+    Activation, Dssm, DssmConfig, Fm, FmConfig, HistoryConfig, HistoryInput, Init, Inputs, ItemTowerConfig,
+    MlpConfig, NormKind, Normalization, OutputKind, PoolingConfig, UserTowerConfig, YoutubeDnn,
+    YoutubeDnnConfig,
 };
 use u2i_schema::{
     BatchMaker, Catalog, Column, ColumnData, EventStore, Sample, SampleTable, Side, Transform, Users,
     Vocabulary,
 };
-use u2i_train::TrainData;
+use u2i_train::{
+    Decay, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, ScheduleConfig, StepReport,
+    TrainConfig, TrainData,
+};
 
 const ITEMS: usize = 20;
 const USERS: usize = 30;
@@ -30,13 +37,18 @@ impl Data {
         let mut counts = vec![0; ITEMS + 1];
         items.iter().for_each(|&item| counts[item as usize] += 1);
         let ids = (1..=ITEMS).map(|item| item.to_string()).collect();
+        // Three genres, of which an item has none to three.
+        let genres = ColumnData::Bags {
+            offsets: (0..=ITEMS as u32).map(|item| (0..item).map(|item| item % 4).sum()).collect(),
+            rows: (0..ITEMS as u32).flat_map(|item| (0..item % 4).map(|genre| 2 + genre)).collect(),
+        };
         let gender = ColumnData::Rows((0..USERS as u32).map(|user| 2 + user % 2).collect());
         let samples = (0..USERS as u32)
             .flat_map(|user| (1..EVENTS as u32).map(move |position| Sample { user, position }));
         Data {
             events: EventStore::new(offsets, items, times, vec![]).unwrap(),
             users: Users::new((0..USERS).map(|user| user.to_string()).collect(), vec![gender]),
-            catalog: Catalog::new(ids, vec![None; ITEMS], counts, vec![]),
+            catalog: Catalog::new(ids, vec![None; ITEMS], counts, vec![genres]),
             samples: SampleTable::new(samples.collect()),
             n_trained: ITEMS,
         }
@@ -62,11 +74,12 @@ impl Data {
             column("age", Transform::Standardized { mean: 0.0, sd: 1.0 }),
         ];
         user.truncate(self.users.columns().len());
+        let genres = Transform::MultiCategorical(Vocabulary::new(["a", "b", "c"]));
         Inputs {
             n_trained: self.n_trained,
             user,
             request: vec![],
-            item: vec![],
+            item: vec![Column { name: "genres".into(), side: Side::Item, transform: genres }],
             history: Some(HistoryInput { length: 4, shares_item_id: false }),
         }
     }
@@ -80,22 +93,41 @@ pub fn youtube_dnn(data: &Data, init: &mut Init) -> YoutubeDnn {
     youtube_dnn_with(NormKind::None, data, init)
 }
 
-pub fn youtube_dnn_with(norm: NormKind, data: &Data, init: &mut Init) -> YoutubeDnn {
-    let mlp = MlpConfig {
+fn mlp(norm: NormKind) -> MlpConfig {
+    MlpConfig {
         layers: vec![16, 8],
         activation: Activation::Gelu,
         norm,
         output: OutputKind::Linear,
         dropout: 0.1,
-    };
-    let user = UserTowerConfig {
+    }
+}
+
+fn user_tower(norm: NormKind) -> UserTowerConfig {
+    UserTowerConfig {
         column_dim: 4,
         history: history(),
         history_size: true,
         example_age: false,
         skip: true,
-        mlp,
+        mlp: mlp(norm),
+    }
+}
+
+pub fn dssm(data: &Data, init: &mut Init) -> Dssm {
+    let item = ItemTowerConfig { column_dim: 4, residual: true, mlp: mlp(NormKind::Layer) };
+    let config = DssmConfig {
+        embedding_dim: 8,
+        init_sd: 0.3,
+        normalization: Normalization::L2,
+        user: user_tower(NormKind::Layer),
+        item,
     };
+    config.init(&data.inputs(), init).unwrap()
+}
+
+pub fn youtube_dnn_with(norm: NormKind, data: &Data, init: &mut Init) -> YoutubeDnn {
+    let user = user_tower(norm);
     let config = YoutubeDnnConfig { dim: 8, init_sd: 0.3, normalization: Normalization::L2, user };
     config.init(&data.inputs(), init).unwrap()
 }
@@ -103,4 +135,54 @@ pub fn youtube_dnn_with(norm: NormKind, data: &Data, init: &mut Init) -> Youtube
 pub fn fm(data: &Data, init: &mut Init) -> Fm {
     let config = FmConfig { dim: 8, init_sd: 0.1, linear_sd: 0.01, history: history() };
     config.init(&data.inputs(), init).unwrap()
+}
+
+pub fn adam() -> OptimizerConfig {
+    OptimizerConfig::Adam { learning_rate: 0.02, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
+}
+
+pub fn config(epochs: usize) -> TrainConfig {
+    TrainConfig {
+        epochs: NonZeroUsize::new(epochs).unwrap(),
+        chunk_targets: NonZeroU32::new(4).unwrap(),
+        chunks_per_step: NonZeroUsize::new(8).unwrap(),
+        optimizer: adam(),
+        schedule: ScheduleConfig { warm_up_steps: 3, decay: Decay::Cosine { final_share: 0.05 } },
+        early_stopping: None,
+    }
+}
+
+pub fn sampled() -> LossConfig {
+    LossConfig::SampledSoftmax {
+        negatives: NonZeroUsize::new(8).unwrap(),
+        sampler: SamplerConfig::Uniform {},
+        temperature: Temperature::new(0.2).unwrap(),
+    }
+}
+
+pub fn adagrad() -> OptimizerConfig {
+    OptimizerConfig::Adagrad { learning_rate: 0.02, epsilon: 1e-8 }
+}
+
+/// Every loss.
+pub fn losses() -> [LossConfig; 5] {
+    let (negatives, temperature) = (NonZeroUsize::new(4).unwrap(), Temperature::new(0.2).unwrap());
+    [
+        sampled(),
+        LossConfig::SampledSoftmax { negatives, sampler: SamplerConfig::LogUniform {}, temperature },
+        LossConfig::InBatchSoftmax { temperature },
+        LossConfig::FullSoftmax { temperature },
+        LossConfig::Bce { negatives, sampler: SamplerConfig::Uniform {} },
+    ]
+}
+
+/// Every optimizer step of a run.
+#[derive(Default)]
+pub struct Steps(pub Vec<StepReport>);
+
+impl Observer for Steps {
+    fn on_step(&mut self, report: &StepReport) -> Flow {
+        self.0.push(*report);
+        Flow::Continue
+    }
 }

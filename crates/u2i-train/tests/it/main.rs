@@ -1,60 +1,27 @@
 //! Training through its public API, on small data of a known structure.
 
 mod broken;
+mod devices;
 mod fixture;
 mod negatives;
 mod resumed;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use fixture::{Data, fm, youtube_dnn};
+use fixture::{Data, Steps, adagrad, adam, config, fm, losses, sampled, youtube_dnn};
 use u2i_losses::Temperature;
 use u2i_models::{Init, ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
 use u2i_train::burn;
 use u2i_train::{
-    Decay, EarlyStopping, EpochReport, Fitted, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig,
-    ScheduleConfig, StepReport, TrainConfig, TrainError, TrainState, fit, item_vectors, user_vectors,
+    EarlyStopping, EpochReport, Fitted, Flow, LossConfig, Observer, OptimizerConfig, StepReport, TrainConfig,
+    TrainError, TrainState, fit, item_vectors, user_vectors,
 };
-
-fn adam() -> OptimizerConfig {
-    OptimizerConfig::Adam { learning_rate: 0.02, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
-}
-
-fn config(epochs: usize) -> TrainConfig {
-    TrainConfig {
-        epochs: NonZeroUsize::new(epochs).unwrap(),
-        chunk_targets: NonZeroU32::new(4).unwrap(),
-        chunks_per_step: NonZeroUsize::new(8).unwrap(),
-        optimizer: adam(),
-        schedule: ScheduleConfig { warm_up_steps: 3, decay: Decay::Cosine { final_share: 0.05 } },
-        early_stopping: None,
-    }
-}
-
-fn sampled() -> LossConfig {
-    LossConfig::SampledSoftmax {
-        negatives: NonZeroUsize::new(8).unwrap(),
-        sampler: SamplerConfig::Uniform {},
-        temperature: Temperature::new(0.2).unwrap(),
-    }
-}
 
 /// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
 fn full() -> bool {
     std::env::var_os("U2I_FULL").is_some_and(|value| value == "1")
-}
-
-/// Every optimizer step of a run.
-#[derive(Default)]
-struct Steps(Vec<StepReport>);
-
-impl Observer for Steps {
-    fn on_step(&mut self, report: &StepReport) -> Flow {
-        self.0.push(*report);
-        Flow::Continue
-    }
 }
 
 fn train<M: TwoTower>(
@@ -116,10 +83,6 @@ fn compare_with_dense(data: &Data, loss: &LossConfig, config: &TrainConfig) {
     }
 }
 
-fn adagrad() -> OptimizerConfig {
-    OptimizerConfig::Adagrad { learning_rate: 0.02, epsilon: 1e-8 }
-}
-
 /// Where every row is in every step, row-sparse and dense agree step after step.
 #[test]
 fn row_sparse_steps_equal_dense_steps_where_each_has_every_row() {
@@ -168,14 +131,7 @@ fn the_padding_row_never_changes() {
 #[test]
 fn every_loss_falls() {
     let data = Data::new();
-    let (negatives, temperature) = (NonZeroUsize::new(4).unwrap(), Temperature::new(0.2).unwrap());
-    let losses = [
-        sampled(),
-        LossConfig::SampledSoftmax { negatives, sampler: SamplerConfig::LogUniform {}, temperature },
-        LossConfig::InBatchSoftmax { temperature },
-        LossConfig::FullSoftmax { temperature },
-        LossConfig::Bce { negatives, sampler: SamplerConfig::Uniform {} },
-    ];
+    let losses = losses();
     for loss in &losses {
         for adagrad in [false, true] {
             let adagrad = adagrad.then_some(OptimizerConfig::Adagrad { learning_rate: 0.1, epsilon: 1e-8 });

@@ -7,8 +7,8 @@ use u2i_train::{
     LossConfig, Observer, OptimizerConfig, TrainConfig, TrainError, TrainProgress, TrainState, fit, resume,
 };
 
-use crate::fixture::{Data, youtube_dnn, youtube_dnn_with};
-use crate::{Keep, Steps, adagrad, adam, config, full, init, sampled, weights};
+use crate::fixture::{Data, Steps, adagrad, adam, config, sampled, youtube_dnn, youtube_dnn_with};
+use crate::{Keep, full, init, weights};
 
 const BATCH: NormKind = NormKind::Batch { momentum: 0.1, epsilon: 1e-3 };
 

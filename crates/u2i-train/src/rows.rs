@@ -1,0 +1,292 @@
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use u2i_schema::{ItemRows, PADDING, Slot, UserRows};
+
+use crate::{TrainDevice, TrainError};
+
+/// Which rows a batch looks up in the tables of some slots, and where.
+pub(crate) struct Rows {
+    pub slots: Vec<Slot>,
+    n_rows: usize,
+    /// One more than the place of each row among those of the batch at hand; 0 in between two batches.
+    names: Vec<u32>,
+    /// Rows of the batch at hand, ascending, each once, without padding.
+    rows: Vec<u32>,
+    /// For all lookups, slot by slot: 0 for padding, else one more than the row's place in `rows`.
+    lookups: Vec<u32>,
+    /// Where each slot ends in `lookups`.
+    ends: Vec<usize>,
+}
+
+/// How many vectors are added at a time where a tree of sums is made.
+const WIDTH: usize = 8;
+
+impl Rows {
+    /// Rows of tables that have `n_rows` each.
+    pub fn new(slots: Vec<Slot>, n_rows: usize) -> Self {
+        let names = vec![PADDING; n_rows];
+        Rows { slots, n_rows, names, rows: Vec::new(), lookups: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Notes another table of the same slots.
+    pub fn also(&mut self, n_rows: usize) {
+        self.n_rows = self.n_rows.min(n_rows);
+        self.names.truncate(self.n_rows);
+    }
+
+    /// Reads a batch.
+    ///
+    /// # Errors
+    ///
+    /// If it has a row that the tables have not; nothing may be looked up then.
+    pub fn read(&mut self, users: &UserRows, items: &ItemRows) -> Result<(), TrainError> {
+        self.rows.clear();
+        self.lookups.clear();
+        self.ends.clear();
+        for &slot in &self.slots {
+            let rows = users.rows(slot).or_else(|| items.rows(slot)).expect("a slot is of one side");
+            for &row in rows {
+                let rows = self.n_rows;
+                let name = self.names.get_mut(row as usize);
+                let name = name.ok_or(TrainError::RowOutOfRange { slot, row, rows })?;
+                if row != PADDING && *name == 0 {
+                    *name = 1;
+                    self.rows.push(row);
+                }
+            }
+            self.lookups.extend_from_slice(rows);
+            self.ends.push(self.lookups.len());
+        }
+        self.rows.sort_unstable();
+        for (name, &row) in (1..).zip(&self.rows) {
+            self.names[row as usize] = name;
+        }
+        self.lookups.iter_mut().for_each(|lookup| *lookup = self.names[*lookup as usize]);
+        for &row in &self.rows {
+            self.names[row as usize] = 0;
+        }
+        Ok(())
+    }
+
+    /// Number of rows, without padding.
+    pub fn n(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// `[rows]` on a device.
+    pub fn indices(&self, on: &TrainDevice) -> Tensor<1, Int> {
+        ints(self.rows.iter().copied(), &on.device)
+    }
+
+    /// What it takes to get from gradients of lookups to gradients of rows.
+    pub fn sums(&self, on: &TrainDevice) -> RowSums {
+        RowSums::new(self.rows.len(), &self.lookups, &self.ends, on)
+    }
+}
+
+/// From gradients of lookups to gradients of rows, for one batch.
+pub(crate) struct RowSums {
+    n: usize,
+    how: How,
+}
+
+enum How {
+    /// They are the same.
+    Given,
+    /// By adding each to its row, in order. `[lookups]` for each part: 0 for padding, else one more than the place
+    /// among the rows.
+    OneByOne(Vec<Tensor<1, Int>>),
+    /// By levels of sums of [`WIDTH`], all at once. `[sums * WIDTH]` for each level: what each sum adds.
+    Tree(Vec<Tensor<1, Int>>),
+}
+
+impl RowSums {
+    /// Of `n` rows, each of which is looked up. `lookups` are 0 for padding, else one more than the place of the row;
+    /// they come in parts, each of which ends at one of `ends`.
+    pub fn new(n: usize, lookups: &[u32], ends: &[usize], on: &TrainDevice) -> Self {
+        let are_rows = lookups.len() == n && lookups.iter().zip(1..).all(|(&name, n)| name == n);
+        let how = if are_rows {
+            How::Given
+        } else if on.is_gpu {
+            let levels = tree(n, lookups);
+            How::Tree(levels.into_iter().map(|level| ints(level.into_iter(), &on.device)).collect())
+        } else {
+            let begins = std::iter::once(&0).chain(ends);
+            let parts = begins.zip(ends).map(|(&begin, &end)| &lookups[begin..end]);
+            How::OneByOne(parts.map(|part| ints(part.iter().copied(), &on.device)).collect())
+        };
+        RowSums { n, how }
+    }
+
+    /// Adds up what belongs to the same row.
+    ///
+    /// # Shapes
+    ///
+    /// - `gradients`: `[lookups, dim]` for each part
+    /// - returns: `[rows, dim]`
+    pub fn add(&self, gradients: Vec<Tensor<2>>) -> Tensor<2> {
+        let dim = gradients[0].dims()[1];
+        let zeros = |n| Tensor::zeros([n, dim], &gradients[0].device());
+        match &self.how {
+            How::Given => Tensor::cat(gradients, 0),
+            How::OneByOne(places) => {
+                let mut sums = zeros(1 + self.n);
+                let update = match u2i_bug::planted("the_last_lookup_of_a_row_counts") {
+                    true => IndexingUpdateOp::Assign,
+                    false => IndexingUpdateOp::Add,
+                };
+                for (gradient, places) in gradients.into_iter().zip(places) {
+                    sums.inplace(|sums| sums.select_assign(0, places.clone(), gradient, update));
+                }
+                sums.narrow(0, 1, self.n)
+            }
+            How::Tree(levels) => {
+                let zero = zeros(1);
+                let all = Tensor::cat(gradients.into_iter().chain([zero]).collect(), 0);
+                let sums = levels.iter().fold(all, |below, level| {
+                    let n = level.dims()[0] / WIDTH;
+                    below.select(0, level.clone()).reshape([n, WIDTH, dim]).sum_dim(1).reshape([n, dim])
+                });
+                sums.narrow(0, 0, self.n)
+            }
+        }
+    }
+}
+
+/// Levels of sums of [`WIDTH`] that add, for each of `n` rows, what is looked up there. Entries of a level are places in
+/// the level below, those of the first are places in `lookups`; the last place of each level holds zeros, with which
+/// sums are filled up. Row `r` ends at place `r - 1` of the last level.
+fn tree(n: usize, lookups: &[u32]) -> Vec<Vec<u32>> {
+    let mut ends = vec![0usize; n + 1];
+    lookups.iter().for_each(|&name| ends[name as usize] += 1);
+    // Padding is added nowhere.
+    ends[0] = 0;
+    for row in 1..=n {
+        ends[row] += ends[row - 1];
+    }
+    let mut order = vec![0u32; ends[n]];
+    let mut next = ends.clone();
+    for (place, &name) in (0..).zip(lookups) {
+        if name != PADDING {
+            let at = &mut next[name as usize - 1];
+            order[*at] = place;
+            *at += 1;
+        }
+    }
+    let mut zero = lookups.len() as u32;
+    let mut levels = Vec::new();
+    loop {
+        let mut level = Vec::with_capacity(order.len() * 2);
+        let mut begin = 0;
+        for end in &mut ends[1..] {
+            for part in order[begin..*end].chunks(WIDTH) {
+                level.extend_from_slice(part);
+                level.resize(level.len().next_multiple_of(WIDTH), zero);
+            }
+            begin = std::mem::replace(end, level.len() / WIDTH);
+        }
+        let n_sums = level.len() / WIDTH;
+        level.resize(level.len() + WIDTH, zero);
+        levels.push(level);
+        if n_sums == n {
+            return levels;
+        }
+        zero = n_sums as u32;
+        order = (0..zero).collect();
+    }
+}
+
+/// `[n]` numbers below 2³¹ on a device.
+fn ints(values: impl Iterator<Item = u32>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.map(|value| value as i32).collect();
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use u2i_random::{Purpose, Stream};
+
+    use super::*;
+
+    fn host(x: Tensor<2>) -> Vec<f32> {
+        x.into_data().try_into_vec().unwrap()
+    }
+
+    /// Three slots of one table, looked up anywhere; integers, whose sums are exact in any order.
+    #[test]
+    fn both_ways_of_adding_give_the_sums_over_each_row() {
+        let mut deepest = 0;
+        for step in 0..300 {
+            let mut stream = Stream::new(1, Purpose::SYNTHETIC, 0, step);
+            let (n_rows, dim) = (2 + stream.index(1 << (1 + step % 7)), 1 + stream.index(4));
+            let lookups = 1 + stream.index(700);
+            let rows: Vec<u32> = (0..lookups).map(|_| stream.index(n_rows) as u32).collect();
+            let cuts = [stream.index(lookups + 1), stream.index(lookups + 1)];
+            let (a, b) = (cuts[0].min(cuts[1]), cuts[0].max(cuts[1]));
+            let mut users = user_rows(rows[..a].to_vec());
+            users.user = vec![u2i_schema::ColumnRows::Rows(rows[a..b].to_vec())];
+            let items = ItemRows { ids: rows[b..].to_vec(), columns: vec![] };
+            let mut read = Rows::new(vec![Slot::History, Slot::User(0), Slot::ItemId], n_rows + 3);
+            read.also(n_rows);
+            read.read(&users, &items).unwrap();
+
+            let values: Vec<f32> = (0..lookups * dim).map(|_| stream.index(100) as f32 - 50.0).collect();
+            let mut wanted = vec![0.0; n_rows * dim];
+            for (lookup, &row) in rows.iter().enumerate() {
+                for i in 0..dim {
+                    wanted[row as usize * dim + i] += values[lookup * dim + i];
+                }
+            }
+            let distinct: Vec<u32> = (1..n_rows as u32).filter(|row| rows.contains(row)).collect();
+            assert_eq!(read.rows, distinct);
+            let wanted: Vec<f32> =
+                distinct.iter().flat_map(|&row| &wanted[row as usize * dim..][..dim]).copied().collect();
+
+            let cpu = TrainDevice::from(&Device::flex());
+            let gradients = |from: usize, to: usize| {
+                let part = values[from * dim..to * dim].to_vec();
+                Tensor::<2>::from_data(TensorData::new(part, [to - from, dim]), &cpu.device)
+            };
+            for on in [cpu.clone(), TrainDevice::gpu(cpu.device.clone())] {
+                let sums = read.sums(&on);
+                if let How::Tree(levels) = &sums.how {
+                    deepest = deepest.max(levels.len());
+                }
+                let parts = [(0, a), (a, b), (b, lookups)];
+                let parts = parts.into_iter().map(|(from, to)| gradients(from, to)).collect();
+                if read.n() > 0 {
+                    assert_eq!(host(sums.add(parts)), wanted, "step {step}, {on:?}");
+                }
+            }
+        }
+        assert!(deepest >= 3, "{deepest} levels");
+    }
+
+    fn user_rows(history: Vec<u32>) -> UserRows {
+        UserRows {
+            chunks: 0,
+            targets: 1,
+            history_len: 0,
+            history,
+            user: vec![],
+            request: vec![],
+            places: vec![],
+            n_earlier: vec![],
+            example_age_days: vec![],
+        }
+    }
+
+    #[test]
+    fn rows_that_are_looked_up_once_and_in_order_are_taken_as_they_are() {
+        let items = |ids: &[u32]| ItemRows { ids: ids.to_vec(), columns: vec![] };
+        for (ids, given) in [(&[2, 5, 9][..], true), (&[5, 2], false), (&[2, 2], false), (&[0, 2], false)] {
+            let mut rows = Rows::new(vec![Slot::ItemId], 10);
+            rows.read(&user_rows(vec![]), &items(ids)).unwrap();
+            let how = rows.sums(&TrainDevice::from(&Device::flex())).how;
+            assert_eq!(matches!(how, How::Given), given, "{ids:?}");
+        }
+        let mut rows = Rows::new(vec![Slot::ItemId], 10);
+        let error = rows.read(&user_rows(vec![]), &items(&[3, 10])).unwrap_err().to_string();
+        assert_eq!(error, "row 10 of ItemId is beyond its table of 10 rows");
+    }
+}
