@@ -10,9 +10,12 @@ use crate::cargo::metadata;
 /// What every crate may use: the switch of the planted bugs.
 const FOR_ALL: &str = "u2i-bug";
 
+/// Who switches burn's backends on.
+const DEVICES: &str = "u2i-device";
+
 /// Each crate, the crates of the workspace that it may use besides [`FOR_ALL`], and the engines that it must not
 /// reach.
-const HOUSE: [Room; 11] = [
+const HOUSE: [Room; 12] = [
     Room { name: FOR_ALL, uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-random", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
@@ -24,6 +27,7 @@ const HOUSE: [Room; 11] = [
         uses: &["u2i-losses", "u2i-models", "u2i-random", "u2i-schema"],
         free_of: &["polars", "faiss"],
     },
+    Room { name: DEVICES, uses: &[], free_of: &["polars", "faiss"] },
     Room { name: "u2i-index", uses: &[], free_of: &["polars", "burn"] },
     // faiss only by its feature, which the crate alone does not switch on.
     Room { name: "u2i-bundle", uses: &["u2i-index", "u2i-models", "u2i-schema"], free_of: &["polars"] },
@@ -32,6 +36,7 @@ const HOUSE: [Room; 11] = [
         name: "u2i",
         uses: &[
             "u2i-bundle",
+            DEVICES,
             "u2i-eval",
             "u2i-features",
             "u2i-index",
@@ -100,15 +105,17 @@ impl Room {
             if used.starts_with("u2i") && used != FOR_ALL && !self.uses.contains(&used) {
                 broken.push(format!("{name} depends on {used}, which its place in the house does not allow"));
             }
-            if name != "u2i" && is_backend_crate(used) {
-                broken.push(format!("{name} depends on {used}; only u2i chooses backends"));
+            if name != DEVICES && is_backend_crate(used) {
+                broken.push(format!("{name} depends on {used}; only {DEVICES} chooses backends"));
             }
-            if name != "u2i" && used == "burn" {
+            if name != DEVICES && used == "burn" {
                 if dependency["uses_default_features"] != Value::Bool(false) {
                     broken.push(format!("{name} takes burn's default features"));
                 }
                 broken.extend(switches_backend(texts(&dependency["features"])).map(|feature| {
-                    format!("{name} switches on burn/{feature} outside dev-dependencies; only u2i does that")
+                    format!(
+                        "{name} switches on burn/{feature} outside dev-dependencies; only {DEVICES} does that"
+                    )
                 }));
             }
         }
@@ -132,17 +139,15 @@ impl Room {
         let asked = used.flat_map(|d| texts(&d["features"])).filter(|on| *on == "seeded-bugs");
         broken
             .extend(switched.chain(asked).map(|on| format!("{name} switches on {on}; only xtask does that")));
-        if name == "u2i" {
+        if name == DEVICES {
             return broken;
         }
         for (feature, switched) in package["features"].as_object().into_iter().flatten() {
             let of_burn =
                 texts(switched).filter_map(|on| on.strip_prefix("burn/").or(on.strip_prefix("burn?/")));
-            broken.extend(
-                switches_backend(of_burn).map(|on| {
-                    format!("feature {feature} of {name} switches on burn/{on}; only u2i does that")
-                }),
-            );
+            broken.extend(switches_backend(of_burn).map(|on| {
+                format!("feature {feature} of {name} switches on burn/{on}; only {DEVICES} does that")
+            }));
         }
         for dependency in normal_dependencies(package).filter(|d| belongs_to(text(&d["name"]), "faiss")) {
             let on_by_default = default_features(package);
@@ -297,9 +302,10 @@ mod tests {
         check("u2i-models", burn(Value::Null, &["std", "optim"]), none.clone(), "burn-core", None);
         check("u2i-models", burn(json!("dev"), &["flex"]), none.clone(), "burn-core", None);
         check("u2i-models", burn(Value::Null, &["std", "flex"]), none.clone(), "x", Some("burn/flex"));
-        check("u2i", burn(Value::Null, &["std", "flex"]), none.clone(), "burn-flex", None);
+        check(DEVICES, burn(Value::Null, &["std", "flex"]), none.clone(), "burn-flex", None);
+        check("u2i", burn(Value::Null, &["std", "flex"]), none.clone(), "burn-flex", Some("burn/flex"));
         check("u2i-train", plain("burn"), none.clone(), "x", Some("default features"));
-        check("u2i-train", plain("burn-ndarray"), none.clone(), "x", Some("only u2i chooses"));
+        check("u2i-train", plain("burn-ndarray"), none.clone(), "x", Some("only u2i-device chooses"));
         let gpu = json!({"gpu": ["burn/wgpu"]});
         check("u2i-losses", burn(Value::Null, &["std"]), gpu, "x", Some("feature gpu of u2i-losses"));
     }

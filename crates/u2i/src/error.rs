@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use u2i_bundle::BundleError;
+use u2i_device::DeviceError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_models::ModelError;
@@ -53,13 +54,8 @@ pub enum Error {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// No such device.
-    #[error("no device `{wanted}`: {reason}")]
-    Device {
-        /// What was asked for.
-        wanted: String,
-        /// What was looked for.
-        reason: String,
-    },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A file that cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -154,7 +150,7 @@ impl Error {
             Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
             Error::Bundle(error) => error.exit_code(),
-            Error::Device { .. } => exit_code::DEVICE,
+            Error::Device(_) => exit_code::DEVICE,
             Error::RunFile { .. } => exit_code::INTEGRITY,
             Error::OtherRun { .. } => exit_code::MIXED,
             Error::Guard(_) => exit_code::FAILED_CHECK,

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::config::{Experiment, IndexConfig};
 use crate::data::Places;
 use crate::device::DeviceChoice;
-use crate::pipeline::{model_inputs, test_queries};
+use crate::pipeline::{model_inputs, open_device, test_queries};
 use crate::progress::Progress;
 use crate::run::Finished;
 
@@ -56,7 +56,7 @@ pub enum IndexChoice {
 /// If the folder holds no finished run, its data is not what it was trained on, the index does not find what it must, or
 /// the bundle cannot be written.
 pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Manifest, Error> {
-    let device = options.device.open()?;
+    let device = open_device(options.device, progress)?;
     let Finished { experiment, raw, prepared, trained, report, .. } =
         Finished::open(&options.run, &options.places, &device, progress)?;
     let model = &trained.fitted.model;

@@ -15,8 +15,8 @@
 //! This crate joins the others. It makes experiment files from data ([`onboarding`]) and reads them ([`config`]), finds
 //! data ([`data`]), counts baselines ([`baselines`]), fills the folder of a run ([`run`]) and keeps what training has
 //! reached ([`checkpoint`]), writes reports ([`report`]) and draws them ([`html`]), writes bundles ([`export`]) and asks
-//! them ([`recommend`]), repeats the chapter's experiments ([`experiments`]), and it alone switches burn backends on
-//! ([`device`]).
+//! them ([`recommend`]), repeats the chapter's experiments ([`experiments`]), opens
+//! [`device`]s by their names.
 //!
 //! ```toml
 //! u2i = { git = "https://github.com/u2i-rs/u2i" }
@@ -26,7 +26,6 @@ pub mod baselines;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
-pub mod device;
 pub mod experiments;
 pub mod export;
 pub mod html;
@@ -46,9 +45,9 @@ mod resources;
 
 pub use burn;
 pub use {
-    u2i_bundle as bundle, u2i_eval as eval, u2i_features as features, u2i_index as index,
-    u2i_losses as losses, u2i_models as models, u2i_random as random, u2i_schema as schema,
-    u2i_train as train,
+    u2i_bundle as bundle, u2i_device as device, u2i_eval as eval, u2i_features as features,
+    u2i_index as index, u2i_losses as losses, u2i_models as models, u2i_random as random,
+    u2i_schema as schema, u2i_train as train,
 };
 
 pub use error::{Error, exit_code};

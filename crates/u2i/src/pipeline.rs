@@ -11,16 +11,18 @@ use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
 use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
-    EpochReport, Fitted, Observer, TrainData, TrainState, Vectors, fit, item_vectors, resume, user_vectors,
+    EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainState, Vectors, fit, item_vectors, resume,
+    user_vectors,
 };
 
 use crate::Error;
 use crate::baselines::TargetRank;
 use crate::config::{DataSource, EvaluationConfig, Experiment, Seen};
 use crate::data::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
-use crate::device::Opened;
+use crate::device::{DeviceChoice, Opened};
 use crate::experiments::built_in;
 use crate::model::AnyModel;
+use crate::progress::Progress;
 
 /// How many items the lists hold whose distinct items are counted.
 pub const COVERAGE_K: usize = 10;
@@ -158,13 +160,30 @@ pub fn train_from(
         let evaluation = rank(model, &index, prepared, &prepared.validation, evaluation, device)?;
         Ok(evaluation.metrics.mean(metric))
     };
-    let on = &device.device;
+    let on = train_device(device);
     let fitted = match state {
         None => fit(model, &data, loss, train, *seed, on, observer, validate),
         Some(state) => resume(model, state, &data, loss, train, *seed, on, observer, validate),
     }?;
-    let items = vectors_of_items(&fitted.model, prepared, on)?;
+    let items = vectors_of_items(&fitted.model, prepared, &device.device)?;
     Ok(Trained { fitted, items })
+}
+
+/// Opens a device, and says which GPU was passed over and why.
+pub(crate) fn open_device(choice: DeviceChoice, progress: &mut dyn Progress) -> Result<Opened, Error> {
+    let opened = choice.open()?;
+    if let Some(error) = &opened.passed_over {
+        progress.line(&format!("{error}; the CPU is taken"));
+    }
+    Ok(opened)
+}
+
+/// How a device is trained on.
+fn train_device(opened: &Opened) -> TrainDevice {
+    match opened.is_gpu() {
+        true => TrainDevice::gpu(opened.device.clone()),
+        false => TrainDevice::from(&opened.device),
+    }
 }
 
 pub(crate) fn vectors_of_items(

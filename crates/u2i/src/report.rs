@@ -95,6 +95,9 @@ pub struct Report {
     pub seed: u64,
     /// Where tensors were.
     pub device: String,
+    /// The GPU's own name and its graphics API; only of a GPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// Worker threads.
     pub threads: usize,
     /// Name of the processor, where the system tells.

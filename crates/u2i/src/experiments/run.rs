@@ -10,7 +10,7 @@ use super::{Guards, ModelName, Protocol, Recipe, experiment};
 use crate::config::Experiment;
 use crate::data::{Dataset, DatasetName, Places, resolve};
 use crate::device::{DeviceChoice, Opened};
-use crate::pipeline::{COVERAGE_K, evaluate_model, prepare_features, read_dataset, train_model};
+use crate::pipeline::{COVERAGE_K, evaluate_model, open_device, prepare_features, read_dataset, train_model};
 use crate::progress::Progress;
 use crate::report::{Report, write_json};
 use crate::run::{Counted, Follow, How, Measures, Names, REJECTS, Run, read_listing_rejects};
@@ -62,7 +62,7 @@ pub struct Reproduced {
 /// If options do not go together, data cannot be had, an experiment cannot be run, or a file cannot be written.
 pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Reproduced, Error> {
     let plans = plan(options, progress)?;
-    let device = options.device.open()?;
+    let device = open_device(options.device, progress)?;
     let resolved = resolve(options.dataset, &options.places)?;
     for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
         progress.line(line);
@@ -79,7 +79,7 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
         raw.user_ids.len(),
         raw.item_ids.len(),
         job.read.wall_s,
-        device.name
+        device
     ));
     let mut tables = Vec::new();
     let mut guards = None;

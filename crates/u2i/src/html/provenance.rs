@@ -55,6 +55,7 @@ pub(super) fn stamp(view: &View) -> Markup {
         ("Config hash", text(&view.config_hash)),
         ("Weights hash", text(&view.weights_hash)),
         ("Device", text(&view.device)),
+        ("Adapter", text(&view.adapter)),
         ("Threads", view.threads.map(|threads| threads.to_string())),
         ("Processor", text(&view.cpu)),
         ("Build", text(&view.build)),

@@ -43,6 +43,7 @@ pub(super) struct View {
     pub search: Vec<SearchQuality>,
     pub seed: Option<u64>,
     pub device: Option<String>,
+    pub adapter: Option<String>,
     pub threads: Option<usize>,
     pub cpu: Option<String>,
     pub build: Option<String>,

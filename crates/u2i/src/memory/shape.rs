@@ -1,5 +1,4 @@
 use burn::module::Module as _;
-use burn::tensor::Device;
 use u2i_features::Prepared;
 use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, TwoTower as _, UserTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform};
@@ -31,7 +30,7 @@ impl Parameters {
             item: short(&inputs.item),
             history: inputs.history,
         };
-        let model = experiment.model.init(&short, &mut Init::new(experiment.seed, &Device::flex()))?;
+        let model = experiment.model.init(&short, &mut Init::new(experiment.seed, &u2i_device::cpu()))?;
         let rows_of = |columns: &[Column], i: usize| columns[i].transform.n_rows().unwrap_or(0);
         let (mut table, mut counted) = (0, 0);
         for own in model.tables() {

@@ -13,7 +13,7 @@ use crate::checkpoint::RunLock;
 use crate::config::Experiment;
 use crate::data::Places;
 use crate::device::{DeviceChoice, Opened};
-use crate::pipeline::{Trained, load_data, model_inputs, prepare_features, vectors_of_items};
+use crate::pipeline::{Trained, load_data, model_inputs, open_device, prepare_features, vectors_of_items};
 use crate::progress::Progress;
 use crate::report::{Report, TrainReport};
 use crate::{Error, Stage};
@@ -117,7 +117,7 @@ pub fn evaluate(
     device: DeviceChoice,
     progress: &mut dyn Progress,
 ) -> Result<Report, Error> {
-    let device = device.open()?;
+    let device = open_device(device, progress)?;
     let _lock = RunLock::take(folder)?;
     let finished = Finished::open(folder, places, &device, progress)?;
     let Finished { experiment, raw, prepared, trained, train, names, read, prepare, .. } = finished;

@@ -208,6 +208,7 @@ impl Run<'_> {
             parity,
             seed: experiment.seed,
             device: device.name.clone(),
+            adapter: device.adapter.clone(),
             threads: rayon::current_num_threads(),
             cpu: cpu_model(),
             build: env!("U2I_BUILD"),

@@ -7,7 +7,7 @@ use super::{How, Measures, Names, REJECTS, Run, read_listing_rejects};
 use crate::config::{DataSource, Experiment};
 use crate::data::{DatasetName, Places, resolve};
 use crate::device::DeviceChoice;
-use crate::pipeline::load_data;
+use crate::pipeline::{load_data, open_device};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::{Error, Stage};
@@ -38,7 +38,7 @@ pub struct TrainOptions {
 /// If the file, the data or the folder cannot be used, or training does not end well.
 pub fn train(options: &TrainOptions, progress: &mut dyn Progress) -> Result<Report, Error> {
     let experiment = Experiment::load_with(&options.config, &options.set)?;
-    let device = options.device.open()?;
+    let device = open_device(options.device, progress)?;
     let experiment = tell_where(experiment, &options.places, progress)?;
     let stage = Stage::begin();
     let raw = read_listing_rejects(&options.out.join(REJECTS), progress, || {
@@ -54,7 +54,7 @@ pub fn train(options: &TrainOptions, progress: &mut dyn Progress) -> Result<Repo
         raw.user_ids.len(),
         raw.item_ids.len(),
         read.wall_s,
-        device.name
+        device
     ));
     let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: &device };
     let how = How {

@@ -124,7 +124,7 @@ fn other(path: &[Step], value: &Value) -> Option<Value> {
 /// Everything that a run of an experiment gives, or why it gives nothing.
 fn outcome(experiment: &Experiment, raw: &RawData) -> Result<serde_json::Value, String> {
     let say = |error: u2i::Error| error.to_string();
-    let device = DeviceChoice::Cpu.open().map_err(say)?;
+    let device = DeviceChoice::Cpu.open().map_err(|error| say(error.into()))?;
     let prepared = prepare_features(experiment, raw).map_err(say)?;
     let trained = train_model(experiment, &prepared, &device, &mut ()).map_err(say)?;
     let evaluation = evaluate_model(experiment, &trained, &prepared, &device).map_err(say)?;

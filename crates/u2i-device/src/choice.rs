@@ -1,0 +1,185 @@
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use crate::{DeviceError, UnknownDevice};
+
+/// What a user asks for.
+///
+/// ```
+/// use u2i_device::DeviceChoice;
+/// assert_eq!("wgpu:1".parse(), Ok(DeviceChoice::Wgpu(1)));
+/// assert_eq!("wgpu".parse(), Ok(DeviceChoice::Wgpu(0)));
+/// assert!("tpu".parse::<DeviceChoice>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A GPU where this build can use one and finds it, else the CPU.
+    Auto,
+    /// burn's flex backend, the fast one for CPUs.
+    Cpu,
+    /// burn's ndarray backend, which upstream has deprecated in favour of flex.
+    NdArray,
+    /// The n-th of [`adapters`](crate::adapters).
+    Wgpu(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = UnknownDevice;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDevice> {
+        match text {
+            "auto" => Ok(DeviceChoice::Auto),
+            "cpu" => Ok(DeviceChoice::Cpu),
+            "ndarray" => Ok(DeviceChoice::NdArray),
+            "wgpu" => Ok(DeviceChoice::Wgpu(0)),
+            _ => {
+                let n = text.strip_prefix("wgpu:").and_then(|n| n.parse().ok());
+                n.map(DeviceChoice::Wgpu).ok_or_else(|| UnknownDevice(text.to_owned()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Cpu => f.write_str("cpu"),
+            DeviceChoice::NdArray => f.write_str("ndarray"),
+            DeviceChoice::Wgpu(n) => write!(f, "wgpu:{n}"),
+        }
+    }
+}
+
+/// burn's flex backend, which every build has.
+pub fn cpu() -> Device {
+    Device::flex()
+}
+
+/// A device and its name.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// `cpu`, `ndarray` or `wgpu:N`.
+    pub name: String,
+    /// The adapter's own name and its API, as `NVIDIA L4 (Vulkan)`; `None` for the CPU.
+    pub adapter: Option<String>,
+    /// Why the GPU that is there was passed over for the CPU; only of [`DeviceChoice::Auto`].
+    pub passed_over: Option<DeviceError>,
+}
+
+/// The name, with the adapter's own where it has one: `wgpu:0, NVIDIA L4 (Vulkan)`.
+impl fmt::Display for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.adapter {
+            Some(adapter) => write!(f, "{}, {adapter}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+impl Opened {
+    /// Whether it is an adapter of the graphics API.
+    pub fn is_gpu(&self) -> bool {
+        self.adapter.is_some()
+    }
+
+    fn cpu() -> Self {
+        Opened { device: cpu(), name: "cpu".into(), adapter: None, passed_over: None }
+    }
+}
+
+impl DeviceChoice {
+    /// Opens the device. An adapter is opened once in a process and handed out again from then on.
+    ///
+    /// # Errors
+    ///
+    /// If this build has no such backend, or there is no such adapter, or it cannot be opened.
+    pub fn open(self) -> Result<Opened, DeviceError> {
+        match self {
+            DeviceChoice::Cpu => Ok(Opened::cpu()),
+            DeviceChoice::NdArray => ndarray(),
+            DeviceChoice::Wgpu(_) if u2i_bug::planted("what_is_not_there_is_the_cpu") => Ok(Opened::cpu()),
+            DeviceChoice::Wgpu(n) => wgpu(n),
+            DeviceChoice::Auto => Ok(auto()),
+        }
+    }
+}
+
+fn auto() -> Opened {
+    let adapters = crate::adapters();
+    match adapters.iter().position(|adapter| adapter.kind != crate::AdapterKind::Software) {
+        None => Opened::cpu(),
+        Some(n) => wgpu(n).unwrap_or_else(|error| Opened { passed_over: Some(error), ..Opened::cpu() }),
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[expect(deprecated, reason = "kept to compare with, as long as burn has it")]
+fn ndarray() -> Result<Opened, DeviceError> {
+    Ok(Opened { device: Device::ndarray(), name: "ndarray".into(), ..Opened::cpu() })
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn ndarray() -> Result<Opened, DeviceError> {
+    Err(DeviceError::Feature { wanted: "ndarray".into(), feature: "ndarray" })
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu(n: usize) -> Result<Opened, DeviceError> {
+    crate::gpu::open(n)
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(n: usize) -> Result<Opened, DeviceError> {
+    Err(DeviceError::Feature { wanted: format!("wgpu:{n}"), feature: "wgpu" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_what_its_name_says() {
+        for (text, choice) in [
+            ("auto", DeviceChoice::Auto),
+            ("cpu", DeviceChoice::Cpu),
+            ("ndarray", DeviceChoice::NdArray),
+            ("wgpu:0", DeviceChoice::Wgpu(0)),
+            ("wgpu:12", DeviceChoice::Wgpu(12)),
+        ] {
+            assert_eq!(text.parse(), Ok(choice));
+            assert_eq!(choice.to_string(), text);
+        }
+        for text in ["", "gpu", "wgpu:", "wgpu:-1", "wgpu:x", "CPU"] {
+            assert_eq!(text.parse::<DeviceChoice>(), Err(UnknownDevice(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn the_cpu_is_always_there() {
+        let opened = DeviceChoice::Cpu.open().unwrap();
+        assert_eq!((opened.name.as_str(), opened.is_gpu()), ("cpu", false));
+    }
+
+    #[cfg(not(feature = "wgpu"))]
+    #[test]
+    fn a_build_without_gpus_says_so() {
+        assert_eq!(crate::adapters(), []);
+        assert_eq!(DeviceChoice::Auto.open().unwrap().name, "cpu");
+        let error = DeviceChoice::Wgpu(0).open().unwrap_err();
+        assert_eq!(error.to_string(), "no device `wgpu:0`: this build lacks the cargo feature `wgpu`");
+    }
+
+    #[test]
+    fn what_was_looked_for_and_what_is_there_stand_in_the_error() {
+        let wanted = || "wgpu:1".to_owned();
+        let none = DeviceError::Adapter { wanted: wanted(), found: vec![] }.to_string();
+        assert!(none.starts_with("no device `wgpu:1`: no adapter was found through "), "{none}");
+        let one = DeviceError::Adapter { wanted: wanted(), found: vec!["wgpu:0 (discrete GPU)".into()] };
+        assert!(one.to_string().contains("only wgpu:0 (discrete GPU) found through "), "{one}");
+    }
+}
