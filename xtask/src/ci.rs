@@ -33,6 +33,8 @@ pub enum Stage {
     Smoke,
     /// Python reads a bundle as we do, where its packages can be had
     Python,
+    /// Models, losses and training on a GPU, or on a software driver for one
+    Gpu,
     /// Each known bug fails its test
     SeededBugs,
     /// All tests at the full figures of docs/reliability.md; takes long
@@ -105,6 +107,7 @@ impl Stage {
             Stage::ImportCheck => import_check::run(&[]),
             Stage::Smoke => smoke::run(),
             Stage::Python => python::run(),
+            Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::FullTest => test::run_full(),
             Stage::Valgrind => valgrind(),

@@ -11,6 +11,8 @@ mod python;
 mod real_data;
 mod reproduce;
 mod seeded_bugs;
+#[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
+mod skipped;
 mod smoke;
 mod test;
 

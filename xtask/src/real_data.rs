@@ -10,10 +10,12 @@
 //! Without the data such a test passes and says so; where the data is promised, `cargo xtask test` reads the
 //! list of those that did and fails.
 
+#[cfg(test)]
+#[path = "skipped.rs"]
+mod skipped;
+
 /// Names the folder that holds `ml-1m` and `ml-100k`.
 pub const DATA_DIR: &str = "U2I_DATA_DIR";
-/// Names the file to which each skipped test adds a line.
-pub const SKIP_LOG: &str = "U2I_SKIP_LOG";
 
 /// `$U2I_DATA_DIR/<data_set>`, or `None` after saying which test is skipped and why.
 #[cfg(test)]
@@ -29,19 +31,6 @@ pub fn folder(data_set: &str) -> Option<std::path::PathBuf> {
         }
         None => format!("{DATA_DIR} is not set, and {data_set} should be there"),
     };
-    let line = format!("skipped: {}: {reason}\n", std::panic::Location::caller());
-    // Written past the capture of the test's output, so that a passing test is heard.
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes())
-        .expect("standard error can be written");
-    if let Some(log) = std::env::var_os(SKIP_LOG) {
-        record(&line, log.as_ref());
-    }
+    skipped::skip(&reason);
     None
-}
-
-/// Adds a line to the list of skipped tests, which the processes of all tests write.
-#[cfg(test)]
-pub fn record(line: &str, log: &std::path::Path) {
-    let file = std::fs::File::options().create(true).append(true).open(log);
-    file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes())).expect(SKIP_LOG);
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{cargo, root, run as run_command, target_dir};
-use crate::real_data::{DATA_DIR, SKIP_LOG};
+use crate::real_data::DATA_DIR;
+use crate::skipped::SKIP_LOG;
 
 /// Every test and doc test of the workspace, in the profile of the runs, so that dependencies are built once.
 pub fn run() -> Result<()> {
@@ -22,9 +23,7 @@ fn run_with(more: &[(&str, &str)]) -> Result<()> {
     let target = target_dir();
     announce_long_build(&target);
     let data_dir = env::var_os(DATA_DIR).map(std::path::absolute).transpose().context(DATA_DIR)?;
-    let log = target.join("skipped-tests.txt");
-    fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
-    fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
+    let log = skip_log()?;
 
     let mut command = cargo();
     // criterion asks for more features of a crate that burn stands on: with the benches among the tests, burn would
@@ -36,8 +35,37 @@ fn run_with(more: &[(&str, &str)]) -> Result<()> {
         command.env(DATA_DIR, dir);
     }
     run_command(&mut command)?;
-    let skipped = fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
-    judge(&skipped, data_dir)
+    judge(&read(&log)?, data_dir)
+}
+
+/// The tests of models, losses and training on a GPU, or on a driver that does its work on the CPU. Fails if there is
+/// neither.
+pub fn run_gpu() -> Result<()> {
+    let log = skip_log()?;
+    let mut command = cargo();
+    command.args(["test", "--release", "--locked", "--package", "u2i-device", "--features", "wgpu"]);
+    run_command(command.current_dir(root()).env(SKIP_LOG, &log))?;
+    let skipped = read(&log)?;
+    ensure!(
+        skipped.is_empty(),
+        "{} tests skipped; scripts/vulkan.sh installs a software driver:\n{}",
+        skipped.lines().count(),
+        skipped.trim_end()
+    );
+    Ok(())
+}
+
+/// An empty list of skipped tests.
+fn skip_log() -> Result<PathBuf> {
+    let target = target_dir();
+    let log = target.join("skipped-tests.txt");
+    fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
+    fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
+    Ok(log)
+}
+
+fn read(log: &Path) -> Result<String> {
+    fs::read_to_string(log).with_context(|| format!("cannot read {}", log.display()))
 }
 
 /// Skipped tests are fine without data and an error with it.
@@ -93,8 +121,8 @@ mod tests {
     #[test]
     fn each_skipped_test_adds_its_line_to_the_log() {
         let log = env::temp_dir().join(format!("u2i-skip-log-{}", std::process::id()));
-        crate::real_data::record("skipped: it.rs:1: one\n", &log);
-        crate::real_data::record("skipped: it.rs:2: two\n", &log);
+        crate::skipped::record("skipped: it.rs:1: one\n", &log);
+        crate::skipped::record("skipped: it.rs:2: two\n", &log);
         let lines = fs::read_to_string(&log).unwrap();
         fs::remove_file(&log).unwrap();
         assert_eq!(lines, "skipped: it.rs:1: one\nskipped: it.rs:2: two\n");
