@@ -11,8 +11,6 @@ mod python;
 mod real_data;
 mod reproduce;
 mod seeded_bugs;
-#[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
-mod skipped;
 mod smoke;
 mod test;
 

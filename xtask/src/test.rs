@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{cargo, root, run as run_command, target_dir};
 use crate::real_data::DATA_DIR;
-use crate::skipped::SKIP_LOG;
+use crate::real_data::skipped::SKIP_LOG;
 
 /// Every test and doc test of the workspace, in the profile of the runs, so that dependencies are built once.
 pub fn run() -> Result<()> {
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn each_skipped_test_adds_its_line_to_the_log() {
         let log = env::temp_dir().join(format!("u2i-skip-log-{}", std::process::id()));
-        crate::skipped::record("skipped: it.rs:1: one\n", &log);
-        crate::skipped::record("skipped: it.rs:2: two\n", &log);
+        crate::real_data::skipped::record("skipped: it.rs:1: one\n", &log);
+        crate::real_data::skipped::record("skipped: it.rs:2: two\n", &log);
         let lines = fs::read_to_string(&log).unwrap();
         fs::remove_file(&log).unwrap();
         assert_eq!(lines, "skipped: it.rs:1: one\nskipped: it.rs:2: two\n");

@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 
 use burn::tensor::Device;
-use u2i_models::TwoTower;
+use u2i_models::{NormKind, TwoTower};
 use u2i_train::{
     LossConfig, Observer, StepReport, TrainConfig, TrainDevice, TrainError, TrainState, fit, resume,
 };
 
-use crate::fixture::{Data, Steps, adagrad, adam, config, dssm, fm, losses, sampled, youtube_dnn};
+use crate::fixture::{Data, Steps, adagrad, adam, config, dssm, dssm_with, fm, losses, sampled, youtube_dnn};
 use crate::{Keep, init};
 
 fn gpu() -> TrainDevice {
@@ -49,6 +49,7 @@ fn youtube_dnn_learns_the_same_either_way() {
 fn dssm_learns_the_same_either_way() {
     let data = Data::new();
     check(|| dssm(&data, &mut init(1)));
+    check(|| dssm_with(NormKind::Layer, &data, &mut init(1)));
 }
 
 #[test]

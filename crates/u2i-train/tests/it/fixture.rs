@@ -115,12 +115,16 @@ fn user_tower(norm: NormKind) -> UserTowerConfig {
 }
 
 pub fn dssm(data: &Data, init: &mut Init) -> Dssm {
-    let item = ItemTowerConfig { column_dim: 4, residual: true, mlp: mlp(NormKind::Layer) };
+    dssm_with(NormKind::None, data, init)
+}
+
+pub fn dssm_with(norm: NormKind, data: &Data, init: &mut Init) -> Dssm {
+    let item = ItemTowerConfig { column_dim: 4, residual: true, mlp: mlp(norm) };
     let config = DssmConfig {
         embedding_dim: 8,
         init_sd: 0.3,
         normalization: Normalization::L2,
-        user: user_tower(NormKind::Layer),
+        user: user_tower(norm),
         item,
     };
     config.init(&data.inputs(), init).unwrap()
