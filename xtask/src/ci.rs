@@ -97,7 +97,9 @@ impl Stage {
             Stage::Test => test::run(),
             Stage::Clippy => {
                 let scope = ["--workspace", "--all-targets", "--release", "--locked"];
-                in_root(&[&["clippy"], &scope[..], &["--", "-D", "warnings"]].concat())
+                // With what only a build for GPUs has.
+                let features = ["--features", "u2i-device/wgpu"];
+                in_root(&[&["clippy"], &scope[..], &features, &["--", "-D", "warnings"]].concat())
             }
             Stage::Doc => {
                 let mut command = cargo();

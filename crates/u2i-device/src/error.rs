@@ -18,6 +18,15 @@ pub enum DeviceError {
         /// What is there, one line each, by number.
         found: Vec<String>,
     },
+    /// The adapter is there, and what this build would send it takes it down.
+    #[error(
+        "no device `{wanted}`: a software driver crashes on the SPIR-V of a build with the cargo feature `vulkan`; \
+         build with `wgpu` alone"
+    )]
+    SoftwareSpirv {
+        /// What was asked for.
+        wanted: String,
+    },
     /// The adapter is there and cannot be used.
     #[error("no device `{wanted}`: the {adapter} cannot be opened: {reason}")]
     Open {

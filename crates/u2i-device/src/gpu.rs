@@ -43,6 +43,9 @@ pub(crate) fn open(n: usize) -> Result<Opened, DeviceError> {
         let found = found.map(|(i, adapter)| format!("wgpu:{i} ({})", adapter.kind.words())).collect();
         return Err(DeviceError::Adapter { wanted: name, found });
     };
+    if cfg!(feature = "vulkan") && adapter.kind == AdapterKind::Software {
+        return Err(DeviceError::SoftwareSpirv { wanted: name });
+    }
     let kind = match adapter.kind {
         AdapterKind::Discrete => DeviceKind::DiscreteGpu(adapter.index),
         AdapterKind::Integrated => DeviceKind::IntegratedGpu(adapter.index),

@@ -18,6 +18,9 @@
 //! | `wgpu` | the same as `wgpu:0` | `wgpu` |
 //! | `wgpu:N` | the N-th of [`adapters`], GPUs first | `wgpu` |
 //!
+//! Further features, each with `wgpu` in it: `vulkan` has burn make SPIR-V where the API is Vulkan, `metal` Metal's own
+//! language on Apple's machines, and `autotune` times each kernel in several variants and keeps the fastest.
+//!
 //! # Examples
 //!
 //! ```

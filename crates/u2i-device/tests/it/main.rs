@@ -19,7 +19,7 @@ use u2i_device::{AdapterKind, DeviceChoice, DeviceError, Opened, adapters, burn}
 fn gpu() -> Option<Opened> {
     match DeviceChoice::Wgpu(0).open() {
         Ok(opened) => Some(opened),
-        Err(error @ DeviceError::Adapter { .. }) => {
+        Err(error @ (DeviceError::Adapter { .. } | DeviceError::SoftwareSpirv { .. })) => {
             skipped::skip(&error.to_string());
             None
         }

@@ -11,7 +11,7 @@ use u2i::features::datetime;
 use u2i::recommend::{BatchOptions, recommend_users};
 
 use super::Output;
-use super::shared::Device;
+use super::shared::ServingDevice;
 use crate::terminal::Terminal;
 
 /// Recommend items to a user of the bundle, to anybody whose history is given, or to all users of a file.
@@ -62,7 +62,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "users")]
     explain: bool,
     #[command(flatten)]
-    device: Device,
+    device: ServingDevice,
 }
 
 /// Items of the history that explain a result.

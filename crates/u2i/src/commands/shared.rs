@@ -34,6 +34,14 @@ pub struct Device {
     pub device: DeviceChoice,
 }
 
+/// Where tensors live while few users are encoded.
+#[derive(Args)]
+pub struct ServingDevice {
+    /// cpu, auto, ndarray, wgpu or wgpu:N. To open a GPU costs more than to encode a user.
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+}
+
 /// How a training job is kept.
 #[derive(Args)]
 pub struct Keeping {

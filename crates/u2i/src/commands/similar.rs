@@ -7,7 +7,7 @@ use u2i::bundle::Recommender;
 
 use super::Output;
 use super::recommend::{json_items, text_items};
-use super::shared::Device;
+use super::shared::ServingDevice;
 use crate::terminal::Terminal;
 
 /// Show the items whose vectors are nearest to that of an item, by cosine.
@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, default_value = "10")]
     k: NonZeroUsize,
     #[command(flatten)]
-    device: Device,
+    device: ServingDevice,
 }
 
 impl Arguments {
