@@ -52,19 +52,7 @@ impl Candidates {
             false => scores.mask_fill(hits.inner(), f32::NEG_INFINITY),
         };
 
-        let highest = match u2i_bug::planted("exponentials_are_not_shifted") {
-            true => positive.zeros_like(),
-            false => scores.clone().max_dim(1).max_pair(positive.clone()),
-        };
-        let weights = (scores - highest.clone()).exp();
-        let others = weights.clone().sum_dim(1);
-        let own = (positive.clone() - highest.clone()).exp();
-        // Where the positive is highest, `own` is 1 and small losses keep their digits: ln(1 + others).
-        let total = match u2i_bug::planted("small_losses_lose_their_digits") {
-            true => (own.clone() + others.clone()).log(),
-            false => (own.clone() - 1.0 + others.clone()).log1p(),
-        };
-        let rows = total + (highest - positive);
+        let Softmax { rows, own, others, weights } = Softmax::new(positive, scores);
         let loss = rows.mean();
         if !(users.is_tracked() || positives.is_tracked() || negatives.is_tracked()) {
             return loss;
@@ -78,14 +66,52 @@ impl Candidates {
         let users_grad = (pull + own_items * push.clone()) * inverse;
         let negatives_grad = weights.transpose().matmul(scaled.clone() / total);
         let positives_grad = scaled * push;
-        attach(loss, [(users, users_grad), (positives, positives_grad), (negatives, negatives_grad)])
+        let loss = attach(loss, users, users_grad);
+        attach(attach(loss, positives, positives_grad), negatives, negatives_grad)
     }
 }
 
-/// `value`, with the given gradients: the sum of `x * gradient`, less itself, is 0 and has them.
-fn attach(value: Tensor<1>, gradients: [(Tensor<2>, Tensor<2>); 3]) -> Tensor<1> {
-    gradients.into_iter().filter(|(input, _)| input.is_tracked()).fold(value, |value, (input, gradient)| {
-        let linear = (input * gradient).sum();
-        linear.clone() - linear.detach() + value
-    })
+/// Softmaxes of rows, each shifted by its highest score.
+pub(crate) struct Softmax {
+    /// `[batch, 1]`: `log( exp(s+) + sum_j exp(s_j) ) - s+`, in nats
+    pub rows: Tensor<2>,
+    /// `[batch, 1]`: `exp(s+ - highest)`
+    pub own: Tensor<2>,
+    /// `[batch, 1]`: the sum of `weights`
+    pub others: Tensor<2>,
+    /// `[batch, negatives]`: `exp(s_j - highest)`
+    pub weights: Tensor<2>,
+}
+
+impl Softmax {
+    /// Of the positives' scores, `[batch, 1]`, and the negatives', `[batch, negatives]`, −∞ where masked.
+    pub fn new(positive: Tensor<2>, scores: Tensor<2>) -> Self {
+        let highest = match u2i_bug::planted("exponentials_are_not_shifted") {
+            true => positive.zeros_like(),
+            false => scores.clone().max_dim(1).max_pair(positive.clone()),
+        };
+        let weights = (scores - highest.clone()).exp();
+        let others = weights.clone().sum_dim(1);
+        let own = (positive.clone() - highest.clone()).exp();
+        let rows = rows(positive, highest, own.clone(), others.clone());
+        Softmax { rows, own, others, weights }
+    }
+}
+
+/// Where the positive is highest, `own` is 1 and small losses keep their digits: `ln(1 + others)`.
+pub(crate) fn rows(positive: Tensor<2>, highest: Tensor<2>, own: Tensor<2>, others: Tensor<2>) -> Tensor<2> {
+    let total = match u2i_bug::planted("small_losses_lose_their_digits") {
+        true => (own + others).log(),
+        false => (own - 1.0 + others).log1p(),
+    };
+    total + (highest - positive)
+}
+
+/// `value`, with a gradient of its own by `input`: the sum of `input * gradient`, less itself, is 0 and has it.
+pub(crate) fn attach<const D: usize>(value: Tensor<1>, input: Tensor<D>, gradient: Tensor<D>) -> Tensor<1> {
+    if !input.is_tracked() {
+        return value;
+    }
+    let linear = (input * gradient).sum();
+    linear.clone() - linear.detach() + value
 }

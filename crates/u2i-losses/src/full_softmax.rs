@@ -1,7 +1,10 @@
 use burn::tensor::{Int, Tensor};
 
 use crate::Temperature;
-use crate::cross_entropy::Candidates;
+use crate::cross_entropy::{Candidates, attach, rows};
+
+/// Items that are compared at once.
+const BLOCK: usize = 1 << 14;
 
 /// Softmax cross-entropy of each user's target against all items.
 ///
@@ -11,7 +14,9 @@ use crate::cross_entropy::Candidates;
 /// loss = -mean_i log( exp(s_it) / sum_j exp(s_ij) ),  t = targets_i
 /// ```
 ///
-/// Every row of `items` is a candidate, so leave the padding row out.
+/// Every row of `items` is a candidate, so leave the padding row out. More than 16,384 items are compared block by
+/// block, and once more for the gradients, so that memory grows with `batch · 16,384 + items · dim` and never with
+/// `batch · items`.
 ///
 /// # Shapes
 ///
@@ -49,9 +54,138 @@ pub fn full_softmax(
     assert_eq!(item_dim, dim, "items are as long as users");
     assert!(n_items > 0, "there are no items");
     assert_eq!(targets.dims(), [batch], "one target per user");
+    if n_items > BLOCK {
+        return by_blocks(users, items, targets, temperature, BLOCK);
+    }
     let rows = Tensor::<1, Int>::arange(0..n_items as i64, (&targets.device(), targets.dtype()));
     let hits = targets.clone().unsqueeze_dim::<2>(1).equal(rows.unsqueeze_dim(0));
     let positives = items.clone().select(0, targets);
     Candidates { users, positives, negatives: items, hits, positive_offset: None, negative_offset: None }
         .cross_entropy(temperature)
+}
+
+/// The same, of `block` items at a time. The sum of exponentials is kept as of the highest score so far.
+pub(crate) fn by_blocks(
+    users: Tensor<2>,
+    items: Tensor<2>,
+    targets: Tensor<1, Int>,
+    temperature: Temperature,
+    block: usize,
+) -> Tensor<1> {
+    let [batch, _] = users.dims();
+    let [n_items, _] = items.dims();
+    let inverse = 1.0 / temperature.get();
+    let positives = items.clone().select(0, targets.clone());
+    let scaled = users.clone().inner() * inverse;
+    let (own_items, all_items) = (positives.clone().inner(), items.clone().inner());
+    let ids = targets.inner().unsqueeze_dim::<2>(1);
+    let blocks = || (0..n_items).step_by(block).map(|first| (first, block.min(n_items - first)));
+    let vectors = |(first, n): (usize, usize)| all_items.clone().narrow(0, first, n);
+    let scores = |(first, n): (usize, usize)| {
+        let here = Tensor::<1, Int>::arange(first as i64..(first + n) as i64, (&ids.device(), ids.dtype()));
+        let hits = ids.clone().equal(here.unsqueeze_dim(0));
+        scaled.clone().matmul(vectors((first, n)).transpose()).mask_fill(hits, f32::NEG_INFINITY)
+    };
+
+    let positive = (scaled.clone() * own_items.clone()).sum_dim(1);
+    let mut highest = positive.clone();
+    let mut others = positive.zeros_like();
+    for at in blocks() {
+        let scores = scores(at);
+        let higher = scores.clone().max_dim(1).max_pair(highest.clone());
+        let so_far = match u2i_bug::planted("blocks_keep_their_own_height") {
+            true => others,
+            false => others * (highest - higher.clone()).exp(),
+        };
+        others = so_far + (scores - higher.clone()).exp().sum_dim(1);
+        highest = higher;
+    }
+    let own = (positive.clone() - highest.clone()).exp();
+    let loss = rows(positive, highest.clone(), own.clone(), others.clone()).mean();
+    if !(users.is_tracked() || items.is_tracked()) {
+        return loss;
+    }
+
+    let total = (own + others.clone()) * batch as f32;
+    let push = -others / total.clone();
+    let by_total = scaled.clone() / total.clone();
+    let mut pull = scaled.zeros_like();
+    let mut items_grad = Vec::new();
+    for at in blocks() {
+        let weights = (scores(at) - highest.clone()).exp();
+        pull = pull + weights.clone().matmul(vectors(at));
+        items_grad.push(weights.transpose().matmul(by_total.clone()));
+    }
+    let users_grad = (pull / total + own_items * push.clone()) * inverse;
+    let loss = attach(loss, users, users_grad);
+    attach(attach(loss, positives, scaled * push), items, Tensor::cat(items_grad, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use u2i_random::{Purpose, Stream};
+
+    use super::*;
+
+    /// Value and gradients by users and items.
+    fn run(numbers: &[Vec<f32>; 2], dim: usize, targets: &[i64], block: Option<usize>) -> Vec<Vec<f32>> {
+        let device = Device::flex().autodiff();
+        let leaf = |values: &Vec<f32>| {
+            let shape = [values.len() / dim, dim];
+            Tensor::<2>::from_data(TensorData::new(values.clone(), shape), &device).require_grad()
+        };
+        let inputs = numbers.each_ref().map(leaf);
+        let [users, items] = inputs.clone();
+        let targets = TensorData::new(targets.to_vec(), [targets.len()]);
+        let targets = Tensor::<1, Int>::from_data(targets, &device);
+        let temperature = Temperature::new(0.1).unwrap();
+        let loss = match block {
+            Some(block) => by_blocks(users, items, targets, temperature, block),
+            None => full_softmax(users, items, targets, temperature),
+        };
+        let gradients = loss.backward();
+        let mut found = vec![vec![loss.into_scalar::<f32>()]];
+        let of = |input: &Tensor<2>| input.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+        found.extend(inputs.iter().map(of));
+        found
+    }
+
+    /// `full_softmax` at once equals its oracle, and at once and by blocks of any size it is the same.
+    #[test]
+    fn blocks_of_any_size_come_to_what_all_items_at_once_do() {
+        for step in 0..1_000 {
+            let mut stream = Stream::new(1, Purpose::SYNTHETIC, 0, step);
+            let [batch, n, dim] = [6, 40, 8].map(|most| 1 + stream.index(most));
+            // Scores within ±30.
+            let bound = (3.0 / dim as f64).sqrt();
+            let numbers = [batch, n].map(|rows| {
+                (0..rows * dim).map(|_| stream.uniform(-bound, bound) as f32).collect::<Vec<_>>()
+            });
+            let targets: Vec<i64> = (0..batch).map(|_| stream.index(n) as i64).collect();
+            let at_once = run(&numbers, dim, &targets, None);
+            let block = 1 + stream.index(n + 2);
+            for (a, b) in at_once.iter().zip(run(&numbers, dim, &targets, Some(block))) {
+                let largest = a.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+                for (a, b) in a.iter().zip(b) {
+                    assert!((a - b).abs() <= 1e-5 * largest, "{step}, {block} of {n}: {a}, by blocks {b}");
+                }
+            }
+        }
+    }
+
+    /// Logits of ±1,000, in blocks that are lower and higher than those before.
+    #[test]
+    fn blocks_of_extreme_scores_stay_finite() {
+        let numbers = [vec![1.0], vec![-100.0, 100.0, 0.0, 99.0, -100.0]];
+        for target in 0..5 {
+            for block in 1..=5 {
+                let found = run(&numbers, 1, &[target], Some(block));
+                let own = numbers[1][target as usize];
+                let wanted = (100.0 - own) * 10.0;
+                assert!((found[0][0] - wanted).abs() <= 1e-3 + 1e-6 * wanted, "{target}: {found:?}");
+                assert!(found.iter().flatten().all(|x| x.is_finite()), "{target}: {found:?}");
+            }
+        }
+    }
 }

@@ -16,8 +16,13 @@
 //! |---|---|---|
 //! | [`full_softmax`] | every other item | |
 //! | [`sampled_softmax`] | one draw, shared by the batch | Jean et al. 2015, Covington et al. 2016 |
+//! | [`sampled_softmax_rows`] | a draw of its own | the same |
 //! | [`in_batch_softmax`] | the other rows' positives | Yi et al. 2019 |
+//! | [`mixed_softmax`] | the other rows' positives and one draw, shared by the batch | Yang et al. 2020 |
 //! | [`bce`] | a few of its own | |
+//! | [`bpr`] | a few of its own | Rendle et al. 2009 |
+//!
+//! A [`Temperature`] is fixed; a [`LearnedTemperature`] is trained with the model.
 //!
 //! # Examples
 //!
@@ -32,18 +37,28 @@
 #[cfg(feature = "tensor")]
 mod bce;
 #[cfg(feature = "tensor")]
+mod bpr;
+#[cfg(feature = "tensor")]
 mod cross_entropy;
 #[cfg(feature = "tensor")]
 mod full_softmax;
 #[cfg(feature = "tensor")]
 mod in_batch_softmax;
 #[cfg(feature = "tensor")]
+mod learned_temperature;
+#[cfg(feature = "tensor")]
+mod mixed_softmax;
+#[cfg(feature = "tensor")]
 mod sampled_softmax;
+#[cfg(feature = "tensor")]
+mod sampled_softmax_rows;
 pub mod samplers;
 mod temperature;
 
 #[cfg(feature = "tensor")]
 pub use bce::bce;
+#[cfg(feature = "tensor")]
+pub use bpr::bpr;
 #[cfg(feature = "tensor")]
 pub use burn;
 #[cfg(feature = "tensor")]
@@ -51,5 +66,11 @@ pub use full_softmax::full_softmax;
 #[cfg(feature = "tensor")]
 pub use in_batch_softmax::in_batch_softmax;
 #[cfg(feature = "tensor")]
+pub use learned_temperature::LearnedTemperature;
+#[cfg(feature = "tensor")]
+pub use mixed_softmax::mixed_softmax;
+#[cfg(feature = "tensor")]
 pub use sampled_softmax::sampled_softmax;
+#[cfg(feature = "tensor")]
+pub use sampled_softmax_rows::sampled_softmax_rows;
 pub use temperature::{Temperature, TemperatureError};

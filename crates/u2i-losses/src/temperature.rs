@@ -64,6 +64,14 @@ pub enum TemperatureError {
     /// Zero, negative, or so low that scores lose their precision.
     #[error("temperature is {0}, wanted at least {min}", min = Temperature::MIN)]
     TooLow(f32),
+    /// A learned temperature begins above its floor.
+    #[error("temperature is {start}, wanted more than its floor of {floor}")]
+    NotAboveFloor {
+        /// Where it was to begin.
+        start: f32,
+        /// What it is to stay above.
+        floor: f32,
+    },
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use serde::{Deserialize, Serialize};
-use u2i_losses::Temperature;
 
 /// How one model is trained. No `Default`: the experiment file states every value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,47 +86,4 @@ pub enum Decay {
 pub struct EarlyStopping {
     /// Epochs without a better validation metric after which training stops.
     pub patience: NonZeroUsize,
-}
-
-/// What a step minimises.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum LossConfig {
-    /// [`u2i_losses::sampled_softmax`]: negatives shared by the batch, corrected by log q.
-    SampledSoftmax {
-        /// Draws per step, with replacement.
-        negatives: NonZeroUsize,
-        /// What they are drawn from.
-        sampler: SamplerConfig,
-        /// Divides every score.
-        temperature: Temperature,
-    },
-    /// [`u2i_losses::in_batch_softmax`]: the other positives of the step are the negatives, corrected by
-    /// their training frequency.
-    InBatchSoftmax {
-        /// Divides every score.
-        temperature: Temperature,
-    },
-    /// [`u2i_losses::full_softmax`] over all items with a training event.
-    FullSoftmax {
-        /// Divides every score.
-        temperature: Temperature,
-    },
-    /// [`u2i_losses::bce`]: each positive against negatives of its own.
-    Bce {
-        /// Draws per positive, with replacement.
-        negatives: NonZeroUsize,
-        /// What they are drawn from.
-        sampler: SamplerConfig,
-    },
-}
-
-/// What negatives are drawn from: always items with a training event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum SamplerConfig {
-    /// All alike.
-    Uniform {},
-    /// By popularity rank: `ln((r + 2) / (r + 1)) / ln(n + 1)` for rank `r` from 0.
-    LogUniform {},
 }

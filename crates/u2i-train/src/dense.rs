@@ -31,11 +31,11 @@ impl DenseParameters {
         model.map(&mut Update { state: self, gradients, learning_rate, step })
     }
 
-    /// The moments as `moment/<j>/<path>`.
-    pub fn save<M: Module>(&self, model: &M, tensors: &mut BTreeMap<String, HostTensor>) {
+    /// The moments as `<prefix>/<j>/<path>`.
+    pub fn save<M: Module>(&self, model: &M, prefix: &str, tensors: &mut BTreeMap<String, HostTensor>) {
         for Named { path, id, .. } in parameters(model, &BTreeSet::new()) {
             for (j, moment) in self.moments.get(&id).into_iter().flatten().enumerate() {
-                tensors.insert(format!("moment/{j}/{path}"), HostTensor::of(moment.clone()));
+                tensors.insert(format!("{prefix}/{j}/{path}"), HostTensor::of(moment.clone()));
             }
         }
     }
@@ -44,14 +44,16 @@ impl DenseParameters {
     pub fn load<M: Module>(
         &mut self,
         model: &M,
+        prefix: &str,
         tensors: &mut BTreeMap<String, HostTensor>,
         device: &Device,
     ) -> Result<(), TrainError> {
         for Named { path, id, shape } in parameters(model, &BTreeSet::new()) {
             let mut own = Vec::new();
             for j in 0..self.optimizer.n_moments() {
-                if let Some(tensor) = tensors.remove(&format!("moment/{j}/{path}")) {
-                    own.push(tensor.on(&format!("moment/{j}/{path}"), [shape.iter().product()], device)?);
+                let name = format!("{prefix}/{j}/{path}");
+                if let Some(tensor) = tensors.remove(&name) {
+                    own.push(tensor.on(&name, [shape.iter().product()], device)?);
                 }
             }
             match own.len() {
@@ -60,7 +62,7 @@ impl DenseParameters {
                 n if n == self.optimizer.n_moments() => drop(self.moments.insert(id, own)),
                 n => {
                     return Err(TrainError::State {
-                        name: format!("moment/{n}/{path}"),
+                        name: format!("{prefix}/{n}/{path}"),
                         found: "nothing".into(),
                         expected: format!("{} moments", self.optimizer.n_moments()),
                     });

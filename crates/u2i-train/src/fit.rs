@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use burn::module::ParamId;
+use burn::module::{Module as _, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
@@ -102,6 +102,8 @@ pub struct Fitted<M> {
     pub steps: usize,
     /// Targets that were learned from, over all epochs.
     pub targets: u64,
+    /// What a learned temperature came to, after the last epoch; `None` where it is fixed or there is none.
+    pub temperature: Option<f32>,
 }
 
 /// What `validate` returns: a metric, higher is better, or `None`.
@@ -155,6 +157,12 @@ pub fn resume<M: TwoTower>(
     run.finish(observer, validate)
 }
 
+/// What the loss learns, in a state.
+const LOSS: &str = "loss";
+
+/// Its moments.
+const LOSS_MOMENT: &str = "loss_moment";
+
 /// A run between two steps.
 struct Run<'a, M> {
     model: M,
@@ -207,7 +215,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
             dense: DenseParameters::new(config.optimizer),
             progress: TrainProgress::default(),
             best: None,
-            objective: Objective::new(loss, data.batches.catalog, &on)?,
+            objective: Objective::new(loss, data, &on)?,
             schedule: Schedule::new(config.schedule, steps),
             model,
             data,
@@ -228,7 +236,11 @@ impl<'a, M: TwoTower> Run<'a, M> {
         // Off the autodiff device running statistics are up to date.
         save_weights(&self.model.valid(), "model", &self.table_ids, &mut tensors);
         self.tables.save(&mut tensors);
-        self.dense.save(&self.model, &mut tensors);
+        self.dense.save(&self.model, "moment", &mut tensors);
+        if let Some(temperature) = &self.objective.temperature {
+            save_weights(&temperature.valid(), LOSS, &BTreeSet::new(), &mut tensors);
+            self.dense.save(temperature, LOSS_MOMENT, &mut tensors);
+        }
         if let Some(best) = &self.best {
             save_weights(best, "best", &BTreeSet::new(), &mut tensors);
         }
@@ -271,7 +283,11 @@ impl<'a, M: TwoTower> Run<'a, M> {
             return Err(wrong("best", best.to_string(), format!("one of {finished} finished epochs")));
         }
         self.tables.load(&mut tensors)?;
-        self.dense.load(&self.model, &mut tensors, &self.on.device)?;
+        self.dense.load(&self.model, "moment", &mut tensors, &self.on.device)?;
+        if let Some(temperature) = &mut self.objective.temperature {
+            self.dense.load(temperature, LOSS_MOMENT, &mut tensors, &self.on.device)?;
+            *temperature = load_weights(temperature.clone(), LOSS, &BTreeSet::new(), &mut tensors)?;
+        }
         if progress.best.is_some() {
             let mut model = self.model.clone();
             self.tables.give_back(&mut model);
@@ -290,9 +306,9 @@ impl<'a, M: TwoTower> Run<'a, M> {
         observer: &mut dyn Observer,
         mut validate: impl FnMut(&M, usize) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
+        self.observe_again();
         for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
-            let mut chunks = self.in_order.clone();
-            Stream::new(self.seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut chunks);
+            let chunks = self.shuffled(epoch);
             let mut done = self.progress.step - (epoch - 1) * self.steps_per_epoch();
             if u2i_bug::planted("a_resumed_epoch_begins_anew") {
                 done = 0;
@@ -316,13 +332,42 @@ impl<'a, M: TwoTower> Run<'a, M> {
             }
         }
         let (best_epoch, _) = self.progress.best.expect("there is at least one epoch");
+        let learned = self.objective.temperature.as_ref().map(|learned| learned.get().map(f32::from));
+        let temperature = learned.transpose().map_err(|_| {
+            self.not_finite(format!("the temperature of the {LOSS}"), self.progress.step.saturating_sub(1))
+        })?;
         Ok(Fitted {
             model: self.best.expect("there is at least one epoch"),
             best_epoch,
             epochs: self.progress.finished(),
             steps: self.progress.step,
             targets: self.progress.targets,
+            temperature,
         })
+    }
+
+    fn shuffled(&self, epoch: usize) -> Vec<Chunk> {
+        let mut chunks = self.in_order.clone();
+        Stream::new(self.seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut chunks);
+        chunks
+    }
+
+    /// Tells the objective what the steps before this one had for targets, which needs none of their tensors.
+    fn observe_again(&mut self) {
+        if !self.objective.observes() || u2i_bug::planted("frequencies_begin_anew") {
+            return;
+        }
+        let per_step = self.config.chunks_per_step.get();
+        let mut step = 0;
+        for epoch in 1..=self.config.epochs.get() {
+            for own in self.shuffled(epoch).chunks(per_step) {
+                if step == self.progress.step {
+                    return;
+                }
+                self.objective.observe(&self.data.batches.targets(own), step);
+                step += 1;
+            }
+        }
     }
 
     /// Sends a step to the device.
@@ -331,7 +376,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let learning_rate = self.config.optimizer.learning_rate() * self.schedule.factor(step);
         let targets = self.data.batches.targets(chunks);
         let n_targets = targets.len();
-        let candidates = self.objective.candidates(targets, self.seed, step);
+        self.objective.observe(&targets, step);
+        let candidates = self.objective.candidates(targets, chunks, self.seed, step);
         let rows_without_negatives = self.objective.rows_without_negatives(&candidates);
         let users = self.data.batches.users(chunks);
         let items = self.data.batches.items(&candidates.items);
@@ -350,9 +396,17 @@ impl<'a, M: TwoTower> Run<'a, M> {
         );
         let mut gradients = loss.clone().backward();
         let of_tables = self.tables.gradients(&mut self.model, &mut gradients);
+        let of_loss = self.objective.own_gradients(&mut gradients);
         let mut gradients = GradientsParams::from_grads(gradients, &self.model);
-        let (names, mut sums) = gradient_sums(&self.model, &gradients, &of_tables.of);
+        let (mut names, mut sums) = gradient_sums(&self.model, &gradients, &of_tables.of);
         sums.insert(0, loss.inner());
+        if let (Some(temperature), Some(mut gradients)) = (self.objective.temperature.take(), of_loss) {
+            let (of_loss, own) = gradient_sums(&temperature, &gradients, &HashMap::new());
+            names.extend(of_loss.into_iter().map(|name| format!("{LOSS}/{name}")));
+            sums.extend(own);
+            let moved = self.dense.update(temperature, &mut gradients, learning_rate, step + 1);
+            self.objective.temperature = Some(moved);
+        }
         self.tables.update(&self.model, of_tables, learning_rate, step + 1);
         self.model = self.dense.update(self.model.clone(), &mut gradients, learning_rate, step + 1);
         self.progress.step += 1;

@@ -29,6 +29,7 @@ mod device;
 mod encode;
 mod error;
 mod fit;
+mod loss_config;
 mod objective;
 mod optimizer;
 mod rows;
@@ -37,13 +38,12 @@ mod sparse;
 mod state;
 
 pub use burn;
-pub use config::{
-    Decay, EarlyStopping, LossConfig, OptimizerConfig, SamplerConfig, ScheduleConfig, TrainConfig,
-};
+pub use config::{Decay, EarlyStopping, OptimizerConfig, ScheduleConfig, TrainConfig};
 pub use device::TrainDevice;
 pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;
 pub use fit::{EpochReport, Fitted, Flow, Observer, StepReport, TrainData, Validated, fit, resume};
+pub use loss_config::{DrawConfig, LossConfig, MaskConfig, SamplerConfig, StreamingConfig};
 pub use schedule::Schedule;
 pub use state::{TrainProgress, TrainState};
 pub use u2i_models::{HostTensor as StateTensor, weights};

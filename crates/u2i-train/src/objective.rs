@@ -1,17 +1,32 @@
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use u2i_losses::samplers::{LogUniform, Sampler, Uniform, popularity_log_q};
-use u2i_losses::{bce, full_softmax, in_batch_softmax, sampled_softmax};
+use burn::optim::GradientsParams;
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData};
+use u2i_losses::samplers::{
+    Hits, KnownItems, LogUniform, Negatives, RowNegatives, Sampler, StreamingFrequency, Uniform, Unigram,
+    mixed_log_expected, popularity_log_q,
+};
+use u2i_losses::{
+    LearnedTemperature, Temperature, bce, bpr, full_softmax, in_batch_softmax, mixed_softmax,
+    sampled_softmax, sampled_softmax_rows,
+};
 use u2i_random::{Purpose, Stream};
-use u2i_schema::Catalog;
+use u2i_schema::{BatchMaker, Chunk};
 
 use crate::rows::RowSums;
-use crate::{LossConfig, SamplerConfig, TrainDevice, TrainError};
+use crate::{
+    DrawConfig, LossConfig, MaskConfig, SamplerConfig, StreamingConfig, TrainData, TrainDevice, TrainError,
+};
 
 /// A loss with its sampler.
 pub(crate) struct Objective {
     loss: LossConfig,
     sampler: Option<Box<dyn Sampler>>,
     log_q: Vec<f32>,
+    /// Estimates what `log_q` holds.
+    streaming: Option<StreamingFrequency>,
+    /// What each user has in training, where that masks negatives.
+    known: Option<KnownItems>,
+    /// Takes the place of the config's temperature where it is learned.
+    pub temperature: Option<LearnedTemperature>,
     n_trained: usize,
     on: TrainDevice,
 }
@@ -22,54 +37,144 @@ pub(crate) struct Candidates {
     /// Place of each target among `items`.
     positives: Vec<u32>,
     targets: Vec<u32>,
-    /// Places of the negatives among `items`: shared, or `n` for each target.
+    /// The negatives and their places among `items`: shared, or as many for each target.
+    drawn: Vec<u32>,
     negatives: Vec<u32>,
+    /// Of the negatives; in a batch of the targets, in a mixture of the targets and then the negatives.
     log_expected: Vec<f32>,
+    /// Which negatives are none, where that is more than a comparison of ids.
+    hits: Option<Hits>,
 }
 
 impl Objective {
-    pub fn new(loss: &LossConfig, catalog: &Catalog, on: &TrainDevice) -> Result<Self, TrainError> {
+    pub fn new(loss: &LossConfig, data: &TrainData<'_>, on: &TrainDevice) -> Result<Self, TrainError> {
+        let BatchMaker { catalog, events, .. } = data.batches;
         let n_trained = catalog.n_trained();
         let counts = catalog.counts();
         let sampler = |sampler: &SamplerConfig| -> Result<Box<dyn Sampler>, TrainError> {
-            Ok(match sampler {
+            Ok(match *sampler {
                 SamplerConfig::Uniform {} => Box::new(Uniform::new(n_trained)?),
                 SamplerConfig::LogUniform {} => Box::new(LogUniform::new(counts)?),
+                SamplerConfig::Unigram { exponent } => Box::new(Unigram::new(counts, exponent)?),
             })
         };
         let sampler = match loss {
-            LossConfig::SampledSoftmax { sampler: config, .. } | LossConfig::Bce { sampler: config, .. } => {
-                Some(sampler(config)?)
-            }
+            LossConfig::SampledSoftmax { sampler: config, .. }
+            | LossConfig::MixedSoftmax { sampler: config, .. }
+            | LossConfig::Bce { sampler: config, .. }
+            | LossConfig::Bpr { sampler: config, .. } => Some(sampler(config)?),
             LossConfig::InBatchSoftmax { .. } | LossConfig::FullSoftmax { .. } => None,
         };
+        let streaming = match loss {
+            LossConfig::InBatchSoftmax { streaming: Some(config), .. } => {
+                let StreamingConfig { alpha, buckets, hashes } = *config;
+                Some(StreamingFrequency::new(alpha, buckets, hashes)?)
+            }
+            _ => None,
+        };
+        let known = match loss {
+            LossConfig::SampledSoftmax { mask: Some(MaskConfig::TrainingPositives), .. } => {
+                Some(KnownItems::new((0..events.n_users()).map(|user| events.items(user))))
+            }
+            _ => None,
+        };
+        let temperature = loss.learned_temperature().map(|(start, floor)| {
+            LearnedTemperature::new(start, floor, &on.device.clone().autodiff()).map_err(|_| {
+                TrainError::Range {
+                    key: "loss.temperature_floor",
+                    found: f64::from(floor.get()),
+                    expected: "less than the temperature that learning begins with",
+                }
+            })
+        });
         Ok(Objective {
             loss: loss.clone(),
             sampler,
             log_q: popularity_log_q(counts),
+            streaming,
+            known,
             n_trained,
+            temperature: temperature.transpose()?,
             on: on.clone(),
         })
     }
 
-    /// Draws the negatives of a step.
-    pub fn candidates(&self, targets: Vec<u32>, seed: u64, step: usize) -> Candidates {
+    /// Takes note of the targets of a step. Estimated frequencies depend on all steps before, so that a run that goes
+    /// on has to be told them, too.
+    pub fn observe(&mut self, targets: &[u32], step: usize) {
+        if let Some(streaming) = &mut self.streaming {
+            streaming.observe(step as u64 + 1, targets);
+        }
+    }
+
+    /// Whether [`observe`](Self::observe) matters.
+    pub fn observes(&self) -> bool {
+        self.streaming.is_some()
+    }
+
+    fn draw(&self) -> DrawConfig {
+        match self.loss {
+            LossConfig::SampledSoftmax { draw, .. } => draw.unwrap_or(DrawConfig::Shared),
+            LossConfig::Bce { .. } | LossConfig::Bpr { .. } => DrawConfig::PerRow,
+            _ => DrawConfig::Shared,
+        }
+    }
+
+    /// Draws the negatives of a step for `targets`, which are those of `chunks`.
+    pub fn candidates(&self, targets: Vec<u32>, chunks: &[Chunk], seed: u64, step: usize) -> Candidates {
         let mut stream = Stream::new(seed, Purpose::NEGATIVES, 0, step as u64);
         let sampler = || self.sampler.as_ref().expect("this loss has a sampler");
-        let (negatives, log_expected) = match &self.loss {
+        let rows = targets.len();
+        let shared = |Negatives { items, log_expected }| (items, log_expected);
+        let of_rows = |RowNegatives { items, log_expected, .. }| (items, log_expected);
+        let (drawn, log_expected) = match &self.loss {
             LossConfig::SampledSoftmax { negatives, .. } => {
-                let drawn = sampler().draw(negatives.get(), &mut stream);
-                (drawn.items, drawn.log_expected)
+                let n = negatives.get();
+                match self.draw() {
+                    DrawConfig::Shared => shared(sampler().draw(n, &mut stream)),
+                    DrawConfig::SharedDistinct => shared(sampler().draw_distinct(n, &mut stream)),
+                    DrawConfig::PerRow => of_rows(sampler().draw_for_rows(rows, n, &mut stream)),
+                    DrawConfig::PerRowDistinct => {
+                        of_rows(sampler().draw_distinct_for_rows(rows, n, &mut stream))
+                    }
+                }
             }
-            LossConfig::Bce { negatives, .. } => {
-                (sampler().draw_rows(negatives.get() * targets.len(), &mut stream), Vec::new())
+            LossConfig::MixedSoftmax { negatives, .. } => {
+                let n = negatives.get();
+                let drawn = sampler().draw(n, &mut stream);
+                let (mut log_expected, of_drawn) =
+                    mixed_log_expected(&targets, &self.log_q, &**sampler(), &drawn, n);
+                log_expected.extend(of_drawn);
+                (drawn.items, log_expected)
+            }
+            LossConfig::Bce { negatives, .. } | LossConfig::Bpr { negatives, .. } => {
+                (sampler().draw_rows(negatives.get() * rows, &mut stream), Vec::new())
             }
             LossConfig::InBatchSoftmax { .. } => {
-                (Vec::new(), targets.iter().map(|&t| self.log_q[t as usize]).collect())
+                let log_q = |&target: &u32| match &self.streaming {
+                    Some(streaming) => streaming.log_q(target),
+                    None => self.log_q[target as usize],
+                };
+                (Vec::new(), targets.iter().map(log_q).collect())
             }
             LossConfig::FullSoftmax { .. } => ((1..=self.n_trained as u32).collect(), Vec::new()),
         };
-        let mut items: Vec<u32> = targets.iter().chain(&negatives).copied().collect();
+        let users = |chunk: &Chunk| std::iter::repeat_n(chunk.user, chunk.targets as usize);
+        let users: Vec<u32> = match self.known {
+            Some(_) => chunks.iter().flat_map(users).collect(),
+            None => Vec::new(),
+        };
+        let known = self.known.as_ref().map(|known| (known, &users[..]));
+        let hits = match (&self.loss, self.draw()) {
+            (LossConfig::SampledSoftmax { .. }, DrawConfig::PerRow | DrawConfig::PerRowDistinct) => {
+                Some(Hits::per_row(&targets, &drawn, drawn.len() / rows.max(1), known))
+            }
+            (LossConfig::SampledSoftmax { .. }, _) if known.is_some() => {
+                Some(Hits::shared(&targets, &drawn, known))
+            }
+            _ => None,
+        };
+        let mut items: Vec<u32> = targets.iter().chain(&drawn).copied().collect();
         items.sort_unstable();
         items.dedup();
         let places = |wanted: &[u32]| -> Vec<u32> {
@@ -78,32 +183,49 @@ impl Objective {
         };
         Candidates {
             positives: places(&targets),
-            negatives: places(&negatives),
+            negatives: places(&drawn),
             targets,
+            drawn,
             log_expected,
+            hits,
             items,
         }
     }
 
-    /// How many of the step's targets have no negative left once those that are the target itself are masked. Their
-    /// loss is 0, and nothing is learned from them.
+    /// How many of the step's targets have no negative left once those that are masked are gone. Their loss is 0, and
+    /// nothing is learned from them.
     pub fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
-        let Candidates { positives, negatives, items, .. } = candidates;
+        let Candidates { positives, negatives, items, hits, .. } = candidates;
         if u2i_bug::planted("rows_without_negatives_are_not_counted") {
             return 0;
         }
-        let others = match self.loss {
-            LossConfig::SampledSoftmax { .. } => negatives,
-            LossConfig::InBatchSoftmax { .. } => positives,
+        if let Some(hits) = hits {
+            return hits.rows_without_negatives;
+        }
+        let others: [&[u32]; 2] = match self.loss {
+            LossConfig::SampledSoftmax { .. } => [negatives, &[]],
+            LossConfig::InBatchSoftmax { .. } => [positives, &[]],
+            LossConfig::MixedSoftmax { .. } => [positives, negatives],
             LossConfig::FullSoftmax { .. } => return if items.len() == 1 { positives.len() } else { 0 },
             // A draw that is the positive is left in: the loss is of pairs, and each pair counts.
-            LossConfig::Bce { .. } => return 0,
+            LossConfig::Bce { .. } | LossConfig::Bpr { .. } => return 0,
         };
         // Whoever differs from the first has that one as a negative, so only copies of it can have none.
-        if others.iter().any(|other| *other != others[0]) {
+        let first = others[0][0];
+        if others.into_iter().flatten().any(|other| *other != first) {
             return 0;
         }
-        positives.iter().filter(|&positive| *positive == others[0]).count()
+        positives.iter().filter(|&positive| *positive == first).count()
+    }
+
+    /// What the loss learns itself from `gradients`, which it takes out.
+    pub fn own_gradients(&self, gradients: &mut Gradients) -> Option<GradientsParams> {
+        self.temperature.as_ref().map(|temperature| GradientsParams::from_module(gradients, temperature))
+    }
+
+    /// What scores are divided by, where [`scaled`](Self::loss) users are not divided already.
+    fn divisor(&self, temperature: Temperature) -> Temperature {
+        if self.temperature.is_some() { Temperature::ONE } else { temperature }
     }
 
     /// The loss of a step, `[1]`.
@@ -117,12 +239,16 @@ impl Objective {
         candidates: &Candidates,
     ) -> Tensor<1> {
         let user_bias = if matches!(self.loss, LossConfig::Bce { .. }) { user_bias() } else { None };
+        let users = match &self.temperature {
+            Some(temperature) => temperature.scale(users),
+            None => users,
+        };
         if self.on.is_gpu {
             return self.loss_at_once(users, items, user_bias, candidates);
         }
-        if let LossConfig::FullSoftmax { temperature } = self.loss {
+        if let LossConfig::FullSoftmax { temperature, .. } = self.loss {
             let positives = ints(&candidates.positives, &users.device());
-            return full_softmax(users, items, positives, temperature);
+            return full_softmax(users, items, positives, self.divisor(temperature));
         }
         let pick = |places: &[u32]| items.clone().select(0, ints(places, &items.device()));
         let positives = pick(&candidates.positives);
@@ -147,26 +273,45 @@ impl Objective {
         let [batch, dim] = users.dims();
         match self.loss {
             LossConfig::SampledSoftmax { temperature, .. } => {
+                let temperature = self.divisor(temperature);
                 let hits = self.hits(candidates, &device);
                 let log_expected = floats(&candidates.log_expected, &device);
-                sampled_softmax(users, positives, negatives, hits, log_expected, temperature)
+                if matches!(self.draw(), DrawConfig::Shared | DrawConfig::SharedDistinct) {
+                    return sampled_softmax(users, positives, negatives, hits, log_expected, temperature);
+                }
+                let n = negatives.dims()[0] / batch;
+                let (negatives, log_expected) =
+                    (negatives.reshape([batch, n, dim]), log_expected.reshape([batch, n]));
+                sampled_softmax_rows(users, positives, negatives, hits, log_expected, temperature)
             }
-            LossConfig::InBatchSoftmax { temperature } => {
+            LossConfig::InBatchSoftmax { temperature, .. } => {
                 let (ids, log_q) =
                     (ints(&candidates.targets, &device), floats(&candidates.log_expected, &device));
-                in_batch_softmax(users, positives, ids, log_q, temperature)
+                in_batch_softmax(users, positives, ids, log_q, self.divisor(temperature))
+            }
+            LossConfig::MixedSoftmax { temperature, .. } => {
+                let (ids, negative_ids) =
+                    (ints(&candidates.targets, &device), ints(&candidates.drawn, &device));
+                let (of_batch, of_drawn) = candidates.log_expected.split_at(batch);
+                let log_expected = (floats(of_batch, &device), floats(of_drawn, &device));
+                let temperature = self.divisor(temperature);
+                mixed_softmax(users, positives, ids, negatives, negative_ids, log_expected, temperature)
             }
             // Each item is a negative of all rows but its own, and comes up as often as expected.
-            LossConfig::FullSoftmax { temperature } => {
+            LossConfig::FullSoftmax { temperature, .. } => {
                 let hits = self.hits(candidates, &device);
                 let log_expected = Tensor::zeros([negatives.dims()[0]], &device);
+                let temperature = self.divisor(temperature);
                 sampled_softmax(users, positives, negatives, hits, log_expected, temperature)
             }
-            LossConfig::Bce { negatives: n, .. } => {
+            LossConfig::Bce { negatives: n, .. } | LossConfig::Bpr { negatives: n, .. } => {
                 let n = n.get();
                 let own = negatives.reshape([batch, n, dim]);
                 let mut positive = (users.clone() * positives).sum_dim(1).reshape([batch]);
                 let mut negative = (own * users.reshape([batch, 1, dim])).sum_dim(2).reshape([batch, n]);
+                if matches!(self.loss, LossConfig::Bpr { .. }) {
+                    return bpr(positive, negative);
+                }
                 if let Some(bias) = user_bias {
                     positive = positive + bias.clone();
                     negative = negative + bias.reshape([batch, 1]);
@@ -235,7 +380,11 @@ impl Objective {
 impl Objective {
     /// `[batch, negatives]`: which negatives are the positive of the row.
     fn hits(&self, candidates: &Candidates, device: &Device) -> Tensor<2, Bool> {
-        let Candidates { positives, negatives, .. } = candidates;
+        let Candidates { positives, negatives, hits, .. } = candidates;
+        if let Some(hits) = hits {
+            let shape = [positives.len(), hits.marks.len() / positives.len()];
+            return Tensor::from_data(TensorData::new(hits.marks.clone(), shape), device);
+        }
         if self.on.is_gpu {
             // Compared there: the matrix is larger than all else that a step sends.
             let positives = ints(positives, device).unsqueeze_dim::<2>(1);

@@ -17,7 +17,7 @@ pub struct TrainState {
     pub progress: TrainProgress,
     /// Weights and optimizer state by name: `model/<path>`, `moment/<j>/<path>` for dense parameters,
     /// `table/<i>/weight`, `table/<i>/moment/<j>` for embedding tables in the model's order, and `best/<path>`, the
-    /// whole model of the best epoch.
+    /// whole model of the best epoch. What the loss itself learns is `loss/<path>` and `loss_moment/<j>/<path>`.
     pub tensors: BTreeMap<String, HostTensor>,
 }
 

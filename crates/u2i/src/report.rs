@@ -136,6 +136,9 @@ pub struct TrainReport {
     pub validation: Vec<Option<f64>>,
     /// Targets of each epoch whose negatives were all masked: they had loss 0 and taught nothing.
     pub rows_without_negatives: Vec<u64>,
+    /// What the temperature of the loss came to, where it is learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
     /// Targets per second of wall time, validation included.
     pub samples_per_s: f64,
     /// Wall time in seconds.

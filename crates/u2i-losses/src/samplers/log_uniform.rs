@@ -25,15 +25,7 @@ impl LogUniform {
     ///
     /// If no item has a count, entry 0 is not 0, or there are more items than 32 bits hold.
     pub fn new(counts: &[u32]) -> Result<Self, SamplerError> {
-        if let Some(&padding) = counts.first().filter(|&&count| count > 0) {
-            return Err(SamplerError::PaddingCounted(padding));
-        }
-        let n_entries =
-            u32::try_from(counts.len()).map_err(|_| SamplerError::TooManyItems(counts.len() - 1))?;
-        let mut by_rank: Vec<u32> = (0..n_entries).filter(|&item| counts[item as usize] > 0).collect();
-        if by_rank.is_empty() {
-            return Err(SamplerError::NoItems);
-        }
+        let mut by_rank = super::items_with_events(counts)?;
         by_rank.sort_by_key(|&item| Reverse(counts[item as usize]));
         let log_total = ((by_rank.len() + 1) as f64).ln();
         let mut log_q = vec![f32::NEG_INFINITY; counts.len()];
@@ -57,5 +49,9 @@ impl Sampler for LogUniform {
 
     fn log_q(&self, item_idx: u32) -> f32 {
         self.log_q.get(item_idx as usize).copied().unwrap_or(f32::NEG_INFINITY)
+    }
+
+    fn last_item(&self) -> u32 {
+        self.log_q.len() as u32 - 1
     }
 }

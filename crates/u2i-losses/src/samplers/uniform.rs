@@ -1,6 +1,6 @@
 use u2i_random::Stream;
 
-use super::{Sampler, SamplerError};
+use super::{Negatives, Sampler, SamplerError, distinct};
 
 /// Every item with the same probability.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,5 +32,17 @@ impl Sampler for Uniform {
 
     fn log_q(&self, item_idx: u32) -> f32 {
         if (1..=self.n_items).contains(&item_idx) { self.log_q } else { f32::NEG_INFINITY }
+    }
+
+    fn last_item(&self) -> u32 {
+        self.n_items
+    }
+
+    /// Each item is among them with probability `n / items`, which is exact and the same for all.
+    fn draw_distinct(&self, n: usize, stream: &mut Stream) -> Negatives {
+        let mut drawn = distinct::draw(self, n, stream);
+        let log_share = (drawn.items.len() as f64 / f64::from(self.n_items)).ln() as f32;
+        drawn.log_expected.fill(log_share);
+        drawn
     }
 }

@@ -3,7 +3,9 @@
 //! Here the oracle's gradients are formulas, fast enough for so many; `losses` takes finite differences.
 
 use burn::tensor::{Device, Tensor};
-use u2i_losses::{bce, full_softmax, in_batch_softmax, sampled_softmax};
+use u2i_losses::{
+    bce, bpr, full_softmax, in_batch_softmax, mixed_softmax, sampled_softmax, sampled_softmax_rows,
+};
 use u2i_random::Stream;
 
 use crate::losses::{floats, ints, marks, temperature, tensor};
@@ -175,6 +177,79 @@ fn in_batch(batch: &Batch, vectors: Vectors<'_>, hit_rate: f64, stream: &mut Str
     }
 }
 
+/// To the oracle the negatives of a row are hits of all other rows.
+fn of_rows(batch: &Batch, vectors: Vectors<'_>, hit_rate: f64, stream: &mut Stream) -> Outcome {
+    let Batch { rows, dim, temperature: tau, .. } = *batch;
+    let n = 1 + stream.index(batch.negatives.min(8));
+    let mut inputs = [rows, rows, rows * n].map(|rows| vectors(rows, batch, stream));
+    let hits: Vec<bool> = (0..rows * n).map(|_| stream.unit() < hit_rate).collect();
+    let corrections = Matrix::random(rows, n, 3.0, stream);
+    let [users, positives, negatives] = [0, 1, 2].map(|i: usize| wide(&inputs[i].values));
+    let Solution { loss: wanted, gradients, sizes } = Softmax {
+        dim,
+        temperature: f64::from(tau),
+        users: &users,
+        positives: &positives,
+        negatives: &negatives,
+        is_hit: &|i, j| j / n != i || hits[j],
+        positive_offset: &|_| 0.0,
+        negative_offset: &|j| f64::from(corrections.values[j]),
+    }
+    .solve();
+    // As matrices, one row of the batch in a row.
+    inputs[2].columns = n * dim;
+    let loss = |x: &[Tensor<2>]| {
+        let device = Device::flex();
+        let negatives = x[2].clone().reshape([rows, n, dim]);
+        let (hits, log_expected) = (marks(hits.clone(), n, &device), tensor(&corrections, &device));
+        sampled_softmax_rows(x[0].clone(), x[1].clone(), negatives, hits, log_expected, temperature(tau))
+    };
+    Outcome {
+        found: Case { inputs: &inputs, loss: &loss }.run(),
+        wanted: (wanted, gradients.to_vec()),
+        sizes: sizes.to_vec(),
+    }
+}
+
+/// `hit_rate` is the share of rows and of negatives whose item is the same one.
+fn mixed(batch: &Batch, vectors: Vectors<'_>, hit_rate: f64, stream: &mut Stream) -> Outcome {
+    let Batch { rows, negatives: n, dim, temperature: tau } = *batch;
+    let inputs = [rows, rows, n].map(|rows| vectors(rows, batch, stream));
+    let mut id = |row: usize| if stream.unit() < hit_rate { 0 } else { 1 + row as i64 / 2 };
+    let ids: Vec<i64> = (0..rows + n).map(&mut id).collect();
+    let corrections = Matrix::random(1, rows + n, 3.0, stream);
+    let loss = |x: &[Tensor<2>]| {
+        let device = Device::flex();
+        let [users, items, negatives] = [0, 1, 2].map(|i| x[i].clone());
+        let log_expected: Tensor<1> = tensor(&corrections, &device).squeeze_dim(0);
+        let both = (log_expected.clone().narrow(0, 0, rows), log_expected.narrow(0, rows, n));
+        let (own, others) = (ints(&ids[..rows], &device), ints(&ids[rows..], &device));
+        mixed_softmax(users, items, own, negatives, others, both, temperature(tau))
+    };
+    let [users, items, negatives] = [0, 1, 2].map(|i: usize| wide(&inputs[i].values));
+    let candidates = [&items[..], &negatives].concat();
+    let offset = |j: usize| f64::from(corrections.values[j]);
+    let Solution { loss: wanted, gradients: [by_users, as_positives, as_negatives], sizes } = Softmax {
+        dim,
+        temperature: f64::from(tau),
+        users: &users,
+        positives: &items,
+        negatives: &candidates,
+        is_hit: &|i, j| ids[i] == ids[j],
+        positive_offset: &offset,
+        negative_offset: &offset,
+    }
+    .solve();
+    let (of_items, by_negatives) = as_negatives.split_at(rows * dim);
+    let by_items = as_positives.iter().zip(of_items).map(|(a, b)| a + b).collect();
+    let [of_users, of_items] = both(sizes).try_into().unwrap();
+    Outcome {
+        found: Case { inputs: &inputs, loss: &loss }.run(),
+        wanted: (wanted, vec![by_users, by_items, by_negatives.to_vec()]),
+        sizes: vec![of_users, of_items, of_items],
+    }
+}
+
 fn full(batch: &Batch, vectors: Vectors<'_>, _: f64, stream: &mut Stream) -> Outcome {
     let Batch { rows, negatives: n, dim, temperature: tau } = *batch;
     let inputs = [rows, n].map(|rows| vectors(rows, batch, stream));
@@ -208,21 +283,27 @@ fn full(batch: &Batch, vectors: Vectors<'_>, _: f64, stream: &mut Stream) -> Out
     }
 }
 
-/// The scores of positives and negatives are the inputs themselves, `dim` many times the vectors' elements.
-fn pointwise(batch: &Batch, vectors: Vectors<'_>, _: f64, stream: &mut Stream) -> Outcome {
-    let n = batch.negatives;
-    let inputs = [1, n].map(|columns| {
+/// The scores of positives and negatives are the inputs themselves.
+fn scores(batch: &Batch, vectors: Vectors<'_>, stream: &mut Stream) -> [Matrix; 2] {
+    [1, batch.negatives].map(|columns| {
         let one = Batch { dim: 1, temperature: 1.0, ..*batch };
         let square = |x: f32| x * x.abs();
         let values = vectors(batch.rows * columns, &one, stream).values.into_iter().map(square).collect();
         Matrix { columns, values }
-    });
+    })
+}
+
+fn sigmoid(x: f64) -> f64 {
+    if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }
+}
+
+fn pointwise(batch: &Batch, vectors: Vectors<'_>, _: f64, stream: &mut Stream) -> Outcome {
+    let inputs = scores(batch, vectors, stream);
     let loss = |x: &[Tensor<2>]| bce(x[0].clone().squeeze_dim(1), x[1].clone());
     let [positives, negatives] = [0, 1].map(|i: usize| wide(&inputs[i].values));
-    let n_pairs = (batch.rows * (1 + n)) as f64;
+    let n_pairs = (batch.rows * (1 + batch.negatives)) as f64;
     let terms = positives.iter().map(|s| softplus(-s)).chain(negatives.iter().map(|&s| softplus(s)));
     let wanted = terms.sum::<f64>() / n_pairs;
-    let sigmoid = |x: f64| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) };
     let by_positives = positives.iter().map(|&s| -sigmoid(-s) / n_pairs).collect();
     let by_negatives = negatives.iter().map(|&s| sigmoid(s) / n_pairs).collect();
     Outcome {
@@ -232,8 +313,35 @@ fn pointwise(batch: &Batch, vectors: Vectors<'_>, _: f64, stream: &mut Stream) -
     }
 }
 
-const LOSSES: [(&str, &Loss); 4] =
-    [("sampled", &sampled), ("in-batch", &in_batch), ("full", &full), ("bce", &pointwise)];
+fn pairwise(batch: &Batch, vectors: Vectors<'_>, _: f64, stream: &mut Stream) -> Outcome {
+    let n = batch.negatives;
+    let inputs = scores(batch, vectors, stream);
+    let loss = |x: &[Tensor<2>]| bpr(x[0].clone().squeeze_dim(1), x[1].clone());
+    let [positives, negatives] = [0, 1].map(|i: usize| wide(&inputs[i].values));
+    let n_pairs = negatives.len() as f64;
+    let behind: Vec<f64> = negatives.iter().enumerate().map(|(i, s)| s - positives[i / n]).collect();
+    let wanted = behind.iter().map(|&s| softplus(s)).sum::<f64>() / n_pairs;
+    let by_negatives: Vec<f64> = behind.iter().map(|&s| sigmoid(s) / n_pairs).collect();
+    let by_positives = by_negatives.chunks(n).map(|row| -row.iter().sum::<f64>()).collect();
+    Outcome {
+        found: Case { inputs: &inputs, loss: &loss }.run(),
+        wanted: (wanted, vec![by_positives, by_negatives]),
+        sizes: vec![0.0; 2],
+    }
+}
+
+/// Those that mask negatives first.
+const LOSSES: [(&str, &Loss); 7] = [
+    ("sampled", &sampled),
+    ("rows", &of_rows),
+    ("in-batch", &in_batch),
+    ("mixed", &mixed),
+    ("full", &full),
+    ("bce", &pointwise),
+    ("bpr", &pairwise),
+];
+
+const MASKING: usize = 4;
 
 #[test]
 fn with_logits_within_30_every_loss_and_gradient_is_its_oracles() {
@@ -268,7 +376,7 @@ fn with_scores_up_to_ten_thousand_every_loss_and_gradient_is_finite() {
             assert!(finite, "{name} {step}: {gradients:?}");
             (rows, step, highest) = (rows + batch.rows, step + 1, highest.max(value));
         }
-        let reached = if name == "bce" { 5e3 } else { 1e6 };
+        let reached = if name == "bce" || name == "bpr" { 5e3 } else { 1e6 };
         assert!(highest >= reached, "{name}: the scores were not as high as they are said to be, {highest}");
     }
 }
@@ -276,7 +384,7 @@ fn with_scores_up_to_ten_thousand_every_loss_and_gradient_is_finite() {
 /// Batches of one to six rows, with none to all of their negatives masked.
 #[test]
 fn masked_negatives_are_in_no_loss_and_no_gradient_of_50000_batches() {
-    for (name, loss) in &LOSSES[..2] {
+    for (name, loss) in &LOSSES[..MASKING] {
         let mut stream = stream(3);
         let (mut of_one, mut without) = (0, 0);
         for step in 0..50_000 {

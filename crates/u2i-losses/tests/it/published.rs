@@ -1,35 +1,45 @@
-//! Figures of a reference script in plain Python, whose `cross_entropy` and `bce_with_logits` are PyTorch's
-//! definitions. It printed the numbers below; f32 leaves them six digits.
+//! Figures of PyTorch 2.9.1, printed by the script below; f32 leaves them six digits.
 //!
 //! ```python
-//! import math
-//! U = [[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]]
-//! V = [[1.0, 0.5], [-0.5, 2.0], [0.25, -1.25], [1.5, 1.0]]
-//! dot = lambda a, b: sum(x * y for x, y in zip(a, b))
-//! def cross_entropy(logits, t):  # torch.nn.functional.cross_entropy, one row
-//!     m = max(logits)
-//!     return math.log(sum(math.exp(s - m) for s in logits)) + m - logits[t]
-//! t, tau = [2, 0, 1], 0.5
-//! print("full", sum(cross_entropy([dot(u, v) / tau for v in V], y) for u, y in zip(U, t)) / 3)
-//! q = [math.log(p) for p in (0.5, 0.3, 0.2)]  # in-batch: rows 0..2 of V, distinct items
-//! rows = [[dot(u, V[j]) / tau - q[j] for j in range(3)] for u in U]
-//! print("in-batch", sum(cross_entropy(row, i) for i, row in enumerate(rows)) / 3)
-//! # 8 draws from q = (.1, .2, .3, .4) gave item 1 twice, item 3 once; row 2's positive is item 1
-//! n, Q, count = 8, [0.1, 0.2, 0.3, 0.4], {1: 2, 3: 1}
-//! rows = []
-//! for u, y in zip(U, t):
-//!     drawn = [(j, c) for j, c in count.items() if j != y]
-//!     s = [dot(u, V[j]) / tau - math.log(n * Q[j]) + math.log(c) for j, c in drawn]
-//!     rows.append(cross_entropy([dot(u, V[y]) / tau] + s, 0))
-//! print("sampled", sum(rows) / 3)
-//! def bce_with_logits(x, y): return max(x, 0) - x * y + math.log1p(math.exp(-abs(x)))
-//! P, N = [0.3, -1.2], [[0.1, -0.4], [2.0, -3.0]]
-//! pairs = [(x, 1) for x in P] + [(x, 0) for row in N for x in row]
-//! print("bce", sum(bce_with_logits(x, y) for x, y in pairs) / 6)
+//! import torch
+//! from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid
+//!
+//! torch.set_default_dtype(torch.float64)
+//! U = torch.tensor([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+//! V = torch.tensor([[1.0, 0.5], [-0.5, 2.0], [0.25, -1.25], [1.5, 1.0]])
+//! t, tau, first = torch.tensor([2, 0, 1]), 0.5, torch.tensor([0])
+//! print("full", cross_entropy(U @ V.T / tau, t).item())
+//! # In-batch: rows 0..2 of V, distinct items.
+//! log_q = torch.tensor([0.5, 0.3, 0.2]).log()
+//! print("in-batch", cross_entropy(U @ V[:3].T / tau - log_q, torch.arange(3)).item())
+//! # 8 draws from q = (.1, .2, .3, .4) gave item 1 twice, item 3 once; row 2's positive is item 1.
+//! q, count = torch.tensor([0.1, 0.2, 0.3, 0.4]), {1: 2, 3: 1}
+//! def row(u, y, draws, n):
+//!     drawn = [j for j in draws if j != y]
+//!     own = torch.cat([(u @ V[y] / tau)[None], *[u @ V[j] / tau - (n * q[j]).log()[None] for j in drawn]])
+//!     return cross_entropy(own[None], first)
+//! repeated = [1, 1, 3]
+//! print("sampled", torch.stack([row(u, y, repeated, 8) for u, y in zip(U, t)]).mean().item())
+//! # Draws of each row's own.
+//! rows = [[1, 3], [1, 1], [3, 1]]
+//! print("rows", torch.stack([row(u, y, d, 2) for u, y, d in zip(U, t, rows)]).mean().item())
+//! # Mixed: rows 0..2 of V and 5 draws of q, item 3 twice and item 1 once; each side's corrections by both.
+//! p = torch.tensor([0.5, 0.3, 0.2, 0.0])
+//! expected = 3 * p + 5 * q
+//! logits = U @ V[[0, 1, 2, 3, 3, 1]].T / tau - expected[[0, 1, 2, 3, 3, 1]].log()
+//! logits[1, 5] = -torch.inf  # its own item
+//! print("mixed", cross_entropy(logits, torch.arange(3)).item())
+//! P, N = torch.tensor([0.3, -1.2]), torch.tensor([[0.1, -0.4], [2.0, -3.0]])
+//! labels = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+//! print("bce", binary_cross_entropy_with_logits(torch.cat([P, N.flatten()]), labels).item())
+//! print("bpr", -logsigmoid(P[:, None] - N).mean().item())
 //! ```
 
 use burn::tensor::{Device, Int, Tensor};
-use u2i_losses::{Temperature, bce, full_softmax, in_batch_softmax, sampled_softmax};
+use u2i_losses::{
+    Temperature, bce, bpr, full_softmax, in_batch_softmax, mixed_softmax, sampled_softmax,
+    sampled_softmax_rows,
+};
 
 const USERS: [[f32; 2]; 3] = [[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]];
 const ITEMS: [[f32; 2]; 4] = [[1.0, 0.5], [-0.5, 2.0], [0.25, -1.25], [1.5, 1.0]];
@@ -84,4 +94,35 @@ fn bce_is_the_scripts() {
     let positives = Tensor::<1>::from_floats([0.3, -1.2], &device);
     let negatives = Tensor::<2>::from_floats([[0.1, -0.4], [2.0, -3.0]], &device);
     check(bce(positives, negatives), 0.908_427_5);
+}
+
+#[test]
+fn sampled_softmax_of_rows_is_the_scripts() {
+    let device = Device::flex();
+    let negatives = items(&[1, 3, 1, 1, 3, 1]).reshape([3, 2, 2]);
+    let hits = Tensor::from_bool([[false, false], [false, false], [false, true]], &device);
+    let log_expected = Tensor::<2>::from_floats([[0.4, 0.8], [0.4, 0.4], [0.8, 0.4]], &device).log();
+    let loss = sampled_softmax_rows(users(), items(&[2, 0, 1]), negatives, hits, log_expected, half());
+    check(loss, 0.026_004_898);
+}
+
+#[test]
+fn mixed_softmax_is_the_scripts() {
+    let device = Device::flex();
+    let (ids, negative_ids) = (Tensor::from_ints([0, 1, 2], &device), Tensor::from_ints([3, 1], &device));
+    // Three rows of p = (.5, .3, .2, 0) and five draws of q = (.1, .2, .3, .4), which gave item 3 twice.
+    let expected = Tensor::<1>::from_floats([2.0, 1.9, 2.1], &device).log();
+    let of_negatives = Tensor::<1>::from_floats([2.0 / 2.0, 1.9], &device).log();
+    let corrections = (expected, of_negatives);
+    let loss =
+        mixed_softmax(users(), items(&[0, 1, 2]), ids, items(&[3, 1]), negative_ids, corrections, half());
+    check(loss, 7.568_899_7);
+}
+
+#[test]
+fn bpr_is_the_scripts() {
+    let device = Device::flex();
+    let positives = Tensor::<1>::from_floats([0.3, -1.2], &device);
+    let negatives = Tensor::<2>::from_floats([[0.1, -0.4], [2.0, -3.0]], &device);
+    check(bpr(positives, negatives), 1.098_564);
 }

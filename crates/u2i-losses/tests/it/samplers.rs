@@ -1,25 +1,27 @@
 //! What samplers draw, how often, and that their correction makes partition sums unbiased.
 
-use u2i_losses::samplers::{LogUniform, Negatives, Sampler, SamplerError, Uniform, popularity_log_q};
+use u2i_losses::samplers::{
+    LogUniform, Negatives, Sampler, SamplerError, Uniform, Unigram, popularity_log_q,
+};
 use u2i_random::{Purpose, Stream};
 
-fn negatives(step: u64) -> Stream {
+pub fn negatives(step: u64) -> Stream {
     Stream::new(3, Purpose::NEGATIVES, 0, step)
 }
 
 /// Counts with ties and with items that were never seen; entry 0 is padding.
-fn counts() -> Vec<u32> {
+pub fn counts() -> Vec<u32> {
     (0u32..60).map(|item| if item == 0 || item % 10 == 7 { 0 } else { item * 7 % 23 + 1 }).collect()
 }
 
 /// Training events drawn at random, which is what the rows of a batch are to each other.
-struct Events {
+pub struct Events {
     items: Vec<u32>,
     log_q: Vec<f32>,
 }
 
 impl Events {
-    fn new(counts: &[u32]) -> Self {
+    pub fn new(counts: &[u32]) -> Self {
         let of = |(item, &count): (u32, &u32)| std::iter::repeat_n(item, count as usize);
         Events { items: (0..).zip(counts).flat_map(of).collect(), log_q: popularity_log_q(counts) }
     }
@@ -33,16 +35,21 @@ impl Sampler for Events {
     fn log_q(&self, item_idx: u32) -> f32 {
         self.log_q.get(item_idx as usize).copied().unwrap_or(f32::NEG_INFINITY)
     }
+
+    fn last_item(&self) -> u32 {
+        self.log_q.len() as u32 - 1
+    }
 }
 
-fn samplers() -> [(&'static str, Box<dyn Sampler>); 3] {
+pub fn samplers() -> [(&'static str, Box<dyn Sampler>); 4] {
     samplers_of(&counts())
 }
 
-fn samplers_of(counts: &[u32]) -> [(&'static str, Box<dyn Sampler>); 3] {
+fn samplers_of(counts: &[u32]) -> [(&'static str, Box<dyn Sampler>); 4] {
     [
         ("uniform", Box::new(Uniform::new(counts.len() - 1).unwrap())),
         ("log-uniform", Box::new(LogUniform::new(counts).unwrap())),
+        ("unigram", Box::new(Unigram::new(counts, 0.75).unwrap())),
         ("in-batch", Box::new(Events::new(counts))),
     ]
 }
@@ -142,6 +149,12 @@ fn what_cannot_be_drawn_from_is_refused() {
     assert_eq!(LogUniform::new(&[]), Err(SamplerError::NoItems));
     assert_eq!(LogUniform::new(&[0, 0]), Err(SamplerError::NoItems));
     assert_eq!(LogUniform::new(&[2, 1]), Err(SamplerError::PaddingCounted(2)));
+    assert_eq!(Unigram::new(&[0, 0], 1.0), Err(SamplerError::NoItems));
+    assert_eq!(Unigram::new(&[2, 1], 1.0), Err(SamplerError::PaddingCounted(2)));
+    assert_eq!(Unigram::new(&[0, 1], -0.5), Err(SamplerError::Exponent(-0.5)));
+    for exponent in [f64::NAN, f64::INFINITY] {
+        assert!(matches!(Unigram::new(&[0, 1], exponent), Err(SamplerError::Exponent(_))));
+    }
 }
 
 #[test]

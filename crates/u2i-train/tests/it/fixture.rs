@@ -11,8 +11,8 @@ use u2i_schema::{
     Vocabulary,
 };
 use u2i_train::{
-    Decay, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, ScheduleConfig, StepReport,
-    TrainConfig, TrainData,
+    Decay, DrawConfig, Flow, LossConfig, MaskConfig, Observer, OptimizerConfig, SamplerConfig,
+    ScheduleConfig, StepReport, StreamingConfig, TrainConfig, TrainData,
 };
 
 const ITEMS: usize = 20;
@@ -161,6 +161,39 @@ pub fn sampled() -> LossConfig {
         negatives: NonZeroUsize::new(8).unwrap(),
         sampler: SamplerConfig::Uniform {},
         temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: None,
+        draw: None,
+        mask: None,
+    }
+}
+
+/// A temperature that is learned.
+pub fn learned() -> LossConfig {
+    LossConfig::FullSoftmax {
+        temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: Some(Temperature::new(0.05).unwrap()),
+    }
+}
+
+/// Frequencies that are estimated.
+pub fn streaming() -> LossConfig {
+    let (buckets, hashes) = (NonZeroUsize::new(100).unwrap(), NonZeroU32::MIN);
+    LossConfig::InBatchSoftmax {
+        temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: None,
+        streaming: Some(StreamingConfig { alpha: 0.1, buckets, hashes }),
+    }
+}
+
+/// Negatives of which some are masked that are not the positive, or of which each row has its own.
+pub fn drawn(draw: DrawConfig, mask: MaskConfig) -> LossConfig {
+    LossConfig::SampledSoftmax {
+        negatives: NonZeroUsize::new(8).unwrap(),
+        sampler: SamplerConfig::Unigram { exponent: 0.75 },
+        temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: None,
+        draw: Some(draw),
+        mask: Some(mask),
     }
 }
 
@@ -168,15 +201,35 @@ pub fn adagrad() -> OptimizerConfig {
     OptimizerConfig::Adagrad { learning_rate: 0.02, epsilon: 1e-8 }
 }
 
+pub fn bce() -> LossConfig {
+    LossConfig::Bce { negatives: NonZeroUsize::new(4).unwrap(), sampler: SamplerConfig::Uniform {} }
+}
+
 /// Every loss.
-pub fn losses() -> [LossConfig; 5] {
+pub fn losses() -> Vec<LossConfig> {
     let (negatives, temperature) = (NonZeroUsize::new(4).unwrap(), Temperature::new(0.2).unwrap());
-    [
+    let (uniform, temperature_floor) = (SamplerConfig::Uniform {}, None);
+    let log_uniform = LossConfig::SampledSoftmax {
+        negatives,
+        sampler: SamplerConfig::LogUniform {},
+        temperature,
+        temperature_floor,
+        draw: None,
+        mask: None,
+    };
+    vec![
         sampled(),
-        LossConfig::SampledSoftmax { negatives, sampler: SamplerConfig::LogUniform {}, temperature },
-        LossConfig::InBatchSoftmax { temperature },
-        LossConfig::FullSoftmax { temperature },
-        LossConfig::Bce { negatives, sampler: SamplerConfig::Uniform {} },
+        log_uniform,
+        drawn(DrawConfig::SharedDistinct, MaskConfig::TrainingPositives),
+        drawn(DrawConfig::PerRow, MaskConfig::Positive),
+        drawn(DrawConfig::PerRowDistinct, MaskConfig::TrainingPositives),
+        LossConfig::InBatchSoftmax { temperature, temperature_floor, streaming: None },
+        streaming(),
+        LossConfig::MixedSoftmax { negatives, sampler: uniform, temperature, temperature_floor },
+        LossConfig::FullSoftmax { temperature, temperature_floor },
+        learned(),
+        bce(),
+        LossConfig::Bpr { negatives, sampler: uniform },
     ]
 }
 

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use fixture::{Data, Steps, adagrad, adam, config, fm, losses, sampled, youtube_dnn};
+use fixture::{Data, Steps, adagrad, adam, bce, config, fm, losses, sampled, youtube_dnn};
 use u2i_losses::Temperature;
 use u2i_models::{Init, ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
 use u2i_train::burn;
@@ -87,7 +87,8 @@ fn compare_with_dense(data: &Data, loss: &LossConfig, config: &TrainConfig) {
 #[test]
 fn row_sparse_steps_equal_dense_steps_where_each_has_every_row() {
     let data = Data::new();
-    let all = LossConfig::FullSoftmax { temperature: Temperature::new(0.2).unwrap() };
+    let all =
+        LossConfig::FullSoftmax { temperature: Temperature::new(0.2).unwrap(), temperature_floor: None };
     for optimizer in [adam(), adagrad()] {
         for (loss, epochs) in [(&sampled(), 1), (&all, 6)] {
             let chunks_per_step = NonZeroUsize::new(10_000).unwrap();
@@ -141,8 +142,7 @@ fn every_loss_falls() {
             assert!(last < 0.9 * first, "{loss:?}: {first} to {last}");
         }
     }
-    let bce = &losses[4];
-    let fitted = train(fm(&data, &mut init(1)), &data, bce, &config(6), 1);
+    let fitted = train(fm(&data, &mut init(1)), &data, &bce(), &config(6), 1);
     assert!(fitted.epochs[5].loss < fitted.epochs[0].loss);
 }
 

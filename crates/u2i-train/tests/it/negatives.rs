@@ -4,9 +4,12 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use burn::tensor::Device;
 use u2i_losses::Temperature;
-use u2i_train::{Fitted, LossConfig, SamplerConfig, TrainConfig, TrainError, TrainState, fit, resume};
+use u2i_train::{
+    DrawConfig, Fitted, LossConfig, MaskConfig, SamplerConfig, TrainConfig, TrainError, TrainState, fit,
+    resume,
+};
 
-use crate::fixture::{Data, youtube_dnn};
+use crate::fixture::{Data, drawn, youtube_dnn};
 use crate::{Keep, Steps, config, init, weights};
 
 /// Steps of one target each.
@@ -15,12 +18,33 @@ fn batches_of_one(epochs: usize) -> TrainConfig {
 }
 
 fn in_batch() -> LossConfig {
-    LossConfig::InBatchSoftmax { temperature: Temperature::new(0.2).unwrap() }
+    LossConfig::InBatchSoftmax {
+        temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: None,
+        streaming: None,
+    }
 }
 
 fn one_negative() -> LossConfig {
     let (negatives, temperature) = (NonZeroUsize::MIN, Temperature::new(0.2).unwrap());
-    LossConfig::SampledSoftmax { negatives, sampler: SamplerConfig::Uniform {}, temperature }
+    LossConfig::SampledSoftmax {
+        negatives,
+        sampler: SamplerConfig::Uniform {},
+        temperature,
+        temperature_floor: None,
+        draw: None,
+        mask: None,
+    }
+}
+
+/// In a batch of one, its draw alone.
+fn mixed() -> LossConfig {
+    LossConfig::MixedSoftmax {
+        negatives: NonZeroUsize::MIN,
+        sampler: SamplerConfig::Uniform {},
+        temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: None,
+    }
 }
 
 /// With a batch of one target the loss is 0 where it has no negative and above 0 where it has one, so the losses say
@@ -28,7 +52,15 @@ fn one_negative() -> LossConfig {
 #[test]
 fn a_row_without_negatives_is_counted_and_nothing_else_is() {
     let data = Data::new();
-    for (loss, counted) in [(in_batch(), 480..=480), (one_negative(), 1..=100)] {
+    let cases = [
+        (in_batch(), 480..=480),
+        (one_negative(), 1..=100),
+        // Each user has 17 of the 20 items, and 8 draws are all among them now and then.
+        (drawn(DrawConfig::Shared, MaskConfig::TrainingPositives), 50..=300),
+        (drawn(DrawConfig::PerRowDistinct, MaskConfig::TrainingPositives), 50..=300),
+        (mixed(), 1..=100),
+    ];
+    for (loss, counted) in cases {
         let mut steps = Steps::default();
         let config = batches_of_one(1);
         let device = Device::flex();

@@ -1,31 +1,31 @@
 //! R2: stopping at any step and going on.
 
 use burn::tensor::Device;
-use u2i_losses::Temperature;
 use u2i_models::{NormKind, YoutubeDnn};
 use u2i_train::{
     LossConfig, Observer, OptimizerConfig, TrainConfig, TrainError, TrainProgress, TrainState, fit, resume,
 };
 
-use crate::fixture::{Data, Steps, adagrad, adam, config, sampled, youtube_dnn, youtube_dnn_with};
+use crate::fixture::{
+    Data, Steps, adagrad, adam, config, learned, sampled, streaming, youtube_dnn, youtube_dnn_with,
+};
 use crate::{Keep, full, init, weights};
 
 const BATCH: NormKind = NormKind::Batch { momentum: 0.1, epsilon: 1e-3 };
 
 /// What a run is made with. In full, every pair of what is stored in another way.
 fn recipes() -> Vec<(OptimizerConfig, NormKind, LossConfig)> {
-    let in_batch = LossConfig::InBatchSoftmax { temperature: Temperature::new(0.2).unwrap() };
     if !full() {
         return vec![
             (adam(), NormKind::None, sampled()),
-            (adagrad(), NormKind::None, in_batch),
-            (adam(), BATCH, sampled()),
+            (adagrad(), NormKind::None, streaming()),
+            (adam(), BATCH, learned()),
         ];
     }
     let mut all = Vec::new();
     for optimizer in [adam(), adagrad()] {
         for norm in [NormKind::None, BATCH] {
-            all.extend([sampled(), in_batch.clone()].map(|loss| (optimizer, norm, loss)));
+            all.extend([sampled(), streaming(), learned()].map(|loss| (optimizer, norm, loss)));
         }
     }
     all

@@ -2,7 +2,7 @@ use burn::module::Module as _;
 use u2i_features::Prepared;
 use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, TwoTower as _, UserTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform};
-use u2i_train::LossConfig;
+use u2i_train::{DrawConfig, LossConfig};
 
 use crate::Error;
 use crate::config::Experiment;
@@ -181,13 +181,29 @@ impl Shape {
         let &Batch { chunks, targets, batch, n_trained } = batch;
         // Negatives are drawn with replacement and each is compared once.
         let (candidates, scores, vectors) = match loss {
-            LossConfig::SampledSoftmax { negatives, .. } => {
+            LossConfig::SampledSoftmax { negatives, draw, .. } => {
                 let n = n_trained.min(negatives.get() as u64);
-                (n_trained.min(batch + n), batch * n, 6 * batch + 4 * n)
+                match draw {
+                    // Vectors of each row's own, and their gradients.
+                    Some(DrawConfig::PerRow | DrawConfig::PerRowDistinct) => {
+                        let n = negatives.get() as u64;
+                        (n_trained.min(batch * (1 + n)), batch * n, batch * (6 + 4 * n))
+                    }
+                    None | Some(DrawConfig::Shared | DrawConfig::SharedDistinct) => {
+                        (n_trained.min(batch + n), batch * n, 6 * batch + 4 * n)
+                    }
+                }
+            }
+            LossConfig::MixedSoftmax { negatives, .. } => {
+                let n = n_trained.min(negatives.get() as u64);
+                (n_trained.min(batch + n), batch * (batch + n), 10 * batch + 6 * n)
             }
             LossConfig::InBatchSoftmax { .. } => (n_trained.min(batch), batch * batch, 10 * batch),
-            LossConfig::FullSoftmax { .. } => (n_trained, batch * n_trained, 6 * batch + 4 * n_trained),
-            LossConfig::Bce { negatives, .. } => {
+            LossConfig::FullSoftmax { .. } => {
+                // Compared block by block.
+                (n_trained, batch * n_trained.min(1 << 14), 6 * batch + 4 * n_trained)
+            }
+            LossConfig::Bce { negatives, .. } | LossConfig::Bpr { negatives, .. } => {
                 let n = negatives.get() as u64;
                 (n_trained.min(batch * (1 + n)), batch * n, batch * (2 + 4 * n))
             }

@@ -93,6 +93,7 @@ impl Finished {
             epochs: epochs.collect(),
             steps: log::read(&folder.join(TRAIN_LOG))?.1.last().map_or(0, |epoch| epoch.step),
             targets: (train.samples * train.epochs) as u64,
+            temperature: train.temperature,
         };
         let names = Names {
             model: said("model")?,

@@ -113,6 +113,7 @@ impl Run<'_> {
             losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
             validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
             rows_without_negatives: fitted.epochs.iter().map(|epoch| epoch.rows_without_negatives).collect(),
+            temperature: fitted.temperature,
             samples_per_s: n_targets as f64 / cost.wall_s,
             wall_s: cost.wall_s,
             cpu_s: cost.cpu_s,
