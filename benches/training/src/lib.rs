@@ -212,6 +212,9 @@ pub fn time_steps(
         negatives: NonZeroUsize::new(Shape::NEGATIVES).expect("some negatives"),
         sampler: SamplerConfig::Uniform {},
         temperature: Temperature::new(0.1).expect("a temperature"),
+        temperature_floor: None,
+        draw: None,
+        mask: None,
     };
     let config = TrainConfig {
         // One, but for the tiny size. The device is read at the end of an epoch, too, so that only within the first

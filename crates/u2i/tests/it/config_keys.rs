@@ -191,3 +191,74 @@ fn every_key_of_the_synthetic_files_changes_the_result() {
     }
     assert!(tried > 100, "{tried} keys were tried");
 }
+
+/// The `[loss]` sections that docs/losses.md shows.
+fn examples() -> Vec<Value> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/losses.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = page.split("```toml\n").skip(1);
+    blocks.map(|block| table(block.split("```").next().unwrap())["loss"].clone()).collect()
+}
+
+/// Every loss that the page shows trains, each to another result, and each key of it counts, those that may be left out,
+/// too.
+#[cfg(feature = "faiss")]
+#[test]
+fn every_key_of_the_losses_in_the_docs_changes_the_result() {
+    let small = SyntheticConfig { users: 120, items: 100, events_per_user: 12, cold_users: 2, cold_items: 2 };
+    let raw = synthetic(1, &small);
+    let (_, mut config) =
+        configs().into_iter().find(|(path, _)| path.ends_with("synthetic/youtube_dnn.toml")).unwrap();
+    let train = at(&mut config, &[Step::Key("train".into())]).as_table_mut().unwrap();
+    train.insert("epochs".into(), Value::Integer(2));
+    train.insert("chunks_per_step".into(), Value::Integer(4));
+    config.as_table_mut().unwrap().remove("index");
+    let result = |loss: &Value| {
+        let mut config = config.clone();
+        config.as_table_mut().unwrap().insert("loss".into(), loss.clone());
+        parse(&config).map_err(|error| error.to_string()).map(|config| outcome(&config, &raw))
+    };
+    let mut results = Vec::new();
+    for mut loss in examples() {
+        // So few items that as many negatives as the page has would be all of them.
+        let name = loss.as_table().unwrap().keys().next().unwrap().clone();
+        if let Some(negatives) = loss[name.as_str()].as_table_mut().unwrap().get_mut("negatives") {
+            *negatives = Value::Integer(negatives.as_integer().unwrap().min(16));
+        }
+        let base = result(&loss).unwrap().unwrap();
+        assert!(!results.contains(&base), "{name} comes to what another loss does");
+        let own = loss[name.as_str()].as_table().unwrap().clone();
+        for (key, value) in own {
+            let mut changed = loss.clone();
+            let at = changed[name.as_str()].as_table_mut().unwrap();
+            match (key.as_str(), &value) {
+                ("temperature_floor" | "draw" | "mask" | "streaming", _) => drop(at.remove(&key)),
+                _ => {
+                    let path = [Step::Key(key.clone())];
+                    at.insert(key.clone(), other(&path, &value).unwrap());
+                }
+            }
+            assert_ne!(result(&changed).unwrap().unwrap(), base, "{name}.{key} changes nothing");
+        }
+        results.push(base);
+    }
+    assert_eq!(results.len(), 4);
+}
+
+#[test]
+fn a_loss_that_cannot_be_is_refused() {
+    let (_, config) = configs().into_iter().find(|(path, _)| path.ends_with("youtube_dnn.toml")).unwrap();
+    for (loss, said) in [
+        ("full_softmax = { temperature = 0.0 }", "temperature is 0"),
+        ("full_softmax = { temperature = nan }", "temperature is NaN"),
+        ("full_softmax = { temperature = 0.1, temperature_floor = -1.0 }", "temperature is -1"),
+        ("bpr = { negatives = 0, sampler = { uniform = {} } }", "nonzero"),
+        ("bpr = { negatives = 1, sampler = { unigram = {} } }", "exponent"),
+        ("mixed_softmax = { negatives = 1, temperature = 1.0 }", "sampler"),
+    ] {
+        let mut config = config.clone();
+        config.as_table_mut().unwrap().insert("loss".into(), table(loss));
+        let error = parse(&config).expect_err(loss).to_string();
+        assert!(error.starts_with("x.toml:") && error.contains(said), "{loss}: {error}");
+    }
+}
