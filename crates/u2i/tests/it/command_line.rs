@@ -76,14 +76,19 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
     }
 }
 
-/// What a model is trained to minimise: each loss with each sampler that it can have.
-const LOSSES: [&str; 6] = [
+/// What a model is trained to minimise: each loss, and each sampler and kind of draw.
+const LOSSES: [&str; 10] = [
     "sampled_softmax = { negatives = 64, sampler = { uniform = {} }, temperature = 0.1 }",
     "sampled_softmax = { negatives = 64, sampler = { log_uniform = {} }, temperature = 0.1 }",
+    "sampled_softmax = { negatives = 8, sampler = { unigram = { exponent = 0.75 } }, temperature = 0.1, \
+     temperature_floor = 0.01, draw = 'per_row_distinct', mask = 'training_positives' }",
     "in_batch_softmax = { temperature = 0.1 }",
+    "in_batch_softmax = { temperature = 0.1, streaming = { alpha = 0.1, buckets = 50, hashes = 2 } }",
+    "mixed_softmax = { negatives = 32, sampler = { uniform = {} }, temperature = 0.1 }",
     "full_softmax = { temperature = 0.1 }",
     "bce = { negatives = 5, sampler = { uniform = {} } }",
     "bce = { negatives = 5, sampler = { log_uniform = {} } }",
+    "bpr = { negatives = 5, sampler = { uniform = {} } }",
 ];
 
 /// R1: a model with every loss and sampler, in six processes each at one, two and three threads.
