@@ -3,8 +3,8 @@ use burn::tensor::{Int, Tensor};
 use crate::Temperature;
 use crate::cross_entropy::{Candidates, attach, rows};
 
-/// Items that are compared at once.
-const BLOCK: usize = 1 << 14;
+/// Items that [`full_softmax`] compares at once.
+pub const FULL_SOFTMAX_BLOCK: usize = 1 << 14;
 
 /// Softmax cross-entropy of each user's target against all items.
 ///
@@ -54,8 +54,8 @@ pub fn full_softmax(
     assert_eq!(item_dim, dim, "items are as long as users");
     assert!(n_items > 0, "there are no items");
     assert_eq!(targets.dims(), [batch], "one target per user");
-    if n_items > BLOCK {
-        return by_blocks(users, items, targets, temperature, BLOCK);
+    if n_items > FULL_SOFTMAX_BLOCK {
+        return by_blocks(users, items, targets, temperature, FULL_SOFTMAX_BLOCK);
     }
     let rows = Tensor::<1, Int>::arange(0..n_items as i64, (&targets.device(), targets.dtype()));
     let hits = targets.clone().unsqueeze_dim::<2>(1).equal(rows.unsqueeze_dim(0));

@@ -223,7 +223,7 @@ impl Objective {
         self.temperature.as_ref().map(|temperature| GradientsParams::from_module(gradients, temperature))
     }
 
-    /// What scores are divided by, where [`scaled`](Self::loss) users are not divided already.
+    /// What a loss divides scores by: a learned temperature has divided the users already.
     fn divisor(&self, temperature: Temperature) -> Temperature {
         if self.temperature.is_some() { Temperature::ONE } else { temperature }
     }

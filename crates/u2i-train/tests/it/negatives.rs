@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use burn::tensor::Device;
 use u2i_losses::Temperature;
 use u2i_train::{
-    DrawConfig, Fitted, LossConfig, MaskConfig, SamplerConfig, TrainConfig, TrainError, TrainState, fit,
-    resume,
+    DrawConfig, Fitted, LossConfig, MaskConfig, SamplerConfig, StreamingConfig, TrainConfig, TrainError,
+    TrainState, fit, resume,
 };
 
 use crate::fixture::{Data, drawn, youtube_dnn};
@@ -89,6 +89,33 @@ fn batches_of_one_item_change_no_weight() {
         .unwrap();
     assert_eq!(weights(&fitted.model), weights(&before));
     assert!(fitted.epochs.iter().all(|epoch| epoch.loss == 0.0 && epoch.rows_without_negatives == 480));
+}
+
+/// What only the data or another value puts out of range is refused before the first step.
+#[test]
+fn a_loss_that_cannot_be_is_refused_before_training() {
+    let data = Data::new();
+    let temperature = Temperature::new(0.2).unwrap();
+    let error = |loss: LossConfig| {
+        let (model, train, mut steps) = (youtube_dnn(&data, &mut init(1)), data.train(4), Steps::default());
+        let device = Device::flex();
+        let error =
+            fit(model, &train, &loss, &config(1), 1, &device, &mut steps, |_, _| Ok(None)).unwrap_err();
+        assert!(steps.0.is_empty());
+        error.to_string()
+    };
+    let floor = LossConfig::FullSoftmax { temperature, temperature_floor: Some(temperature) };
+    assert_eq!(
+        error(floor).split(',').next_back(),
+        Some(" expected less than the temperature that learning begins with")
+    );
+    let exponent = SamplerConfig::Unigram { exponent: -1.0 };
+    let bpr = LossConfig::Bpr { negatives: NonZeroUsize::MIN, sampler: exponent };
+    assert_eq!(error(bpr), "the exponent of item counts is -1, wanted a finite number of at least 0");
+    let (alpha, buckets, hashes) = (1.0, NonZeroUsize::MIN, NonZeroU32::MIN);
+    let streaming = Some(StreamingConfig { alpha, buckets, hashes });
+    let in_batch = LossConfig::InBatchSoftmax { temperature, temperature_floor: None, streaming };
+    assert_eq!(error(in_batch), "alpha is 1, wanted a number between 0 and 1");
 }
 
 /// Batches of several rows, against counting by the definition: a row counts if every draw is its own item.

@@ -1,5 +1,6 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
+use u2i_losses::FULL_SOFTMAX_BLOCK;
 use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, TwoTower as _, UserTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform};
 use u2i_train::{DrawConfig, LossConfig};
@@ -201,7 +202,7 @@ impl Shape {
             LossConfig::InBatchSoftmax { .. } => (n_trained.min(batch), batch * batch, 10 * batch),
             LossConfig::FullSoftmax { .. } => {
                 // Compared block by block.
-                (n_trained, batch * n_trained.min(1 << 14), 6 * batch + 4 * n_trained)
+                (n_trained, batch * n_trained.min(FULL_SOFTMAX_BLOCK as u64), 6 * batch + 4 * n_trained)
             }
             LossConfig::Bce { negatives, .. } | LossConfig::Bpr { negatives, .. } => {
                 let n = negatives.get() as u64;

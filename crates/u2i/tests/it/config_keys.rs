@@ -200,8 +200,8 @@ fn examples() -> Vec<Value> {
     blocks.map(|block| table(block.split("```").next().unwrap())["loss"].clone()).collect()
 }
 
-/// Every loss that the page shows trains, each to another result, and each key of it counts, those that may be left out,
-/// too.
+/// Every loss that the page shows trains, each to another result, and each key right below it counts, those that may be left
+/// out, too; a table such as `streaming` is left out whole.
 #[cfg(feature = "faiss")]
 #[test]
 fn every_key_of_the_losses_in_the_docs_changes_the_result() {
