@@ -49,17 +49,59 @@ pub fn full_softmax(
     targets: Tensor<1, Int>,
     temperature: Temperature,
 ) -> Tensor<1> {
+    assert!(items.dims()[0] > 0, "there are no items");
+    assert_eq!(targets.dims(), [users.dims()[0]], "one target per user");
+    let positives = items.clone().select(0, targets.clone());
+    full_softmax_with_positives(users, positives, items, targets, temperature)
+}
+
+/// [`full_softmax`] where the vectors of the targets are looked up already. Their gradient goes to `positives` and is not
+/// added to that of `items`: for a caller who adds up the rows of a target that occurs often in a better way than
+/// `select` does.
+///
+/// # Shapes
+///
+/// - `users`: `[batch, dim]`
+/// - `positives`: `[batch, dim]`, the rows `targets` of `items`
+/// - `items`: `[items, dim]`
+/// - `targets`: `[batch]`, rows of `items`
+/// - returns: `[1]`, mean over the batch, in nats
+///
+/// # Panics
+///
+/// If shapes are not these, or there are no items.
+///
+/// # Examples
+///
+/// ```
+/// # use burn::tensor::{Device, Tensor};
+/// # use u2i_losses::{Temperature, full_softmax_with_positives};
+/// let device = Device::flex();
+/// let user = Tensor::<2>::from_floats([[1.0, 0.0]], &device);
+/// let items = Tensor::<2>::from_floats([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0]], &device);
+/// let target = Tensor::from_ints([1], &device);
+/// let positive = Tensor::<2>::from_floats([[1.0, 0.0]], &device);
+/// let loss = full_softmax_with_positives(user, positive, items, target, Temperature::ONE);
+/// assert!((loss.into_scalar::<f32>() - 0.551_445).abs() < 1e-6); // ln(1 + 2/e)
+/// ```
+pub fn full_softmax_with_positives(
+    users: Tensor<2>,
+    positives: Tensor<2>,
+    items: Tensor<2>,
+    targets: Tensor<1, Int>,
+    temperature: Temperature,
+) -> Tensor<1> {
     let [batch, dim] = users.dims();
     let [n_items, item_dim] = items.dims();
     assert_eq!(item_dim, dim, "items are as long as users");
+    assert_eq!(positives.dims(), [batch, dim], "positives are as many and as long as users");
     assert!(n_items > 0, "there are no items");
     assert_eq!(targets.dims(), [batch], "one target per user");
     if n_items > FULL_SOFTMAX_BLOCK {
-        return by_blocks(users, items, targets, temperature, FULL_SOFTMAX_BLOCK);
+        return by_blocks(users, positives, items, targets, temperature, FULL_SOFTMAX_BLOCK);
     }
     let rows = Tensor::<1, Int>::arange(0..n_items as i64, (&targets.device(), targets.dtype()));
-    let hits = targets.clone().unsqueeze_dim::<2>(1).equal(rows.unsqueeze_dim(0));
-    let positives = items.clone().select(0, targets);
+    let hits = targets.unsqueeze_dim::<2>(1).equal(rows.unsqueeze_dim(0));
     Candidates { users, positives, negatives: items, hits, positive_offset: None, negative_offset: None }
         .cross_entropy(temperature)
 }
@@ -67,6 +109,7 @@ pub fn full_softmax(
 /// The same, of `block` items at a time. The sum of exponentials is kept as of the highest score so far.
 pub(crate) fn by_blocks(
     users: Tensor<2>,
+    positives: Tensor<2>,
     items: Tensor<2>,
     targets: Tensor<1, Int>,
     temperature: Temperature,
@@ -75,7 +118,6 @@ pub(crate) fn by_blocks(
     let [batch, _] = users.dims();
     let [n_items, _] = items.dims();
     let inverse = 1.0 / temperature.get();
-    let positives = items.clone().select(0, targets.clone());
     let scaled = users.clone().inner() * inverse;
     let (own_items, all_items) = (positives.clone().inner(), items.clone().inner());
     let ids = targets.inner().unsqueeze_dim::<2>(1);
@@ -141,7 +183,10 @@ mod tests {
         let targets = Tensor::<1, Int>::from_data(targets, &device);
         let temperature = Temperature::new(0.1).unwrap();
         let loss = match block {
-            Some(block) => by_blocks(users, items, targets, temperature, block),
+            Some(block) => {
+                let positives = items.clone().select(0, targets.clone());
+                by_blocks(users, positives, items, targets, temperature, block)
+            }
             None => full_softmax(users, items, targets, temperature),
         };
         let gradients = loss.backward();

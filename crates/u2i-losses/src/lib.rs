@@ -62,7 +62,7 @@ pub use bpr::bpr;
 #[cfg(feature = "tensor")]
 pub use burn;
 #[cfg(feature = "tensor")]
-pub use full_softmax::{FULL_SOFTMAX_BLOCK, full_softmax};
+pub use full_softmax::{FULL_SOFTMAX_BLOCK, full_softmax, full_softmax_with_positives};
 #[cfg(feature = "tensor")]
 pub use in_batch_softmax::in_batch_softmax;
 #[cfg(feature = "tensor")]

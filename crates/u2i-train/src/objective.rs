@@ -5,8 +5,8 @@ use u2i_losses::samplers::{
     mixed_log_expected, popularity_log_q,
 };
 use u2i_losses::{
-    LearnedTemperature, Temperature, bce, bpr, full_softmax, in_batch_softmax, mixed_softmax,
-    sampled_softmax, sampled_softmax_rows,
+    LearnedTemperature, Temperature, bce, bpr, full_softmax, full_softmax_with_positives, in_batch_softmax,
+    mixed_softmax, sampled_softmax, sampled_softmax_rows,
 };
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk};
@@ -297,12 +297,10 @@ impl Objective {
                 let temperature = self.divisor(temperature);
                 mixed_softmax(users, positives, ids, negatives, negative_ids, log_expected, temperature)
             }
-            // Each item is a negative of all rows but its own, and comes up as often as expected.
+            // Each item is a negative of all rows but its own.
             LossConfig::FullSoftmax { temperature, .. } => {
-                let hits = self.hits(candidates, &device);
-                let log_expected = Tensor::zeros([negatives.dims()[0]], &device);
-                let temperature = self.divisor(temperature);
-                sampled_softmax(users, positives, negatives, hits, log_expected, temperature)
+                let targets = ints(&candidates.positives, &device);
+                full_softmax_with_positives(users, positives, negatives, targets, self.divisor(temperature))
             }
             LossConfig::Bce { negatives: n, .. } | LossConfig::Bpr { negatives: n, .. } => {
                 let n = n.get();

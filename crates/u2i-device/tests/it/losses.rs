@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use u2i_device::burn;
-use u2i_losses::{Temperature, bce, full_softmax, in_batch_softmax, sampled_softmax};
+use u2i_losses::{FULL_SOFTMAX_BLOCK, Temperature, bce, full_softmax, in_batch_softmax, sampled_softmax};
 use u2i_random::{Purpose, Stream};
 
 use crate::{check_close, gpu, host};
@@ -95,5 +95,34 @@ fn losses_and_their_gradients_are_those_of_the_cpu() {
                 check_close(&format!("{name}, part {part}, step {step}"), a, b, 3e-5);
             }
         }
+    }
+}
+
+/// Two blocks of items, the second not full.
+#[test]
+fn full_softmax_by_blocks_is_that_of_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let (batch, dim, n_items) = (7, 4, FULL_SOFTMAX_BLOCK + 100);
+    let mut stream = Stream::new(3, Purpose::SYNTHETIC, 1, 0);
+    let mut numbers = |n: usize| (0..n * dim).map(|_| 2.0 * stream.unit() as f32 - 1.0).collect::<Vec<_>>();
+    let numbers = [numbers(batch), numbers(n_items)];
+    let found = [Device::flex(), gpu.device].map(|device| {
+        let device = device.autodiff();
+        let inputs = numbers.each_ref().map(|values| {
+            let shape = [values.len() / dim, dim];
+            Tensor::<2>::from_data(TensorData::new(values.clone(), shape), &device).require_grad()
+        });
+        let targets: Vec<i32> = (0..batch as i32).map(|row| row * (n_items / batch) as i32).collect();
+        let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [batch]), &device);
+        let [users, items] = inputs.clone();
+        let loss = full_softmax(users, items, targets, Temperature::new(0.1).unwrap());
+        let gradients = loss.backward();
+        let of_inputs = inputs.map(|input| host(input.grad(&gradients).unwrap()));
+        (host(loss.inner()), of_inputs)
+    });
+    let [(cpu, cpu_gradients), (gpu, gpu_gradients)] = &found;
+    check_close("loss", cpu, gpu, 1e-5);
+    for (part, (a, b)) in cpu_gradients.iter().zip(gpu_gradients).enumerate() {
+        check_close(&format!("gradient {part}"), a, b, 3e-5);
     }
 }
