@@ -38,6 +38,13 @@ enum Job {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Change one thing at a time in an experiment: `u2i ablate` with all arguments passed on
+    #[command(disable_help_flag = true)]
+    Ablate {
+        /// Arguments of `u2i ablate`; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// All tests and doc tests, in the profile of the runs; fails if one skipped with U2I_DATA_DIR set
     Test,
     /// Which crate may depend on which, and who switches on polars, faiss and burn's backends
@@ -66,7 +73,8 @@ enum Job {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().job {
-        Job::Reproduce { args } => reproduce::run(&args),
+        Job::Reproduce { args } => reproduce::run("reproduce", &args),
+        Job::Ablate { args } => reproduce::run("ablate", &args),
         Job::Test => test::run(),
         Job::Fence => fence::run(),
         Job::ImportCheck { crates } => import_check::run(&crates),

@@ -1,13 +1,13 @@
-//! The main job.
+//! The main job, and others that train.
 
 use anyhow::Result;
 
 use crate::cargo::{become_command, cargo, root, target_dir};
 use crate::test::announce_long_build;
 
-/// Builds `u2i` and runs `u2i reproduce`. A GPU needs the feature `wgpu`, which rebuilds much of what burn
+/// Builds `u2i` and runs one of its commands. A GPU needs the feature `wgpu`, which rebuilds much of what burn
 /// stands on: such builds get a target directory of their own, so that the two do not displace each other.
-pub fn run(args: &[String]) -> Result<()> {
+pub fn run(job: &str, args: &[String]) -> Result<()> {
     let wgpu = wants_wgpu(args);
     let target = if wgpu { target_dir().join("wgpu") } else { target_dir() };
     announce_long_build(&target);
@@ -16,9 +16,7 @@ pub fn run(args: &[String]) -> Result<()> {
     if wgpu {
         command.args(["--features", "wgpu"]);
     }
-    become_command(
-        command.args(["--", "reproduce"]).args(args.iter().map(|arg| docs_of_this_repository(arg))),
-    )
+    become_command(command.args(["--", job]).args(args.iter().map(|arg| docs_of_this_repository(arg))))
 }
 
 /// `--write-docs` means the documentation of this repository, wherever the command is given.

@@ -57,6 +57,8 @@ const BUGS: &[Bug] = &[
     bug("D6", "nan_is_a_number", "u2i-features", "it", "tables::numbers_that_are_none_are_rejected"),
     bug("D7", "ties_ignore_the_item_id", "u2i-features", "it", "splits::the_split_hash_depends_on_the_file_order_only_where_ties_do"),
     bug("D7", "ties_reverse_the_file", "u2i-features", "it", "splits::ties_keep_the_file_order_or_follow_the_item_id"),
+    bug("D7", "shuffled_ties_follow_the_file", "u2i-features", "it", "splits::the_split_hash_depends_on_the_file_order_only_where_ties_do"),
+    bug("D7", "ties_are_not_shuffled", "u2i-features", "it", "splits::shuffled_ties_come_in_any_order_and_nothing_else_moves"),
     bug("D4", "a_third_field_is_ignored", "u2i-features", "it", "sequences::lines_that_are_no_pairs_are_rejected_with_their_line"),
     bug("D4", "a_request_may_be_of_nobody", "u2i-features", "it", "requests::bad_rows_are_named_with_line_and_column"),
     bug("D6", "offsets_are_ignored", "u2i-features", "lib", "time::tests::datetimes_are_in_utc_unless_they_say_otherwise"),
@@ -163,6 +165,8 @@ const BUGS: &[Bug] = &[
     bug("C7", "newer_bundles_are_read", "u2i-bundle", "it", "golden::a_newer_format_is_refused_with_the_range_whatever_else_it_holds"),
     bug("F1", "exact_search_needs_the_index", "u2i-bundle", "it", "index::without_its_index_a_bundle_opens_for_exact_search_alone"),
     bug("F3", "any_index_is_published", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),
+    bug("R3", "expected_of_any_data", "u2i", "it", "experiments::a_run_is_held_against_what_is_expected_of_it"),
+    bug("R3", "anything_is_expected", "u2i", "it", "experiments::a_run_is_held_against_what_is_expected_of_it"),
 ];
 
 /// A test that takes longer hangs, which is not how a bug is caught.

@@ -289,6 +289,12 @@ pub enum Ties {
     File,
     /// By raw item id: independent of the order of rows in the file.
     ItemId,
+    /// In a random order, the same for the same seed: independent of the order of rows in the file, and of what it may
+    /// tell about the order in which people came upon the items.
+    Shuffled {
+        /// Of the draw.
+        seed: u64,
+    },
 }
 
 /// Feature columns: the `[features]` section.

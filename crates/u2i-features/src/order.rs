@@ -1,3 +1,5 @@
+use u2i_random::{Purpose, Stream};
+
 use crate::RawData;
 use crate::config::{SplitConfig, Ties};
 use crate::ids::id_order;
@@ -60,6 +62,7 @@ impl Order {
         for (place, item) in id_order(&raw.item_ids).into_iter().enumerate() {
             item_rank[item as usize] = place as u32;
         }
+        let item = |row: u32| item_rank[raw.events.item[row as usize] as usize];
         for user in 0..self.n_users() {
             // Stable, and rows are in file order: what is equal stays as in the file.
             let rows = &mut self.rows[self.offsets[user]..self.offsets[user + 1]];
@@ -71,8 +74,16 @@ impl Order {
                     rows.sort_by_key(|&row| time(row))
                 }
                 Ties::File => rows.sort_by_key(|&row| time(row)),
-                Ties::ItemId => {
-                    rows.sort_by_key(|&row| (time(row), item_rank[raw.events.item[row as usize] as usize]));
+                Ties::ItemId => rows.sort_by_key(|&row| (time(row), item(row))),
+                Ties::Shuffled { seed } => {
+                    // Whatever the file says goes first.
+                    if !u2i_bug::planted("shuffled_ties_follow_the_file") {
+                        rows.sort_by_key(|&row| (time(row), item(row)));
+                    }
+                    if !u2i_bug::planted("ties_are_not_shuffled") {
+                        Stream::new(seed, Purpose::TIES, 0, user as u64).shuffle(rows);
+                    }
+                    rows.sort_by_key(|&row| time(row));
                 }
             }
         }

@@ -118,6 +118,9 @@ fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) ->
         SplitConfig::LeaveLastOut { ties: Ties::ItemId } => {
             return Err(FeatureError::NoTimes { key: "split.leave_last_out.ties = \"item_id\"".to_owned() });
         }
+        SplitConfig::LeaveLastOut { ties: Ties::Shuffled { .. } } => {
+            return Err(FeatureError::NoTimes { key: "split.leave_last_out.ties.shuffled".to_owned() });
+        }
         SplitConfig::LeaveLastOut { ties: Ties::File } | SplitConfig::Book { .. } => {}
     }
     let of_time = |column: &&ColumnConfig| {

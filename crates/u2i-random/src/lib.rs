@@ -42,6 +42,8 @@ impl Purpose {
     pub const PERMUTATION: Purpose = Purpose(8);
     /// Users that are drawn again and again to see how far a mean may lie from the truth.
     pub const BOOTSTRAP: Purpose = Purpose(9);
+    /// The order of events of one user and second.
+    pub const TIES: Purpose = Purpose(10);
 }
 
 /// A stream of draws, named by its key.

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use u2i_bundle::BundleError;
 use u2i_device::DeviceError;
@@ -101,6 +101,55 @@ pub enum Error {
     Guard(String),
 }
 
+impl Error {
+    /// What is wrong with the text of a TOML file, with its line and column, and the key or word that may have been meant.
+    pub(crate) fn of_toml(error: &toml::de::Error, text: &str, path: &Path) -> Self {
+        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let before = &text[..text.floor_char_boundary(at)];
+        Error::Config {
+            path: path.into(),
+            line: before.matches('\n').count() + 1,
+            column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
+            message: with_nearest(error.message()),
+        }
+    }
+}
+
+/// A message about an unknown key or word, with the known one that is nearest to it.
+fn with_nearest(message: &str) -> String {
+    let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let listed = |text: &str| text.split(", ").map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+    let (found, known) = if let Some((found, known)) = message.split_once(", expected ") {
+        (quoted(found), quoted(known))
+    } else if let Some((found, known)) = message.split_once(", available keys: ") {
+        (listed(found.rsplit(": ").next().unwrap_or("")), listed(known))
+    } else {
+        return message.to_owned();
+    };
+    let Some(found) = found.last() else { return message.to_owned() };
+    let nearest = known.into_iter().min_by_key(|known| distance(found, known));
+    match nearest.filter(|nearest| distance(found, nearest) <= 2.max(found.chars().count() / 3)) {
+        Some(nearest) => format!("{message}; did you mean `{nearest}`?"),
+        None => message.to_owned(),
+    }
+}
+
+/// Letters to be put in, left out or replaced (Levenshtein, 1966).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, own) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(own != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
 /// The process's exit codes, the same for every command.
 pub mod exit_code {
     /// A guard or a check failed.
@@ -154,6 +203,26 @@ impl Error {
             Error::RunFile { .. } => exit_code::INTEGRITY,
             Error::OtherRun { .. } => exit_code::MIXED,
             Error::Guard(_) => exit_code::FAILED_CHECK,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_offered_if_it_is_near() {
+        assert_eq!(
+            (distance("epoch", "epochs"), distance("", "abc"), distance("kitten", "sitting")),
+            (1, 3, 3)
+        );
+        let message = "unknown field `epoch`, expected one of `epochs`, `seed`";
+        assert_eq!(with_nearest(message), format!("{message}; did you mean `epochs`?"));
+        for message in
+            ["unknown field `zzzzzzz`, expected `seed`", "missing field `seed`", "expected a string"]
+        {
+            assert_eq!(with_nearest(message), message);
         }
     }
 }

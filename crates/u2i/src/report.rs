@@ -19,7 +19,9 @@ use crate::{Error, config::Seen, disk};
 pub struct Report {
     /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
     pub model: String,
-    /// `tuned` or `book`; of an experiment of one's own, the name of its file.
+    /// What that is and what it looks at, in words.
+    pub description: String,
+    /// `tuned`, `quick` or `book`; of an experiment of one's own, the name of its file.
     pub recipe: String,
     /// Name of the data set.
     pub dataset: String,
@@ -58,7 +60,7 @@ pub struct Report {
     /// The rule for seen items in `metrics`.
     pub seen: Seen,
     /// Order of events of one user and second.
-    pub ties: &'static str,
+    pub ties: String,
     /// Share of targets that are in their own history.
     pub targets_seen_share: f64,
     /// Distinct items in the top 10 of all users, seen items excluded.

@@ -129,6 +129,7 @@ fn every_small_log_has_the_counts_of_its_definition_or_an_error_that_states_them
         SplitConfig::LeaveLastOut { ties: Ties::ItemId },
         SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.8, test_quantile: 0.9 },
         SplitConfig::TimeCut { ties: Ties::ItemId, validation_quantile: 0.001, test_quantile: 0.999 },
+        SplitConfig::LeaveLastOut { ties: Ties::Shuffled { seed: 1 } },
         SplitConfig::Book { min_events: 3 },
         SplitConfig::Book { min_events: 10 },
     ];

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what it prints.
 
+mod ablate;
 mod compare;
 mod evaluate;
 mod export;
@@ -40,6 +41,7 @@ pub enum Command {
     Similar(similar::Arguments),
     Inspect(inspect::Arguments),
     Reproduce(reproduce::Arguments),
+    Ablate(ablate::Arguments),
 }
 
 impl Command {
@@ -56,6 +58,7 @@ impl Command {
             Command::Similar(arguments) => arguments.run(output, terminal),
             Command::Inspect(arguments) => arguments.run(output, terminal),
             Command::Reproduce(arguments) => arguments.run(output, terminal),
+            Command::Ablate(arguments) => arguments.run(output, terminal),
         }
     }
 }

@@ -4,9 +4,10 @@ use clap::Args;
 use u2i::data::DatasetName;
 use u2i::experiments::{ModelName, Protocol, ProtocolTable, Recipe, ReproduceOptions, dry_run, reproduce};
 use u2i::{Error, Stage, report};
+use u2i_features::Ties;
 
 use super::Output;
-use super::shared::{Data, Device, Keeping};
+use super::shared::{Data, Device, Keeping, platform_line};
 use crate::terminal::Terminal;
 
 /// Train, evaluate and compare the chapter's models.
@@ -25,9 +26,13 @@ pub struct Arguments {
     /// time, cut, book or all. time and then book if none is named.
     #[arg(long)]
     protocol: Option<Protocols>,
-    /// tuned or book. Each that belongs to a protocol if none is named.
+    /// quick, tuned or book. If none is named, book and the lightest of ours, which is quick for ml-1m.
     #[arg(long)]
     recipe: Option<Recipe>,
+    /// Order of the events of one user and second: file, item_id or shuffled. May be given several times, for tables of
+    /// each; that of the experiment files if it is not given.
+    #[arg(long = "ties", value_name = "ORDER")]
+    ties: Vec<TieRule>,
     /// Runs of each model, with seeds 1 to N.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
@@ -37,9 +42,9 @@ pub struct Arguments {
     #[arg(long, default_value = "runs")]
     out: PathBuf,
     /// Only read and prepare the data, and print how much memory each run would take. Trains and writes nothing.
-    #[arg(long, conflicts_with_all = ["check", "resume", "write_docs"])]
+    #[arg(long, conflicts_with_all = ["check", "resume", "write_docs", "write_expected"])]
     dry_run: bool,
-    /// Run the guards, too, and fail if one does.
+    /// Run the guards, too, and fail if one does, or if a figure is too far from what is expected of it.
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -47,9 +52,29 @@ pub struct Arguments {
     /// Write the tables to a file, docs/results.md if none is named.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "docs/results.md")]
     write_docs: Option<PathBuf>,
+    /// Write the means of what is run to a file that later runs are held against, beside what it says of others.
+    #[arg(long, value_name = "FILE")]
+    write_expected: Option<PathBuf>,
     /// A folder of experiment files instead of those built in.
     #[arg(long)]
     configs: Option<PathBuf>,
+}
+
+/// An order of events of one user and second.
+#[derive(Clone, Copy)]
+struct TieRule(Ties);
+
+impl std::str::FromStr for TieRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "file" => Ok(TieRule(Ties::File)),
+            "item_id" => Ok(TieRule(Ties::ItemId)),
+            "shuffled" => Ok(TieRule(Ties::Shuffled { seed: 1 })),
+            _ => Err(format!("unknown order `{text}`, expected file, item_id or shuffled")),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -76,6 +101,7 @@ impl Arguments {
             dataset: self.dataset,
             places: self.data.places(),
             protocols: self.protocol.map_or(vec![Protocol::Time, Protocol::Book], |protocols| protocols.0),
+            ties: self.ties.into_iter().map(|rule| rule.0).collect(),
             recipe: self.recipe,
             seeds: self.seeds,
             device: self.device.device,
@@ -84,6 +110,7 @@ impl Arguments {
             resume: self.keeping.resume,
             checkpoint_every: self.keeping.checkpoint_every,
             configs: self.configs,
+            write_expected: self.write_expected,
         };
         let stage = Stage::begin();
         if self.dry_run {
@@ -112,8 +139,8 @@ impl Arguments {
             report::write_text(&path, &results(&found.tables))?;
             terminal.say(&format!("wrote {}", path.display()));
         }
-        // Last: a guard that failed takes no result along.
-        found.guards.map_or(Ok(()), |guards| guards.check())
+        // Last: what failed takes no result along.
+        if self.check { found.check() } else { Ok(()) }
     }
 }
 
@@ -130,12 +157,9 @@ fn results(tables: &[ProtocolTable]) -> String {
         }
     }
     let mut text = format!(
-        "# Results\n\nWritten by `cargo xtask reproduce {}`, version {}, on {}-{}, {} worker threads.\n",
+        "# Results\n\nWritten by `cargo xtask reproduce {}`, {}.\n",
         arguments.join(" "),
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH,
-        std::env::consts::OS,
-        std::thread::available_parallelism().map_or(1, usize::from),
+        platform_line(),
     );
     for table in tables {
         text += &format!("\n{}", table.markdown());

@@ -70,3 +70,14 @@ fn cache_dir() -> Option<PathBuf> {
     let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     caches.map(|caches| caches.join("u2i").join("data"))
 }
+
+/// Version, machine and threads, for files of results.
+pub fn platform_line() -> String {
+    format!(
+        "version {}, on {}-{}, {} worker threads",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        std::thread::available_parallelism().map_or(1, usize::from),
+    )
+}

@@ -48,19 +48,20 @@ impl fmt::Display for PlannedRun {
 ///
 /// As [`reproduce`](super::reproduce), as far as that does not train or write.
 pub fn dry_run(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<PlannedRun>, Error> {
-    let plans = plan(options, progress)?;
+    plan(options, options.dataset, &mut ())?;
     let resolved = resolve(options.dataset, &options.places)?;
     for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
         progress.line(line);
     }
     let name = resolved.dataset.name();
+    let plans = plan(options, name, progress)?;
     let raw = read_dataset(&resolved.dataset)?;
     let mut planned = Vec::new();
     for plan in plans {
         let protocol = plan.protocol;
-        for (recipe, model) in plan.runs {
+        for &(recipe, model) in &plan.runs {
             let own = experiment(recipe, name, model, options.configs.as_deref())?;
-            let own = Experiment { seed: 1, ..protocol.apply(own) };
+            let own = Experiment { seed: 1, ..plan.apply(own) };
             let prepared = prepare_features(&own, &raw)?;
             let memory = MemoryEstimate::new(&own, &raw, &prepared)?;
             let (dataset, seeds) = (name.to_string(), options.seeds);

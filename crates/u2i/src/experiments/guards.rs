@@ -6,7 +6,6 @@ use u2i_index::FaissSpec;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::TrainEvents;
 
-use super::Recipe;
 use super::tables::Row;
 use crate::Error;
 use crate::config::Experiment;
@@ -169,20 +168,20 @@ impl PrepareGuard {
 }
 
 impl Guards {
-    /// Judges the tuned rows of the `time` table and the hit rate on permuted training events.
+    /// Judges our rows of the `time` table and the hit rate on permuted training events.
     pub(super) fn new(hit_rate_at_10: f64, rows: &[Row]) -> Self {
         let passed = hit_rate_at_10 < MOST_HITS;
         let permuted_training_events = Permuted { hit_rate_at_10, below: MOST_HITS, passed };
-        let tuned = || rows.iter().filter(|row| row.recipe == Recipe::Tuned);
+        let ours = || rows.iter().filter(|row| row.recipe.is_ours());
         let fewest = |row: &Row| row.reports.iter().map(|report| report.distinct_items_top_10).min();
         let coverage =
-            tuned().map(|row| (row.model.to_string(), Coverage::new(fewest(row).unwrap_or(0)))).collect();
-        let index = tuned().map(|row| {
+            ours().map(|row| (row.model.to_string(), Coverage::new(fewest(row).unwrap_or(0)))).collect();
+        let index = ours().map(|row| {
             let guards = row.worst_indexes().into_iter().map(IndexGuard::new);
             (row.model.to_string(), guards.collect())
         });
         // Every seed must pass: the first that does not speaks for its model.
-        let parity = tuned().filter_map(|row| {
+        let parity = ours().filter_map(|row| {
             let all = row.reports.iter().filter_map(|report| report.parity).map(ParityGuard::new);
             Some((row.model.to_string(), all.min_by_key(|guard| guard.passed)?))
         });
@@ -191,7 +190,7 @@ impl Guards {
             coverage,
             index: index.collect(),
             parity: parity.collect(),
-            prepare: PrepareGuard::new(tuned().flat_map(|row| &row.reports)),
+            prepare: PrepareGuard::new(ours().flat_map(|row| &row.reports)),
         }
     }
 

@@ -67,7 +67,12 @@ impl ProtocolTable {
 
     fn render(&self, layout: fn(&[Vec<String>]) -> String) -> String {
         let first = &self.rows[0].reports[0];
-        let mut text = format!("{}: {}\n\n", self.dataset, self.protocol.describe());
+        let ties = match &*first.ties {
+            _ if self.protocol == Protocol::Book => String::new(),
+            "row in file" => String::new(),
+            other => format!(", ties by {other}"),
+        };
+        let mut text = format!("{}: {}{ties}\n\n", self.dataset, self.protocol.describe());
         text += &layout(&self.metric_rows(first));
         if self.reports().any(|report| report.below_markov_window) {
             text += "\nA star marks a model below the Markov window: counting does better.\n";
@@ -86,6 +91,10 @@ impl ProtocolTable {
             100.0 * first.targets_seen_share,
             self.widest(),
         );
+        for row in self.rows.iter().filter(|row| row.recipe.is_ours()) {
+            let description = row.reports.first().map_or("", |report| &report.description);
+            text += &format!("\n{} ({}): {description}.\n", row.model, row.recipe);
+        }
         if self.protocol == Protocol::Book {
             text += &format!("\nRows marked *printed* are the chapter's own figures.\n\n{NOTES}");
         }

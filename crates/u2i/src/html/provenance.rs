@@ -41,6 +41,7 @@ pub(super) fn stamp(view: &View) -> Markup {
     let text = |value: &Option<String>| value.clone();
     let rows = [
         ("Model", Some(view.model.clone())),
+        ("What the model is", text(&view.description)),
         ("Recipe", text(&view.recipe)),
         ("Data set", Some(view.dataset.clone())),
         ("Data hash", text(&view.data_hash)),

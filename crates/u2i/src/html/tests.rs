@@ -14,7 +14,7 @@ fn run() -> RunFiles {
     };
     let search = |kind: &str, recall, p50_us: f64| json!({"kind": kind, "k": 10, "n_queries": 3, "recall": recall, "p50_us": p50_us, "p99_us": 2.0 * p50_us});
     let report = json!({
-        "model": "youtube_dnn", "recipe": "tuned", "dataset": "shop", "protocol": "time",
+        "model": "youtube_dnn", "description": "a tower", "recipe": "tuned", "dataset": "shop", "protocol": "time",
         "data_hash": "d4", "split_hash": "5b", "config_hash": "c0", "n_users": 3, "n_users_without_history": 2,
         "n_items": 4, "n_items_ranked": 4, "candidates": "all items of the catalogue", "seen": "excluded",
         "ties": "row in file", "targets_seen_share": 0.0, "metrics": metrics(2.0 / 3.0),
@@ -77,8 +77,17 @@ fn the_same_run_gives_the_same_bytes() {
 fn markup_in_the_data_is_text_on_the_page() {
     const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&lt;";
     let mut run = run();
-    for pointer in ["/model", "/dataset", "/recipe", "/protocol", "/device", "/build", "/ties", "/candidates"]
-    {
+    for pointer in [
+        "/model",
+        "/description",
+        "/dataset",
+        "/recipe",
+        "/protocol",
+        "/device",
+        "/build",
+        "/ties",
+        "/candidates",
+    ] {
         set(&mut run, pointer, json!(HOSTILE));
     }
     run.config = HOSTILE.to_owned();

@@ -11,6 +11,7 @@ use crate::config::Seen;
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct View {
     pub model: String,
+    pub description: Option<String>,
     pub recipe: Option<String>,
     pub dataset: String,
     pub protocol: Option<String>,

@@ -5,6 +5,7 @@ use u2i_eval::{Metric, Metrics};
 use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
 use u2i_train::{TrainError, TrainState};
 
+use super::describe::describe;
 use super::follow::{Follow, Keep};
 use super::indexes::{compare_indexes, sweep};
 use super::log::TrainLog;
@@ -162,6 +163,7 @@ impl Run<'_> {
         let Names { model, recipe, dataset, protocol, .. } = names.clone();
         let report = Report {
             model,
+            description: describe(experiment),
             recipe,
             dataset,
             protocol,
@@ -185,11 +187,12 @@ impl Run<'_> {
             candidates: "all items of the catalogue",
             seen: experiment.evaluation.seen,
             ties: match experiment.split {
-                _ if prepared.times == Times::Unknown => "row in file, there are no times",
-                SplitConfig::Book { .. } => "row in file, times ignored",
+                _ if prepared.times == Times::Unknown => "row in file, there are no times".to_owned(),
+                SplitConfig::Book { .. } => "row in file, times ignored".to_owned(),
                 SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => match ties {
-                    Ties::File => "row in file",
-                    Ties::ItemId => "item id",
+                    Ties::File => "row in file".to_owned(),
+                    Ties::ItemId => "item id".to_owned(),
+                    Ties::Shuffled { seed } => format!("random order (seed {seed})"),
                 },
             },
             targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,

@@ -17,6 +17,7 @@ mod bootstrap;
 mod compare;
 mod counted;
 mod data;
+mod describe;
 mod digests;
 mod evaluate;
 mod experiment;

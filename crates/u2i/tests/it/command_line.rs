@@ -176,11 +176,15 @@ fn a_report_names_its_data_split_config_build_and_machine() {
 #[test]
 fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["reproduce", "bert"], "expected fm, dssm, youtube_dnn or dssm_text"),
         (&["reproduce", "--dataset", "ml-20m"], "expected auto, synthetic, ml-100k or ml-1m"),
         (&["reproduce", "--protocol", "random"], "expected time, cut, book or all"),
-        (&["reproduce", "--recipe", "best"], "expected tuned or book"),
+        (&["reproduce", "--recipe", "best"], "expected quick, tuned or book"),
+        (
+            &["reproduce", "--dataset", "synthetic", "--recipe", "quick"],
+            "no experiment `configs/synthetic/quick/fm.toml`",
+        ),
         (&["reproduce", "--seeds", "0"], "0 is not in"),
         (
             &["reproduce", "--dataset", "synthetic", "--protocol", "book", "--recipe", "tuned"],

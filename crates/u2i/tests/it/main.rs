@@ -4,6 +4,7 @@ mod command_line;
 mod config_keys;
 mod crashes;
 mod disks;
+mod experiments;
 mod learning;
 mod long_lines;
 mod memory;
