@@ -1,7 +1,10 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use u2i_losses::Temperature;
+
+use crate::TrainError;
 
 /// What a step minimises.
 ///
@@ -90,6 +93,40 @@ impl LossConfig {
             LossConfig::Bce { .. } | LossConfig::Bpr { .. } => None,
         }
     }
+
+    /// What no key can say by itself. A file with a key that is out of range is refused where it is read.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Range`] if a learned temperature does not begin above its floor.
+    pub fn check(&self) -> Result<(), TrainError> {
+        match self.learned_temperature() {
+            Some((start, floor)) if floor.get() >= start.get() => Err(TrainError::Range {
+                key: "loss.temperature_floor",
+                found: f64::from(floor.get()),
+                expected: "less than the temperature that learning begins with",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn power<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let exponent = f64::deserialize(from)?;
+    match exponent.is_finite() && exponent >= 0.0 {
+        true => Ok(exponent),
+        false => {
+            Err(D::Error::custom(format!("`exponent` is {exponent}, expected a finite number of at least 0")))
+        }
+    }
+}
+
+fn open_share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let alpha = f64::deserialize(from)?;
+    match alpha > 0.0 && alpha < 1.0 {
+        true => Ok(alpha),
+        false => Err(D::Error::custom(format!("`alpha` is {alpha}, expected a number between 0 and 1"))),
+    }
 }
 
 /// What negatives are drawn from: always items with a training event.
@@ -103,6 +140,7 @@ pub enum SamplerConfig {
     /// In proportion to a power of the number of training events.
     Unigram {
         /// The power: 0 draws all alike, 1 by popularity; word2vec took 0.75.
+        #[serde(deserialize_with = "power")]
         exponent: f64,
     },
 }
@@ -137,6 +175,7 @@ pub enum MaskConfig {
 #[serde(deny_unknown_fields)]
 pub struct StreamingConfig {
     /// Weight of the newest gap between two sightings, in (0, 1).
+    #[serde(deserialize_with = "open_share")]
     pub alpha: f64,
     /// Places of each hash function.
     pub buckets: NonZeroUsize,

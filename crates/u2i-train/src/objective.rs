@@ -48,6 +48,7 @@ pub(crate) struct Candidates {
 
 impl Objective {
     pub fn new(loss: &LossConfig, data: &TrainData<'_>, on: &TrainDevice) -> Result<Self, TrainError> {
+        loss.check()?;
         let BatchMaker { catalog, events, .. } = data.batches;
         let n_trained = catalog.n_trained();
         let counts = catalog.counts();
@@ -79,13 +80,7 @@ impl Objective {
             _ => None,
         };
         let temperature = loss.learned_temperature().map(|(start, floor)| {
-            LearnedTemperature::new(start, floor, &on.device.clone().autodiff()).map_err(|_| {
-                TrainError::Range {
-                    key: "loss.temperature_floor",
-                    found: f64::from(floor.get()),
-                    expected: "less than the temperature that learning begins with",
-                }
-            })
+            LearnedTemperature::new(start, floor, &on.device.clone().autodiff()).expect("checked above")
         });
         Ok(Objective {
             loss: loss.clone(),
@@ -94,7 +89,7 @@ impl Objective {
             streaming,
             known,
             n_trained,
-            temperature: temperature.transpose()?,
+            temperature,
             on: on.clone(),
         })
     }

@@ -214,6 +214,7 @@ impl Experiment {
                 self.model.name()
             )));
         }
+        self.loss.check().map_err(|error| whole(error.to_string()))?;
         for (i, index) in self.index.iter().enumerate() {
             if let Some(found) = index.min_recall.filter(|&least| !(least > 0.0 && least <= 1.0)) {
                 return Err(whole(format!(

@@ -252,6 +252,17 @@ fn a_loss_that_cannot_be_is_refused() {
         ("full_softmax = { temperature = 0.0 }", "temperature is 0"),
         ("full_softmax = { temperature = nan }", "temperature is NaN"),
         ("full_softmax = { temperature = 0.1, temperature_floor = -1.0 }", "temperature is -1"),
+        ("full_softmax = { temperature = 0.1, temperature_floor = 0.1 }", "`loss.temperature_floor` is 0.1"),
+        ("bpr = { negatives = 1, sampler = { unigram = { exponent = -1.0 } } }", "`exponent` is -1"),
+        ("bpr = { negatives = 1, sampler = { unigram = { exponent = inf } } }", "`exponent` is inf"),
+        (
+            "in_batch_softmax = { temperature = 0.1, streaming = { alpha = 1.0, buckets = 9, hashes = 2 } }",
+            "`alpha` is 1",
+        ),
+        (
+            "in_batch_softmax = { temperature = 0.1, streaming = { alpha = nan, buckets = 9, hashes = 2 } }",
+            "`alpha` is NaN",
+        ),
         ("bpr = { negatives = 0, sampler = { uniform = {} } }", "nonzero"),
         ("bpr = { negatives = 1, sampler = { unigram = {} } }", "exponent"),
         ("mixed_softmax = { negatives = 1, temperature = 1.0 }", "sampler"),
