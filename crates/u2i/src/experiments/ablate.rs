@@ -271,3 +271,23 @@ impl Ablated {
         cells
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_built_in_change_is_an_experiment_of_its_own() {
+        for (name, _) in BUILT_IN {
+            let ablations = Ablations::load(Path::new(name)).unwrap();
+            let all = ablations.experiments(1).unwrap();
+            assert_eq!(all.len(), ablations.change.len() + 1);
+            let names: BTreeSet<&str> = all.iter().map(|(name, ..)| *name).collect();
+            assert_eq!(names.len(), all.len(), "{name}: a name comes up twice");
+            let what: BTreeSet<_> = all.iter().map(|(_, own, shuffled)| (own.hash(), *shuffled)).collect();
+            assert_eq!(what.len(), all.len(), "{name}: two changes are the same");
+        }
+    }
+}

@@ -24,16 +24,25 @@ fn table(text: &str) -> Value {
     Value::Table(text.parse::<Table>().unwrap())
 }
 
+/// Every file below `configs/` but those that are no experiments: figures that are expected, and ablations.
 fn configs() -> Vec<(String, Value)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")];
     let mut all = Vec::new();
-    for folder in std::fs::read_dir(root).unwrap() {
-        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            all.push((path.display().to_string(), table(&std::fs::read_to_string(&path).unwrap())));
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with("ablations") || path.ends_with("expected.toml") {
+                continue;
+            }
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    all.push((path.display().to_string(), table(&std::fs::read_to_string(&path).unwrap())));
+                }
+            }
         }
     }
-    assert!(all.len() >= 13, "{} experiment files", all.len());
+    assert!(all.len() >= 16, "{} experiment files", all.len());
     all
 }
 
