@@ -127,11 +127,15 @@ impl Expected {
                 _ => Ok(None),
             };
         };
-        let path = folder.join(dataset.to_string()).join("expected.toml");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Expected::parse(&text, &path).map(Some),
+        Expected::load(&folder.join(dataset.to_string()).join("expected.toml"))
+    }
+
+    /// Reads a file; `None` where there is none.
+    fn load(path: &Path) -> Result<Option<Self>, Error> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Expected::parse(&text, path).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::Io { action: "read", path, source }),
+            Err(source) => Err(Error::Io { action: "read", path: path.into(), source }),
         }
     }
 
@@ -170,24 +174,26 @@ impl Expected {
         (held, notes)
     }
 
-    /// Takes what the tables found for what is expected from now on, beside what is known of others.
-    pub(super) fn learn(&mut self, tables: &[ProtocolTable]) {
+    /// Takes what the tables found for what is expected from now on, and writes it to a file beside what that says of
+    /// other runs.
+    ///
+    /// # Errors
+    ///
+    /// If the file is there and cannot be read, or cannot be written.
+    pub(super) fn update(path: &Path, tables: &[ProtocolTable]) -> Result<(), Error> {
+        let mut expected = Expected::load(path)?.unwrap_or_default();
+        expected.learn(tables);
+        let rows = toml::to_string(&expected).expect("figures are written as TOML");
+        write_text(path, &format!("{HEADER}\n{rows}"))
+    }
+
+    fn learn(&mut self, tables: &[ProtocolTable]) {
         for row in tables.iter().flat_map(|table| &table.rows).filter(|row| row.recipe.is_ours()) {
             let (Some(own), Some(first)) = (ExpectedRow::new(row), row.reports.first()) else { continue };
             self.row.retain(|other| !other.is_of(first));
             self.row.push(own);
         }
         self.row.sort_by_key(ExpectedRow::name);
-    }
-
-    /// Writes the file.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Error> {
-        let rows = toml::to_string(self).expect("figures are written as TOML");
-        write_text(path, &format!("{HEADER}\n{rows}"))
     }
 }
 

@@ -117,9 +117,7 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
         tables.push(table);
     }
     if let Some(path) = &options.write_expected {
-        let mut expected = expected;
-        expected.learn(&tables);
-        expected.write(path)?;
+        Expected::update(path, &tables)?;
         progress.line(&format!("wrote {}", path.display()));
     }
     Ok(Reproduced { tables, guards, held })

@@ -63,6 +63,16 @@ fn a_run_is_held_against_what_is_expected_of_it() {
         assert!(said.contains(&format!("holds for other {what}")), "{said}");
     }
 
+    // What a file says of other runs stays.
+    std::fs::write(&path, other.replace("recipe = \"tuned\"", "recipe = \"quick\"")).unwrap();
+    let (code, said) = reproduce(folder, &["--write-expected", "configs/synthetic/expected.toml"]);
+    assert_eq!(code, 0, "{said}");
+    let both = std::fs::read_to_string(&path).unwrap();
+    let (of_quick, of_tuned) = both.split_once("recipe = \"tuned\"").unwrap();
+    let changed = format!("mean = {}", value + 0.1);
+    assert!(of_quick.contains("recipe = \"quick\"") && of_quick.contains(&changed), "{both}");
+    assert!(of_tuned.contains(mean) && !of_tuned.contains(&changed), "{both}");
+
     std::fs::write(&path, "row = 3\n").unwrap();
     let (code, said) = reproduce(folder, &[]);
     assert!(code == 2 && said.contains("configs/synthetic/expected.toml:1:7: "), "{said}");
