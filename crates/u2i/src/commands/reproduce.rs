@@ -150,9 +150,11 @@ fn results(tables: &[ProtocolTable]) -> String {
     let mut all = std::env::args().skip(2);
     while let Some(argument) = all.next() {
         match argument.as_str() {
-            "--out" | "--data-dir" => drop(all.next()),
+            "--out" | "--data-dir" | "--write-expected" => drop(all.next()),
             _ if argument.starts_with("--write-docs") => arguments.push("--write-docs".to_owned()),
-            _ if argument.starts_with("--out=") || argument.starts_with("--data-dir=") => {}
+            _ if ["--out=", "--data-dir=", "--write-expected="]
+                .iter()
+                .any(|own| argument.starts_with(own)) => {}
             _ => arguments.push(argument),
         }
     }
