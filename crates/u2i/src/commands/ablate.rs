@@ -48,9 +48,10 @@ impl Arguments {
         }
         if let Some(path) = self.write_docs {
             let tables: Vec<String> = found.iter().map(Ablated::markdown).collect();
+            let files: String = options.files.iter().map(|file| format!("{} ", file.display())).collect();
             let seeds = options.seeds;
             let text = format!(
-                "# Ablations\n\nWritten by `cargo xtask ablate --seeds {seeds}`, {}.\n\n{}",
+                "# Ablations\n\nWritten by `cargo xtask ablate {files}--seeds {seeds}`, {}.\n\n{}",
                 platform_line(),
                 tables.join("\n")
             );

@@ -46,7 +46,7 @@ pub struct Change {
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct AblateOptions {
-    /// Files of changes, or names of those that are built in, such as `ml-1m/youtube_dnn`. All of those if none is named.
+    /// Files of changes, or names of those that are built in, such as `ml-1m/ablations/dssm`. All of those if none is named.
     pub files: Vec<PathBuf>,
     /// Seeds 1 to `seeds`.
     pub seeds: u64,

@@ -138,6 +138,7 @@ fn an_ablation_compares_on_validation_and_is_not_run_twice() {
     }
     assert_ne!(best(0, 0), best(0, 1), "seeds are seeds");
     let docs = std::fs::read_to_string(folder.join("ablations.md")).unwrap();
+    assert!(docs.contains("`cargo xtask ablate changes.toml --seeds 2`"), "{docs}");
     let wanted = ((best(1, 0) - best(0, 0)) + (best(1, 1) - best(0, 1))) / 2.0;
     assert!(docs.contains("## Two changes") && docs.contains(&format!("| {wanted:+.4} ± ")), "{docs}");
 
