@@ -140,6 +140,7 @@ const BUGS: &[Bug] = &[
     bug("R3", "any_data_is_evaluated", "u2i", "it", "runs::a_run_with_another_config_other_data_or_another_model_is_not_evaluated"),
     bug("R3", "a_report_names_another_config", "u2i", "it", "command_line::a_report_names_its_data_split_config_build_and_machine"),
     bug("C1", "a_checkpoint_is_written_in_place", "u2i", "it", "crashes::killed_at_random_moments_a_run_ends_as_if_it_had_never_been"),
+    bug("C1", "the_log_of_the_run_before_is_lost", "u2i", "lib", "run::log::tests::a_run_begun_anew_leaves_the_log_of_the_one_before_to_its_checkpoint"),
     bug("C1", "signals_are_ignored", "u2i", "it", "crashes::sigint_and_sigterm_keep_the_state_and_say_so_in_the_exit_code"),
     bug("C3", "the_old_checkpoint_goes_first", "u2i", "it", "crashes::a_file_size_limit_ends_with_4_and_the_old_checkpoint_stays"),
     bug("C4", "files_are_not_synced", "u2i", "lib", "disk::tests::a_checkpoint_is_synced_before_it_is_renamed_and_its_folder_after"),

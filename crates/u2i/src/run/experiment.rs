@@ -86,7 +86,8 @@ impl Run<'_> {
         let (step, epochs) = state
             .as_ref()
             .map_or((0, 0), |state: &TrainState| (state.progress.step, state.progress.epochs.len()));
-        let log = TrainLog::begin(&folder.join(TRAIN_LOG), step, epochs)?;
+        let newest = checkpoints.newest()?.map(|newest| newest.path);
+        let log = TrainLog::begin(&folder.join(TRAIN_LOG), newest.as_deref(), step, epochs)?;
 
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();

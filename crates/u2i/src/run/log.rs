@@ -13,6 +13,10 @@ use crate::report::write_text;
 /// Steps that are written down of a run, about: enough for a curve, and few for a long run.
 const LINES: usize = 1000;
 
+/// In the folder of a checkpoint: the log of its run, once another run is begun in the same place.
+const ASIDE: &str = "train.jsonl";
+const LOSES_LOG: &str = "the_log_of_the_run_before_is_lost";
+
 /// A step of training that was written down.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,12 +71,21 @@ pub(crate) struct TrainLog {
 impl TrainLog {
     /// Begins the file, or goes on with what an earlier process wrote until `step` steps and `epochs` epochs were
     /// done. Lines beyond are of work that was lost and is done again.
-    pub fn begin(path: &Path, step: usize, epochs: usize) -> Result<Self, Error> {
+    ///
+    /// `checkpoint` is the folder of the newest checkpoint. A run that is begun anew does not replace it before its own
+    /// first one is written, and if it is killed until then the one before may be gone on with: its log stays there.
+    pub fn begin(path: &Path, checkpoint: Option<&Path>, step: usize, epochs: usize) -> Result<Self, Error> {
+        let aside = checkpoint.map(|folder| folder.join(ASIDE)).filter(|_| !u2i_bug::planted(LOSES_LOG));
+        let is_aside = aside.as_ref().is_some_and(|aside| aside.exists());
+        if let Some(aside) = aside.as_ref().filter(|_| step == 0 && !is_aside && path.exists()) {
+            write_text(aside, &read_text(path)?)?;
+        }
+        let before = aside.as_deref().filter(|_| is_aside).unwrap_or(path);
         let mut text = String::new();
         // A run of an older version has a checkpoint and no log.
-        if step > 0 && path.exists() {
+        if step > 0 && before.exists() {
             // The lines themselves: a number that is read and written again may lose its last bit.
-            for (line, own) in lines(&read_text(path)?, path)? {
+            for (line, own) in lines(&read_text(before)?, before)? {
                 let is_done = match line {
                     Line::Epoch(line) => line.epoch <= epochs,
                     Line::Step(line) => line.step <= step,
@@ -85,6 +98,13 @@ impl TrainLog {
         }
         // Whole, old or new: a process that is killed here loses no line.
         write_text(path, &text)?;
+        if step > 0 && is_aside {
+            fs::remove_file(before).map_err(|source| Error::Io {
+                action: "remove",
+                path: before.into(),
+                source,
+            })?;
+        }
         let file = File::options().append(true).open(path);
         let file = file.map_err(|source| Error::Io { action: "write", path: path.into(), source })?;
         Ok(TrainLog { path: path.into(), file })
@@ -183,18 +203,18 @@ mod tests {
     fn a_log_that_is_gone_on_with_is_that_of_an_unbroken_run() {
         let folder = tempfile::tempdir().unwrap();
         let unbroken = folder.path().join("unbroken.jsonl");
-        write(&mut TrainLog::begin(&unbroken, 0, 0).unwrap(), 0, 6);
+        write(&mut TrainLog::begin(&unbroken, None, 0, 0).unwrap(), 0, 6);
         let unbroken = fs::read_to_string(unbroken).unwrap();
         assert_eq!(unbroken.lines().count(), 8);
         let path = folder.path().join("train.jsonl");
         for written in 1..=6 {
             for kept in 1..=written {
-                write(&mut TrainLog::begin(&path, 0, 0).unwrap(), 0, written);
+                write(&mut TrainLog::begin(&path, None, 0, 0).unwrap(), 0, written);
                 // The state of the last step of an epoch is kept before the epoch ends.
                 for epochs in (kept - 1) / 3..=kept / 3 {
                     let mut file = File::options().append(true).open(&path).unwrap();
                     file.write_all(b"{\"step\":9").unwrap();
-                    let mut log = TrainLog::begin(&path, kept, epochs).unwrap();
+                    let mut log = TrainLog::begin(&path, None, kept, epochs).unwrap();
                     if kept % 3 == 0 && epochs < kept / 3 {
                         log.epoch(&epoch(kept / 3), "ndcg@10", kept).unwrap();
                     }
@@ -205,11 +225,29 @@ mod tests {
         }
     }
 
+    /// C1: runs begun anew that are killed before their first checkpoint leave the one before to be gone on with.
+    #[test]
+    fn a_run_begun_anew_leaves_the_log_of_the_one_before_to_its_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, checkpoint) = (folder.path().join("train.jsonl"), folder.path().join("0001-0000000004"));
+        fs::create_dir(&checkpoint).unwrap();
+        write(&mut TrainLog::begin(&path, None, 0, 0).unwrap(), 0, 6);
+        let unbroken = fs::read_to_string(&path).unwrap();
+        for written in [2, 1] {
+            write(&mut TrainLog::begin(&path, Some(&checkpoint), 0, 0).unwrap(), 0, written);
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), written);
+        }
+        write(&mut TrainLog::begin(&path, Some(&checkpoint), 4, 1).unwrap(), 4, 6);
+        assert_eq!(fs::read_to_string(&path).unwrap(), unbroken);
+        // From here on its log is where it was.
+        assert!(fs::read_dir(&checkpoint).unwrap().next().is_none());
+    }
+
     #[test]
     fn a_long_run_is_written_down_in_about_a_thousand_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("train.jsonl");
-        let mut log = TrainLog::begin(&path, 0, 0).unwrap();
+        let mut log = TrainLog::begin(&path, None, 0, 0).unwrap();
         for i in 0..123_456 {
             log.step(&StepReport { steps: 123_456, ..step(i) }).unwrap();
         }

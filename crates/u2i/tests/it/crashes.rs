@@ -125,6 +125,26 @@ fn signal_or_end(child: &mut Child, kills: &mut usize, ends: &mut usize) {
     }
 }
 
+/// C1: a run begun anew that is killed before its first checkpoint leaves the one before to be gone on with, log and all.
+#[test]
+fn a_run_begun_anew_and_killed_leaves_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(command(folder.path(), &[]));
+    assert!(output.status.success(), "{}", text(&output));
+    let log = || std::fs::read_to_string(folder.path().join(RUN).join("train.jsonl")).unwrap();
+    let unbroken = log();
+    let mut anew = start(every("1000", folder.path(), &[]));
+    while log() == unbroken {
+        assert!(anew.try_wait().unwrap().is_none(), "it ended with the log of the run before");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    anew.kill().unwrap();
+    anew.wait().unwrap();
+    let output = run(command(folder.path(), &["--resume"]));
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(log(), unbroken);
+}
+
 #[cfg(unix)]
 #[test]
 fn sigint_and_sigterm_keep_the_state_and_say_so_in_the_exit_code() {
