@@ -28,6 +28,7 @@ fn slice(c: &mut Criterion) {
             catalog: &catalog,
             history_len: 50,
             newest_s: None,
+            gap_edges_s: &[],
         };
         let mut chunk = || Chunk {
             user: stream.below(users) as u32,

@@ -110,6 +110,7 @@ impl Model {
                 dim,
                 init_sd: 0.05,
                 normalization: Normalization::L2,
+                item_attributes: false,
                 user: user(),
             }),
         }
@@ -170,11 +171,15 @@ impl Data {
         };
         let genres = Transform::MultiCategorical(vocabulary(Shape::GENRES));
         Inputs {
-            n_trained: self.catalog.n_trained(),
+            n_ids: self.catalog.n_id_rows(),
             user: Shape::USER_COLUMNS.iter().map(user).collect(),
             request: vec![],
             item: vec![Column { name: "genres".into(), side: Side::Item, transform: genres }],
-            history: Some(HistoryInput { length: Shape::HISTORY, shares_item_id: false }),
+            history: Some(HistoryInput {
+                length: Shape::HISTORY,
+                shares_item_id: false,
+                gap_edges_s: vec![],
+            }),
         }
     }
 }
@@ -229,8 +234,9 @@ pub fn time_steps(
     let mut init = Init::new(1, &on.device.clone().autodiff());
     let model: AnyModel = model.config(data.shape.dim).init(&data.inputs(), &mut init)?;
     let Data { events, users, catalog, .. } = data;
-    let batches = BatchMaker { events, users, catalog, history_len: Shape::HISTORY, newest_s: None };
-    let train = TrainData { batches, samples: &data.samples };
+    let batches =
+        BatchMaker { events, users, catalog, history_len: Shape::HISTORY, newest_s: None, gap_edges_s: &[] };
+    let train = TrainData { batches, samples: &data.samples, id_dropout: &[] };
     let mut timer = Timer { warm_up, last, begin: None, end: None, targets: 0, loss: f32::NAN };
     match fit(model, &train, &loss, &config, 1, on, &mut timer, |_, _| Ok(None)) {
         Ok(_) | Err(TrainError::Interrupted { .. }) => {}

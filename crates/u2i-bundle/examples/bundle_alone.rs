@@ -18,10 +18,10 @@ fn main() -> Result<(), BundleError> {
     let users = Users::new(["ann", "bob", "cy"].map(String::from).to_vec(), vec![]);
     let events = EventStore::new(vec![0, 3, 5, 7], vec![1, 2, 3, 1, 4, 1, 2], (0..7).collect(), vec![])
         .expect("offsets ascend to the number of events");
-    let history = Some(HistoryInput { length: 2, shares_item_id: false });
+    let history = Some(HistoryInput { length: 2, shares_item_id: false, gap_edges_s: vec![] });
     let pooling = HistoryConfig { pooling: PoolingConfig::Mean {}, dropout: 0.0 };
     let config = ModelConfig::Fm(FmConfig { dim: 4, init_sd: 0.5, linear_sd: 0.1, history: Some(pooling) });
-    let inputs = Inputs { n_trained: 4, user: vec![], request: vec![], item: vec![], history };
+    let inputs = Inputs { n_ids: 4, user: vec![], request: vec![], item: vec![], history: history.clone() };
     let device = Device::flex();
     let model = config.init(&inputs, &mut Init::new(1, &device))?;
     let vectors = model.encode_items(&ItemBatch::new(&ItemRows::all(&catalog), None, &device));

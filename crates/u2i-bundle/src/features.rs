@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use u2i_schema::{
-    BatchMaker, Catalog, Column, ColumnData, EventStore, Raw, Side, Transform, UserRows, Users,
+    BatchMaker, Catalog, Column, ColumnData, EventStore, NO_TIME, Raw, Side, Transform, UserRows, Users,
 };
 use u2i_schema::{hour, weekday};
 
@@ -30,6 +30,8 @@ pub(crate) struct Asked<'a> {
     pub user: Option<u32>,
     /// Items, oldest first.
     pub history: Cow<'a, [u32]>,
+    /// Their times in Unix seconds, or none where they are not known.
+    pub times_s: Cow<'a, [i64]>,
     pub unknown_items: Vec<String>,
 }
 
@@ -54,26 +56,32 @@ impl Features {
         users: &Users,
         catalog: &Catalog,
         history_len: usize,
+        gap_edges_s: &[i64],
     ) -> Result<UserRows, BundleError> {
         let mut offsets = Vec::with_capacity(asked.len() + 1);
         offsets.push(0);
-        let mut items = Vec::new();
+        let (mut items, mut times_s) = (Vec::new(), Vec::new());
         for asked in asked {
             self.check_keys(asked)?;
             items.extend_from_slice(&asked.history);
+            times_s.extend_from_slice(&asked.times_s);
+            // What is known by its place only.
+            times_s.resize(items.len(), NO_TIME);
             offsets.push(items.len() as u64);
         }
         let n_events = items.len();
-        // The batch has no use for the times and request columns of past events.
+        // The batch has no use for the request columns of past events.
         let past = self.request.iter().map(|served| blank(&served.column.transform, n_events)).collect();
-        let events = EventStore::new(offsets, items, vec![0; n_events], past)
-            .expect("histories hold items of the catalogue");
+        let events =
+            EventStore::new(offsets, items, times_s, past).expect("histories hold items of the catalogue");
         let own = self.user_columns(asked, users)?;
         let own = Users::new(vec![String::new(); asked.len()], own);
         let now = self.request_columns(asked)?;
-        let maker = BatchMaker { events: &events, users: &own, catalog, history_len, newest_s: None };
+        let maker =
+            BatchMaker { events: &events, users: &own, catalog, history_len, newest_s: None, gap_edges_s };
         let all: Vec<u32> = (0..asked.len() as u32).collect();
-        Ok(maker.asked_now(&all, &now).expect("columns are encoded by their own transforms"))
+        let at_s: Vec<Option<i64>> = asked.iter().map(|asked| asked.request.at_s).collect();
+        Ok(maker.asked_now(&all, &at_s, &now).expect("columns are encoded by their own transforms"))
     }
 
     fn user_columns(&self, asked: &[Asked<'_>], users: &Users) -> Result<Vec<ColumnData>, BundleError> {
@@ -171,7 +179,7 @@ impl Served {
 /// `n` entries that mean nothing, in the form of a transform.
 fn blank(transform: &Transform, n: usize) -> ColumnData {
     match transform {
-        Transform::Standardized { .. } | Transform::Log { .. } => ColumnData::Values(vec![0.0; n]),
+        _ if transform.n_rows().is_none() => ColumnData::Values(vec![0.0; n]),
         Transform::MultiCategorical(_) => ColumnData::Bags { offsets: vec![0; n + 1], rows: Vec::new() },
         _ => ColumnData::Rows(vec![0; n]),
     }

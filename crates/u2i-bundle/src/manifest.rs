@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use u2i_index::{FaissSpec, Metric, SearchQuality};
 use u2i_models::{HistoryInput, ModelConfig};
-use u2i_schema::{Column, Side, Transform, Vocabulary};
+use u2i_schema::{Column, Side, Transform, Vocabulary, Wave};
 
 use crate::BundleError;
 use crate::error::{io, malformed};
@@ -90,6 +90,9 @@ pub struct Manifest {
     pub columns: Vec<ColumnEntry>,
     /// Raw attributes of items, which conditions can ask for.
     pub attributes: Vec<AttributeEntry>,
+    /// Whether the id table has a row for items whose ids say nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown_item: bool,
     /// How much there is of everything.
     pub sizes: Sizes,
     /// The approximate index and how well it searches; `null` where search is exact.
@@ -153,6 +156,13 @@ pub enum TransformEntry {
     Log {
         /// Divides the logarithm.
         scale: Exact,
+    },
+    /// See [`Transform::Cyclic`].
+    Cyclic {
+        /// What is the same again after it.
+        period: Exact,
+        /// Which coordinate.
+        wave: Wave,
     },
 }
 
@@ -265,6 +275,9 @@ impl ColumnEntry {
                 TransformEntry::Standardized { mean: Exact(*mean), sd: Exact(*sd) }
             }
             Transform::Log { scale } => TransformEntry::Log { scale: Exact(*scale) },
+            Transform::Cyclic { period, wave } => {
+                TransformEntry::Cyclic { period: Exact(*period), wave: *wave }
+            }
         };
         ColumnEntry { name: column.name.clone(), side: column.side, source: source.to_owned(), transform }
     }
@@ -280,6 +293,7 @@ impl ColumnEntry {
             }
             TransformEntry::Standardized { mean, sd } => Transform::Standardized { mean: mean.0, sd: sd.0 },
             TransformEntry::Log { scale } => Transform::Log { scale: scale.0 },
+            TransformEntry::Cyclic { period, wave } => Transform::Cyclic { period: period.0, wave: *wave },
         };
         Column { name: self.name.clone(), side: self.side, transform }
     }
@@ -362,7 +376,7 @@ impl Manifest {
         if items_trained > items || !(items_ranked == items || items_ranked == items_trained) {
             return Some(format!("{items_ranked} of {items} items ranked, {items_trained} trained"));
         }
-        if self.history.is_some_and(|history| history.length > MAX_HISTORY) {
+        if self.history.as_ref().is_some_and(|history| history.length > MAX_HISTORY) {
             return Some(format!("a history of more than {MAX_HISTORY} events"));
         }
         let sized = |part: Part, shape: [usize; 2]| {

@@ -127,11 +127,11 @@ fn model(
     let weights = weights::read(path)?;
     let of_side = |side| columns.iter().filter(|column| column.side == side).cloned().collect();
     let inputs = Inputs {
-        n_trained: manifest.sizes.items_trained,
+        n_ids: manifest.sizes.items_trained + usize::from(manifest.unknown_item),
         user: of_side(Side::User),
         request: of_side(Side::Request),
         item: of_side(Side::Item),
-        history: manifest.history,
+        history: manifest.history.clone(),
     };
     let n = weights.values().map(|tensor| tensor.data.len()).sum();
     let mut init = Init::zeros(n, device);
@@ -140,7 +140,7 @@ fn model(
         return Err(malformed(path, format!("{n} numbers are not those of the model in the manifest")));
     }
     let model = with_weights(model, weights)?;
-    let length = manifest.history.map_or(0, |history: HistoryInput| history.length);
+    let length = manifest.history.as_ref().map_or(0, |history: &HistoryInput| history.length);
     if ![0, length].contains(&model.history_len()) {
         return Err(malformed(path, "the model looks at another history than the manifest says"));
     }

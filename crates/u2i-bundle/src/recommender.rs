@@ -246,7 +246,7 @@ impl Recommender {
         let one = |(i, request): (usize, &'a Request)| {
             let user = request.user.as_deref().and_then(|id| self.user(id));
             let mut unknown_items = Vec::new();
-            let history = match (&request.history, user) {
+            let (history, times_s) = match (&request.history, user) {
                 (Some(history), _) => {
                     let known = |id: &String| {
                         let item = self.catalog.item_idx(id);
@@ -255,12 +255,12 @@ impl Recommender {
                         }
                         item
                     };
-                    history.iter().filter_map(known).collect()
+                    (history.iter().filter_map(known).collect(), Cow::Borrowed(&[][..]))
                 }
                 (None, Some(user)) => self.events_before(user as usize, request.at_s),
-                (None, None) => Cow::Borrowed(&[][..]),
+                (None, None) => (Cow::Borrowed(&[][..]), Cow::Borrowed(&[][..])),
             };
-            Asked { place: first + i, request, user, history, unknown_items }
+            Asked { place: first + i, request, user, history, times_s, unknown_items }
         };
         requests.iter().enumerate().map(one).collect()
     }
@@ -271,23 +271,27 @@ impl Recommender {
         Some(self.users_by_id[at])
     }
 
-    /// The items of a user's events strictly before a time. Events need not be in the order of their times.
-    fn events_before(&self, user: usize, at_s: Option<i64>) -> Cow<'_, [u32]> {
+    /// The items and times of a user's events strictly before a time. Events need not be in the order of their times.
+    fn events_before(&self, user: usize, at_s: Option<i64>) -> (Cow<'_, [u32]>, Cow<'_, [i64]>) {
         let (items, times_s) = (self.events.items(user), self.events.times_s(user));
-        let Some(at_s) = at_s else { return Cow::Borrowed(items) };
+        let Some(at_s) = at_s else { return (Cow::Borrowed(items), Cow::Borrowed(times_s)) };
         let is_before = |time_s: &i64| *time_s < at_s || u2i_bug::planted("what_happens_now_is_history");
         let n = times_s.iter().take_while(|time_s| is_before(time_s)).count();
         if !times_s[n..].iter().any(is_before) {
-            return Cow::Borrowed(&items[..n]);
+            return (Cow::Borrowed(&items[..n]), Cow::Borrowed(&times_s[..n]));
         }
-        items.iter().zip(times_s).filter(|(_, time_s)| is_before(time_s)).map(|(&item, _)| item).collect()
+        let before = items.iter().zip(times_s).filter(|(_, time_s)| is_before(time_s));
+        let (items, times_s): (Vec<u32>, Vec<i64>) = before.map(|(&item, &time_s)| (item, time_s)).unzip();
+        (items.into(), times_s.into())
     }
 
     fn encode(&self, asked: &[Asked<'_>]) -> Result<Vec<f32>, BundleError> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.features.batch(asked, &self.users, &self.catalog, self.model.history_len())?;
+        let edges_s = self.manifest.history.as_ref().map_or(&[][..], |history| &history.gap_edges_s);
+        let length = self.model.history_len();
+        let rows = self.features.batch(asked, &self.users, &self.catalog, length, edges_s)?;
         let vectors = self.model.encode_users(&UserBatch::new(&rows, None, &self.device));
         Ok(vectors.into_data().try_into_vec().expect("vectors are f32"))
     }
@@ -308,7 +312,7 @@ impl Recommender {
             answers.push((asked.place, self.answer_one(asked, Strategy::Model, found, options)));
         }
         // What they say of themselves has no effect here, but a mistake in it is one all the same.
-        self.features.batch(&popular, &self.users, &self.catalog, 0)?;
+        self.features.batch(&popular, &self.users, &self.catalog, 0, &[])?;
         for asked in popular {
             let found = self.most_popular(&seen_by(&asked, options), options.k.get(), among);
             answers.push((asked.place, self.answer_one(asked, Strategy::Popular, found, options)));

@@ -58,7 +58,7 @@ pub(crate) fn read(
     for column in columns.iter().filter(|column| column.side == Side::User) {
         let name = stored_name(column);
         let data = match column.transform {
-            Transform::Standardized { .. } | Transform::Log { .. } => ColumnData::Values(table.cells(&name)?),
+            _ if column.transform.n_rows().is_none() => ColumnData::Values(table.cells(&name)?),
             Transform::MultiCategorical(_) => {
                 let (offsets, rows) = table.lists(&name)?;
                 let offsets: Result<Vec<u32>, _> = offsets.into_iter().map(u32::try_from).collect();

@@ -124,7 +124,7 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
         format: FORMAT,
         seal: seal.clone(),
         model: contents.model.clone(),
-        history: contents.history,
+        history: contents.history.clone(),
         columns: columns.iter().map(|own| ColumnEntry::new(&own.column, &own.source)).collect(),
         attributes: items::entries(contents.item_attributes),
         sizes: Sizes {
@@ -136,6 +136,7 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
             dim: item_vectors.dim(),
             weights: n_weights,
         },
+        unknown_item: catalog.unknown_row().is_some(),
         index,
         metrics: contents.metrics.clone(),
         provenance: contents.provenance.clone(),
@@ -211,7 +212,7 @@ impl Contents<'_> {
         if !are_all || ![n_items, self.catalog.n_trained()].contains(&n_ranked) {
             return broken(format!("vectors of {n_ranked} items, neither all nor all with training events"));
         }
-        if self.history.is_some_and(|history| history.length > MAX_HISTORY) {
+        if self.history.as_ref().is_some_and(|history| history.length > MAX_HISTORY) {
             return broken(format!("a history of more than {MAX_HISTORY} events"));
         }
         if let Some((name, _)) =
@@ -274,9 +275,9 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 fn is_encoded(column: &Column, data: &ColumnData) -> bool {
-    use u2i_schema::Transform::{Log, MultiCategorical, Standardized};
+    use u2i_schema::Transform::MultiCategorical;
     match (&column.transform, data) {
-        (Standardized { .. } | Log { .. }, data) => matches!(data, ColumnData::Values(_)),
+        (transform, data) if transform.n_rows().is_none() => matches!(data, ColumnData::Values(_)),
         (MultiCategorical(_), data) => matches!(data, ColumnData::Bags { .. }),
         (_, data) => matches!(data, ColumnData::Rows(_)),
     }

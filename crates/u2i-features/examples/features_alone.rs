@@ -14,7 +14,7 @@ fn main() -> Result<(), FeatureError> {
         ..RawData::default()
     };
     let split = SplitConfig::LeaveLastOut { ties: Ties::File };
-    let features = FeaturesConfig { column: vec![], history: None };
+    let features = FeaturesConfig { column: vec![], history: None, item_id: None };
     let samples = SamplesConfig { per_user: PerUser::All {} };
     let prepared = prepare(&raw, &split, &features, &samples, 0)?;
     // d is the test target, c the one of validation; a has no history, so b is the only training target.

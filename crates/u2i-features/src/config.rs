@@ -306,6 +306,62 @@ pub struct FeaturesConfig {
     pub column: Vec<ColumnConfig>,
     /// The sequence of a user's earlier items, for models that pool it.
     pub history: Option<HistoryConfig>,
+    /// Gives all items without training events a row in id tables. They have no id vector if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_id: Option<ItemIdConfig>,
+}
+
+/// The row of items whose ids say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemIdConfig {
+    /// Share of the items of a training step, above 0 and below 1, whose ids are taken for unknown, so that the row is
+    /// trained.
+    pub id_dropout: f64,
+}
+
+impl FeaturesConfig {
+    /// Checks what can be told without data.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidValue`](FeatureError::InvalidValue) with the path of the key, such as
+    /// `features.column.2.id_dropout`, for a value that is out of range or does not go with the kind of column.
+    pub fn check(&self) -> Result<(), FeatureError> {
+        if let Some(ItemIdConfig { id_dropout }) = self.item_id {
+            check_share("features.item_id.id_dropout".to_owned(), id_dropout)?;
+        }
+        if let Some(HistoryConfig { gap_edges_s: edges, .. }) = &self.history {
+            let ascend = edges.first().is_none_or(|&first| first > 0) && edges.is_sorted_by(|a, b| a < b);
+            if !ascend {
+                return Err(invalid("features.history.gap_edges_s", "seconds above 0 that ascend", edges));
+            }
+        }
+        for (i, column) in self.column.iter().enumerate() {
+            let key = |field: &str| format!("features.column.{i}.{field}");
+            if let Some(share) = column.id_dropout {
+                check_share(key("id_dropout"), share)?;
+                if column.kind.is_number() {
+                    let wanted = "a column with a row for unknown values";
+                    return Err(invalid(key("id_dropout"), wanted, &column.kind));
+                }
+            }
+            match column.kind {
+                ColumnKind::Cyclic { period } if !(period.is_finite() && period > 0.0) => {
+                    return Err(invalid(key("kind.cyclic.period"), "a finite number above 0", period));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_share(key: String, share: f64) -> Result<(), FeatureError> {
+    if share > 0.0 && share < 1.0 {
+        return Ok(());
+    }
+    Err(invalid(key, "a share above 0 and below 1", share))
 }
 
 /// The sequence of items before a target.
@@ -317,6 +373,10 @@ pub struct HistoryConfig {
     /// The column whose embedding table the history shares: `item_id`, the table of target items. A table of its
     /// own if left out.
     pub shares: Option<String>,
+    /// Ascending edges, in seconds above 0, of the intervals that the time from an event to the target is told by.
+    /// Pooling then weighs events by that time, too; by their order alone if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gap_edges_s: Vec<i64>,
 }
 
 /// A feature column, before it is fitted.
@@ -333,9 +393,21 @@ pub struct ColumnConfig {
     pub source: Option<String>,
     /// How values become rows of a table or a number.
     pub kind: ColumnKind,
+    /// Share of the known values of a training step, above 0 and below 1, that are taken for unknown: the row of
+    /// out-of-vocabulary values learns what is true on the whole. It is hardly trained if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_dropout: Option<f64>,
 }
 
 impl ColumnConfig {
+    /// Names of the columns that models see: its own, or two of a cyclic one.
+    pub fn names(&self) -> Vec<String> {
+        match self.kind {
+            ColumnKind::Cyclic { .. } => ["sin", "cos"].map(|wave| format!("{}_{wave}", self.name)).into(),
+            _ => vec![self.name.clone()],
+        }
+    }
+
     /// The attribute it is made from.
     pub fn source(&self) -> &str {
         self.source.as_deref().unwrap_or(&self.name)
@@ -382,6 +454,19 @@ pub enum ColumnKind {
         /// Finite and above 0.
         scale: f64,
     },
+    /// `sin(2πx / period)` and `cos(2πx / period)`, as two columns `NAME_sin` and `NAME_cos`: the hour 23 is as near to 0
+    /// as 1 is.
+    Cyclic {
+        /// Finite and above 0: 24 for hours, 7 for days of the week, 86,400 for `time_s` by the second of the day.
+        period: f64,
+    },
+}
+
+impl ColumnKind {
+    /// Whether it makes real numbers instead of rows of a table.
+    fn is_number(&self) -> bool {
+        matches!(self, ColumnKind::Standardized {} | ColumnKind::Log { .. } | ColumnKind::Cyclic { .. })
+    }
 }
 
 /// Which training events become targets: the `[samples]` section.

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use u2i_schema::{Column, ColumnData, PADDING, Raw, Side, TrainEvents, Transform, Vocabulary};
+use u2i_schema::{Column, ColumnData, PADDING, Raw, Side, TrainEvents, Transform, Vocabulary, Wave};
 
 use crate::config::{ColumnConfig, ColumnKind, invalid};
 use crate::ids::id_order;
@@ -54,12 +54,12 @@ impl Fitted<'_> {
     }
 }
 
-/// Fits a column on training entries alone.
+/// Fits what one config makes, a column or two, on training entries alone.
 pub(crate) fn fit<'a>(
     config: &ColumnConfig,
     values: Cow<'a, RawValues>,
     training: &Training,
-) -> Result<Fitted<'a>, FeatureError> {
+) -> Result<Vec<Fitted<'a>>, FeatureError> {
     let values = match (&config.kind, values.as_ref()) {
         (ColumnKind::Categorical { .. } | ColumnKind::Hashed { .. }, RawValues::Number(numbers)) => {
             let text = |number: &f64| (!number.is_nan()).then(|| number.to_string());
@@ -104,8 +104,16 @@ pub(crate) fn fit<'a>(
             return Err(invalid(key("scale"), "a finite number above 0", scale));
         }
         ColumnKind::Log { scale } => Transform::Log { scale: *scale },
+        ColumnKind::Cyclic { period } => {
+            let waves = [Wave::Sine, Wave::Cosine].map(|wave| Transform::Cyclic { period: *period, wave });
+            let of_wave = |(transform, name)| Fitted {
+                column: Column { name, side: config.side, transform },
+                values: values.clone(),
+            };
+            return Ok(waves.into_iter().zip(config.names()).map(of_wave).collect());
+        }
     };
-    Ok(Fitted { column: Column { name: config.name.clone(), side: config.side, transform }, values })
+    Ok(vec![Fitted { column: Column { name: config.name.clone(), side: config.side, transform }, values }])
 }
 
 fn check_kind(config: &ColumnConfig, values: &RawValues) -> Result<(), FeatureError> {
@@ -125,6 +133,7 @@ fn check_kind(config: &ColumnConfig, values: &RawValues) -> Result<(), FeatureEr
         }
         ColumnKind::Standardized {} => ("standardized", "numbers", matches!(values, RawValues::Number(_))),
         ColumnKind::Log { .. } => ("log", "numbers", matches!(values, RawValues::Number(_))),
+        ColumnKind::Cyclic { .. } => ("cyclic", "numbers", matches!(values, RawValues::Number(_))),
     };
     let found = match values {
         RawValues::Text(_) => "text",

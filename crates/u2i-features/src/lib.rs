@@ -41,8 +41,8 @@ mod time;
 
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, FileFormat, HistoryConfig, MovieLensConfig, PerUser, ReadLimits, SamplesConfig,
-    SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig, TimeUnit,
+    FeaturesConfig, FileFormat, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, ReadLimits,
+    SamplesConfig, SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig, TimeUnit,
 };
 pub use error::FeatureError;
 pub use movielens::{read_ml_1m, read_ml_100k};

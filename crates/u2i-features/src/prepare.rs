@@ -1,5 +1,7 @@
+use std::collections::HashSet;
+
 use u2i_schema::{
-    Catalog, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, TrainEvents, Users,
+    Catalog, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, Slot, TrainEvents, Users,
 };
 
 use crate::config::{ColumnConfig, FeaturesConfig, SamplesConfig, SplitConfig, Ties, invalid};
@@ -47,8 +49,17 @@ pub fn prepare(
     let training = Training::new(&provisional, &order, &as_in_file);
 
     let mut fitted = [Side::User, Side::Item, Side::Request].map(|_| Vec::new());
+    let mut id_dropout: Vec<(Slot, f64)> =
+        features.item_id.iter().map(|item_id| (Slot::ItemId, item_id.id_dropout)).collect();
     for config in &features.column {
-        fitted[config.side as usize].push(fit(config, sources::find(raw, config)?, &training)?);
+        let of_side = &mut fitted[config.side as usize];
+        let slot = match config.side {
+            Side::User => Slot::User,
+            Side::Item => Slot::Item,
+            Side::Request => Slot::Request,
+        };
+        id_dropout.extend(config.id_dropout.map(|share| (slot(of_side.len()), share)));
+        of_side.extend(fit(config, sources::find(raw, config)?, &training)?);
     }
     let [user_columns, item_columns, request_columns] = &fitted;
     let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
@@ -59,6 +70,7 @@ pub fn prepare(
     let titles = items.iter().map(|&item| raw.titles[item as usize].clone()).collect();
     let counts = train.counts(items.len());
     let catalog = Catalog::new(ids(&raw.item_ids, &items), titles, counts, encode(item_columns, &items)?);
+    let catalog = if features.item_id.is_some() { catalog.with_unknown_row() } else { catalog };
     let split_hash = split_hash(&users, &catalog, &events, &parts, &samples);
     Ok(Prepared {
         columns: fitted.into_iter().flatten().map(|fitted| fitted.column).collect(),
@@ -67,6 +79,8 @@ pub fn prepare(
         events,
         train,
         samples,
+        id_dropout,
+        gap_edges_s: features.history.as_ref().map_or(Vec::new(), |history| history.gap_edges_s.clone()),
         validation: parts.validation,
         test: parts.test,
         n_test_without_history: parts.n_test_without_history,
@@ -93,10 +107,11 @@ fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
     if raw.n_events() == 0 {
         return Err(FeatureError::NobodyToTest { users: 0, events: 0, train: 0 });
     }
-    for (i, column) in features.column.iter().enumerate() {
-        if features.column[..i].iter().any(|other| other.name == column.name) {
-            return Err(FeatureError::DuplicateColumn(column.name.clone()));
-        }
+    features.check()?;
+    let mut names = HashSet::new();
+    let all = features.column.iter().flat_map(ColumnConfig::names);
+    if let Some(twice) = all.into_iter().find(|name| !names.insert(name.clone())) {
+        return Err(FeatureError::DuplicateColumn(twice));
     }
     match features.history.as_ref().and_then(|history| history.shares.as_deref()) {
         None | Some("item_id") => Ok(()),
@@ -129,6 +144,9 @@ fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) ->
             && sources::built_in(Side::Request).contains(&column.source())
             && !is_declared
     };
+    if features.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty()) {
+        return Err(FeatureError::NoTimes { key: "features.history.gap_edges_s".to_owned() });
+    }
     match features.column.iter().find(of_time) {
         Some(column) => Err(FeatureError::NoTimes { key: format!("features.column `{}`", column.name) }),
         None => Ok(()),

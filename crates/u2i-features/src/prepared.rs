@@ -1,5 +1,7 @@
 use crate::Times;
-use u2i_schema::{BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, TrainEvents, Users};
+use u2i_schema::{
+    BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, Slot, TrainEvents, Users,
+};
 
 /// Data that is ready to train and to evaluate on.
 #[derive(Debug, Clone)]
@@ -16,6 +18,10 @@ pub struct Prepared {
     pub train: TrainEvents,
     /// Training targets.
     pub samples: SampleTable,
+    /// Columns, and item ids, of which a training step takes a share for unknown.
+    pub id_dropout: Vec<(Slot, f64)>,
+    /// Edges of the intervals that batches tell the time since an event by.
+    pub gap_edges_s: Vec<i64>,
     /// Validation targets, at most one per user.
     pub validation: Vec<Sample>,
     /// Test targets, at most one per user.
@@ -44,6 +50,7 @@ impl Prepared {
             catalog: &self.catalog,
             history_len,
             newest_s: self.train.newest_s(),
+            gap_edges_s: &self.gap_edges_s,
         }
     }
 
@@ -55,6 +62,7 @@ impl Prepared {
             catalog: &self.catalog,
             history_len,
             newest_s: None,
+            gap_edges_s: &self.gap_edges_s,
         }
     }
 }

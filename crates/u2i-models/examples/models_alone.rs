@@ -8,7 +8,7 @@ fn main() {
     let device = Device::flex();
     let country = Transform::Categorical(Vocabulary::new(["nl", "it"]));
     let user = vec![Column { name: "country".into(), side: Side::User, transform: country }];
-    let inputs = Inputs { n_trained: 3, user, request: vec![], item: vec![], history: None };
+    let inputs = Inputs { n_ids: 3, user, request: vec![], item: vec![], history: None };
     let config = FmConfig { dim: 8, init_sd: 0.1, linear_sd: 0.001, history: None };
     let model = config.init(&inputs, &mut Init::new(7, &device)).unwrap();
 
@@ -21,6 +21,7 @@ fn main() {
         request: vec![],
         places: vec![0, 1],
         n_earlier: vec![0, 0],
+        gaps: vec![],
         example_age_days: vec![0.0, 0.0],
     };
     let users = model.encode_users(&UserBatch::new(&rows, None, &device));

@@ -3,8 +3,8 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dssm, DssmConfig, Fm, FmConfig, Init, Inputs, ItemBatch, ModelError, Table, TwoTower, UserBatch,
-    YoutubeDnn, YoutubeDnnConfig,
+    Dssm, DssmConfig, Fm, FmConfig, HistoryConfig, Init, Inputs, ItemBatch, ModelError, Table, TwoTower,
+    UserBatch, YoutubeDnn, YoutubeDnnConfig,
 };
 
 /// Which model an experiment trains, `[model.fm]`, `[model.dssm]` or `[model.youtube_dnn]`.
@@ -31,10 +31,19 @@ impl ModelConfig {
 
     /// Whether the model looks at the history.
     pub fn has_history(&self) -> bool {
+        self.history().is_some()
+    }
+
+    /// Whether events of the history have learned weights.
+    pub fn weighs_history(&self) -> bool {
+        self.history().is_some_and(HistoryConfig::has_weights)
+    }
+
+    fn history(&self) -> Option<&HistoryConfig> {
         match self {
-            ModelConfig::Fm(config) => config.history.is_some(),
-            ModelConfig::Dssm(config) => config.user.history.is_some(),
-            ModelConfig::YoutubeDnn(config) => config.user.history.is_some(),
+            ModelConfig::Fm(config) => config.history.as_ref(),
+            ModelConfig::Dssm(config) => config.user.history.as_ref(),
+            ModelConfig::YoutubeDnn(config) => config.user.history.as_ref(),
         }
     }
 

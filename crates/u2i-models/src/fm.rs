@@ -91,9 +91,13 @@ impl FmConfig {
             let reason = "a largest value is no feature of a factorization machine";
             return Err(ModelError::Unsupported { key: "history.pooling", reason });
         }
-        let rows = inputs.n_trained + 1;
-        let pooling = self.history.as_ref().map(|history| history.init(inputs.history, init)).transpose()?;
-        if self.history.is_some() && inputs.history.is_some_and(|history| history.shares_item_id) {
+        let rows = inputs.n_ids + 1;
+        let pooling = self
+            .history
+            .as_ref()
+            .map(|history| history.init(inputs.history.as_ref(), self.dim, init))
+            .transpose()?;
+        if self.history.is_some() && inputs.history.as_ref().is_some_and(|history| history.shares_item_id) {
             let reason = "each pooled head of an fm has a table of its own";
             return Err(ModelError::Unsupported { key: "features.history.shares", reason });
         }

@@ -35,34 +35,59 @@ pub enum PoolingConfig {
         /// Initial decay per event, one per head.
         slopes: Vec<f64>,
     },
+    /// As [`Recency`](Self::Recency), and each head has a learned query `q` besides: an event of vector `x` weighs
+    /// `exp(b(⟨q, x⟩))` times as much, with `b(z) = 5 tanh(z / 5)` (Lin et al., "A Structured Self-Attentive Sentence
+    /// Embedding", ICLR 2017, with one layer, bounded). Queries are drawn as the weights of dense layers are.
+    ///
+    /// The item that is scored is no part of it: a user tower does not know it.
+    Attention {
+        /// Initial decay per event, one per head.
+        slopes: Vec<f64>,
+    },
+}
+
+impl PoolingConfig {
+    fn slopes(&self) -> Option<&[f64]> {
+        match self {
+            PoolingConfig::Recency { slopes } | PoolingConfig::Attention { slopes } => Some(slopes),
+            _ => None,
+        }
+    }
 }
 
 impl HistoryConfig {
     /// Number of heads.
     pub fn heads(&self) -> usize {
-        match &self.pooling {
-            PoolingConfig::Recency { slopes } => slopes.len(),
-            _ => 1,
-        }
+        self.pooling.slopes().map_or(1, <[f64]>::len)
     }
 
-    /// Checks the values and makes the weights.
+    /// Whether events have learned weights.
+    pub fn has_weights(&self) -> bool {
+        self.pooling.slopes().is_some()
+    }
+
+    /// Checks the values and makes the weights, for history vectors of `dim` numbers.
     ///
     /// # Errors
     ///
     /// If the batches hold no history, there is no head, a slope is not finite, or the dropout rate is not in
     /// `[0, 1)`.
-    pub fn init(&self, input: Option<HistoryInput>, init: &mut Init) -> Result<Pooling, ModelError> {
+    pub fn init(
+        &self,
+        input: Option<&HistoryInput>,
+        dim: usize,
+        init: &mut Init,
+    ) -> Result<Pooling, ModelError> {
         check_rate("history.dropout", self.dropout)?;
-        let Some(HistoryInput { length: length @ 1.., .. }) = input else {
+        let Some(&HistoryInput { length: length @ 1.., ref gap_edges_s, .. }) = input else {
             let reason = "the model looks at a history that the features do not have";
             return Err(ModelError::Unsupported { key: "history", reason });
         };
-        let log_weights = match &self.pooling {
-            PoolingConfig::Recency { slopes } => {
+        let log_weights = match self.pooling.slopes() {
+            Some(slopes) => {
                 if slopes.is_empty() || slopes.iter().any(|slope| !slope.is_finite()) {
                     return Err(ModelError::Range {
-                        key: "history.pooling.recency.slopes",
+                        key: "history.pooling.*.slopes",
                         found: format!("{slopes:?}"),
                         expected: "at least one finite slope",
                     });
@@ -72,9 +97,25 @@ impl HistoryConfig {
                 let weights = weights.collect();
                 Some(init.constant(weights, [slopes.len(), length]))
             }
+            None => None,
+        };
+        let queries = match &self.pooling {
+            PoolingConfig::Attention { slopes } => Some(init.linear(dim, slopes.len()).weight),
             _ => None,
         };
-        Ok(Pooling { log_weights, length, config: self.clone() })
+        let gap_weights = match (self.pooling.slopes(), gap_edges_s.len()) {
+            (_, 0) => None,
+            (Some(slopes), n) => {
+                // Intervals, and times that are not known.
+                let shape = [slopes.len(), n + 2];
+                Some(init.constant(vec![0.0; shape[0] * shape[1]], shape))
+            }
+            (None, _) => {
+                let reason = "only recency and attention weigh events by the time since them";
+                return Err(ModelError::Unsupported { key: "history.pooling", reason });
+            }
+        };
+        Ok(Pooling { log_weights, queries, gap_weights, length, config: self.clone() })
     }
 }
 
@@ -85,8 +126,12 @@ impl HistoryConfig {
 /// once per chunk instead of once per target.
 #[derive(Module, Debug)]
 pub struct Pooling {
-    /// `[heads, history]`; only of [`PoolingConfig::Recency`].
+    /// `[heads, history]`; only of [`PoolingConfig::Recency`] and [`PoolingConfig::Attention`].
     log_weights: Option<Param<Tensor<2>>>,
+    /// `[dim, heads]`; only of [`PoolingConfig::Attention`].
+    queries: Option<Param<Tensor<2>>>,
+    /// `[heads, intervals + 1]`: log-weights by the time from an event to the target, where batches tell it.
+    gap_weights: Option<Param<Tensor<2>>>,
     #[module(skip)]
     length: usize,
     #[module(skip)]
@@ -138,6 +183,17 @@ impl Pooling {
             return users.at_places(self.max(vectors(&tables[0], site), mask, targets));
         }
         let band = self.band(targets, width, mask, users.is_at_once());
+        if self.queries.is_some() || self.gap_weights.is_some() {
+            assert!([1, heads].contains(&tables.len()), "one table, or one per head");
+            let vectors: Vec<Tensor<3>> =
+                tables.iter().zip(site..).map(|(table, site)| vectors(table, site)).collect();
+            let bands = match &self.gap_weights {
+                None => band.unsqueeze_dim(0),
+                Some(weights) => by_gap(band, weights.val(), users, heads),
+            };
+            let queries = self.queries.as_ref().map(|queries| queries.val());
+            return users.at_places(weigh(bands, &vectors, queries, mask, heads));
+        }
         // [chunks, targets, heads]: what each weighted sum is divided by.
         let total = self.divide_by(band.clone().matmul(mask.clone().transpose()), targets, chunks);
         let pooled = if tables.len() == 1 {
@@ -201,7 +257,7 @@ impl Pooling {
             PoolingConfig::Sum {} => weights.ones_like(),
             PoolingConfig::SqrtN {} => weights.clamp_min(1.0).sqrt(),
             PoolingConfig::Mean {} | PoolingConfig::Max {} => weights.clamp_min(1.0),
-            PoolingConfig::Recency { .. } => weights.clamp_min(1e-8),
+            PoolingConfig::Recency { .. } | PoolingConfig::Attention { .. } => weights.clamp_min(LEAST),
         };
         divisor.transpose().reshape([chunks, targets, self.heads()])
     }
@@ -218,6 +274,75 @@ impl Pooling {
         });
         Tensor::cat(windows.collect(), 1).reshape([chunks * targets, dim])
     }
+}
+
+/// Least sum of recency weights that is divided by: of a history without events it is zero.
+const LEAST: f64 = 1e-8;
+
+/// The same where each event's weight has up to two more factors, each of which is at least `exp(-2 * BOUND)` of the
+/// largest.
+const LEAST_OF_PRODUCTS: f64 = 1e-16;
+
+const BOUND: f64 = 5.0;
+
+/// `exp(b(z))` with `b(z) = 5 tanh(z / 5)`.
+fn bounded_exp<const D: usize>(z: Tensor<D>) -> Tensor<D> {
+    ((z / BOUND).tanh() * BOUND).exp()
+}
+
+/// A band of `[targets * heads, width]` for each chunk, times what `log_weights` say of the time from each event to each
+/// target: `[chunks, targets * heads, width]`.
+fn by_gap(band: Tensor<2>, log_weights: Tensor<2>, users: &UserBatch, heads: usize) -> Tensor<3> {
+    let gaps = users.gaps.clone().expect("the batch tells the time since each event");
+    let (chunks, targets, width) = (users.chunks, users.targets, band.dims()[1]);
+    let weights = bounded_exp(log_weights);
+    let weights = match users.is_at_once() {
+        true => {
+            let intervals = weights.dims()[1];
+            weights.matmul(one_hot(intervals, gaps))
+        }
+        false => weights.select(1, gaps),
+    };
+    let weights = weights.reshape([heads, chunks, targets, width]).permute([1, 2, 0, 3]);
+    weights.reshape([chunks, targets * heads, width]) * band.unsqueeze_dim(0)
+}
+
+/// `[chunks * targets, heads * dim]`: means of `vectors`, of one table or of one per head, each `[chunks, width, dim]`,
+/// weighted by `bands`, `[chunks, targets * heads, width]` or one for all chunks, and by what the queries `[dim, heads]`
+/// make of them.
+fn weigh(
+    bands: Tensor<3>,
+    vectors: &[Tensor<3>],
+    queries: Option<Tensor<2>>,
+    mask: &Tensor<2>,
+    heads: usize,
+) -> Tensor<2> {
+    let [chunks, width, dim] = vectors[0].dims();
+    let [n_bands, rows, _] = bands.dims();
+    let targets = rows / heads;
+    let bands = bands.reshape([n_bands, targets, heads, width]);
+    let mask = mask.clone().reshape([chunks, width, 1]);
+    let times = |band: &Tensor<3>, vectors: Tensor<3>| match n_bands == chunks {
+        true => band.clone().matmul(vectors),
+        false => broadcast_matmul(band.clone().reshape([targets, width]), vectors),
+    };
+    let pooled = (0..heads).map(|head| {
+        let band = bands.clone().narrow(2, head, 1).reshape([n_bands, targets, width]);
+        let vectors = &vectors[if vectors.len() == 1 { 0 } else { head }];
+        let weights = match &queries {
+            None => mask.clone(),
+            Some(queries) => {
+                let query = queries.clone().narrow(1, head, 1);
+                let logits = vectors.clone().reshape([chunks * width, dim]).matmul(query);
+                let weights = bounded_exp(logits).reshape([chunks, width, 1]);
+                if u2i_bug::planted("attention_sees_padding") { weights } else { weights * mask.clone() }
+            }
+        };
+        let sums = times(&band, vectors.clone() * weights.clone());
+        let total = times(&band, weights).clamp_min(LEAST_OF_PRODUCTS);
+        (sums / total).reshape([chunks * targets, dim])
+    });
+    Tensor::cat(pooled.collect(), 1)
 }
 
 /// `[length, n]`: 1 in row `lags_j` of column `j`, else 0.

@@ -78,8 +78,9 @@ impl Normalization {
 /// The sizes that a model is built for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inputs {
-    /// Items with a training event: the id table has one row for each, and padding.
-    pub n_trained: usize,
+    /// Rows of the id table besides padding: one for each item with a training event, and one for all other items where
+    /// their ids have a row in common.
+    pub n_ids: usize,
     /// User columns in the order of the batch.
     pub user: Vec<Column>,
     /// Request columns in the order of the batch.
@@ -91,13 +92,16 @@ pub struct Inputs {
 }
 
 /// The sequence of a user's earlier items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryInput {
     /// How many events before a target the batches hold.
     pub length: usize,
     /// Whether the sequence is looked up in the table of the recommended items instead of one of its own.
     pub shares_item_id: bool,
+    /// Edges in seconds of the intervals that batches tell the time since an event by; none where they do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gap_edges_s: Vec<i64>,
 }
 
 impl Inputs {
@@ -109,9 +113,9 @@ impl Inputs {
         has_history: bool,
         init: &mut Init,
     ) -> (Table, Option<Table>) {
-        let shared = has_history && self.history.is_some_and(|history| history.shares_item_id);
+        let shared = has_history && self.history.as_ref().is_some_and(|history| history.shares_item_id);
         let slots = if shared { vec![Slot::ItemId, Slot::History] } else { vec![Slot::ItemId] };
-        let mut table = |slots: Vec<Slot>| Table::new(self.n_trained + 1, dim, sd, slots, init);
+        let mut table = |slots: Vec<Slot>| Table::new(self.n_ids + 1, dim, sd, slots, init);
         let ids = table(slots);
         (ids, (has_history && !shared).then(|| table(vec![Slot::History])))
     }

@@ -55,7 +55,11 @@ impl UserTowerConfig {
     ) -> Result<UserTower, ModelError> {
         let user = ColumnTables::new(&inputs.user, Slot::User, self.column_dim, sd, init);
         let request = ColumnTables::new(&inputs.request, Slot::Request, self.column_dim, sd, init);
-        let pooling = self.history.as_ref().map(|history| history.init(inputs.history, init)).transpose()?;
+        let pooling = self
+            .history
+            .as_ref()
+            .map(|history| history.init(inputs.history.as_ref(), history_dim, init))
+            .transpose()?;
         let heads = pooling.as_ref().map_or(0, Pooling::heads);
         let output = self.mlp.output_dim()?;
         if self.skip && heads == 0 {

@@ -1,7 +1,9 @@
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use u2i_schema::Slot;
 
+use crate::columns::ColumnTables;
 use crate::{
     Init, Inputs, ItemBatch, ModelError, Normalization, Table, TwoTower, UserBatch, UserTower,
     UserTowerConfig,
@@ -12,7 +14,8 @@ use crate::{
 ///
 /// The user tower pools the history and adds demographics; the item side is a table, the weights of the softmax.
 /// Departures: there is no search history in MovieLens; pooling may be recency-aware; with
-/// [`Normalization::L2`] the score is a cosine.
+/// [`Normalization::L2`] the score is a cosine; item attributes may be part of the softmax weights, as metadata is of
+/// an item's vector in Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", 2015.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct YoutubeDnnConfig {
@@ -22,6 +25,10 @@ pub struct YoutubeDnnConfig {
     pub init_sd: f64,
     /// Applied to both towers' outputs.
     pub normalization: Normalization,
+    /// Whether the vectors of an item's columns, as long as that of its id, are added to it; not if left out. An item
+    /// without training events is then ranked by its columns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub item_attributes: bool,
     /// The user tower; its output has `dim` numbers.
     pub user: UserTowerConfig,
 }
@@ -32,6 +39,9 @@ pub struct YoutubeDnn {
     user: UserTower,
     items: Table,
     history: Option<Table>,
+    attributes: ColumnTables,
+    /// `[columns of numbers, dim]`.
+    numbers: Option<Param<Tensor<2>>>,
     #[module(skip)]
     normalization: Normalization,
 }
@@ -50,7 +60,15 @@ impl YoutubeDnnConfig {
         check_sd(self.init_sd)?;
         let (items, history) = inputs.item_tables(self.dim, self.init_sd, self.user.history.is_some(), init);
         let user = self.user.init(inputs, self.dim, self.init_sd, init)?;
-        Ok(YoutubeDnn { user, items, history, normalization: self.normalization })
+        let columns = if self.item_attributes { &inputs.item[..] } else { &[] };
+        if self.item_attributes && columns.is_empty() {
+            return Err(ModelError::NoInput("item"));
+        }
+        let attributes = ColumnTables::new(columns, Slot::Item, self.dim, self.init_sd, init);
+        let n_numbers = attributes.tables.iter().filter(|table| table.is_none()).count();
+        let numbers =
+            (n_numbers > 0).then(|| init.constant(vec![0.0; n_numbers * self.dim], [n_numbers, self.dim]));
+        Ok(YoutubeDnn { user, items, history, attributes, numbers, normalization: self.normalization })
     }
 }
 
@@ -67,7 +85,24 @@ impl TwoTower for YoutubeDnn {
     }
 
     fn encode_items(&self, items: &ItemBatch) -> Tensor<2> {
-        self.normalization.apply(items.ids.masked(self.items.lookup(items.ids.rows.clone())))
+        let mut vectors = items.ids.masked(self.items.lookup(items.ids.rows.clone()));
+        if !self.attributes.tables.is_empty() {
+            let mut numbers = Vec::new();
+            for (table, own) in self.attributes.tables.iter().zip(self.attributes.embed(&items.columns)) {
+                match table {
+                    Some(_) => vectors = vectors + own,
+                    None => numbers.push(own),
+                }
+            }
+            if let Some(weights) = &self.numbers {
+                vectors = vectors + Tensor::cat(numbers, 1).matmul(weights.val());
+            }
+        }
+        self.normalization.apply(vectors)
+    }
+
+    fn ranks_cold_items(&self) -> bool {
+        !self.attributes.tables.is_empty()
     }
 
     fn history_len(&self) -> usize {
@@ -75,10 +110,12 @@ impl TwoTower for YoutubeDnn {
     }
 
     fn tables(&self) -> Vec<&Table> {
-        std::iter::once(&self.items).chain(&self.history).chain(self.user.tables()).collect()
+        let own = std::iter::once(&self.items).chain(&self.history).chain(self.user.tables());
+        own.chain(self.attributes.tables.iter().flatten()).collect()
     }
 
     fn tables_mut(&mut self) -> Vec<&mut Table> {
-        std::iter::once(&mut self.items).chain(&mut self.history).chain(self.user.tables_mut()).collect()
+        let own = std::iter::once(&mut self.items).chain(&mut self.history).chain(self.user.tables_mut());
+        own.chain(self.attributes.tables.iter_mut().flatten()).collect()
     }
 }

@@ -44,6 +44,8 @@ impl Purpose {
     pub const BOOTSTRAP: Purpose = Purpose(9);
     /// The order of events of one user and second.
     pub const TIES: Purpose = Purpose(10);
+    /// Which ids a step takes for unknown; `epoch` numbers the column.
+    pub const ID_DROPOUT: Purpose = Purpose(11);
 }
 
 /// A stream of draws, named by its key.

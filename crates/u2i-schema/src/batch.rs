@@ -1,4 +1,6 @@
-use crate::{Catalog, ColumnData, EventStore, PADDING, Sample, Users};
+use u2i_random::Stream;
+
+use crate::{Catalog, ColumnData, EventStore, NO_TIME, OUT_OF_VOCABULARY, PADDING, Sample, Users};
 
 /// Consecutive targets of one user that share one window of history: the events at positions
 /// `first..first + targets`.
@@ -42,6 +44,25 @@ impl ColumnRows {
             ColumnRows::Values(_) => &[],
         }
     }
+
+    /// Takes each known row for unknown with probability `share`.
+    fn forget(&mut self, share: f64, stream: &mut Stream) {
+        match self {
+            ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => {
+                forget(rows, OUT_OF_VOCABULARY, share, stream);
+            }
+            ColumnRows::Values(_) => {}
+        }
+    }
+}
+
+/// Replaces each row but padding with probability `share`. There is a draw for each, so what one is does not move others.
+fn forget(rows: &mut [u32], unknown: u32, share: f64, stream: &mut Stream) {
+    for row in rows {
+        if stream.unit() < share && *row != PADDING {
+            *row = unknown;
+        }
+    }
 }
 
 /// Which column of table rows in a batch.
@@ -72,6 +93,10 @@ pub struct UserRows {
     /// `j` is the event at position `first - history_len + j`, so the event `lag` places before the newest of
     /// target `i` is column `history_len - 1 + i - lag`.
     pub history: Vec<u32>,
+    /// `[chunks, targets, history_len + targets - 1]`: how long before each target each event of the row was, as the
+    /// interval of [`BatchMaker::gap_edges_s`], counted from 1; 0 at padding, where the target is not later than the
+    /// event in the user's order, and where a time is not known. Empty without edges.
+    pub gaps: Vec<u32>,
     /// User columns, `[chunks]` each.
     pub user: Vec<ColumnRows>,
     /// Request columns of the targets, `[batch]` each.
@@ -87,7 +112,7 @@ pub struct UserRows {
 /// The item side of a batch on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemRows {
-    /// `[items]` rows of the id table; padding for an item that has no id vector.
+    /// `[items]` rows of the id table, [`Catalog::scored_row`]; padding for an item that has no id vector.
     pub ids: Vec<u32>,
     /// Item columns, `[items]` each.
     pub columns: Vec<ColumnRows>,
@@ -136,6 +161,9 @@ pub struct BatchMaker<'a> {
     pub history_len: usize,
     /// The time that example ages are counted back from while training; `None` when serving.
     pub newest_s: Option<i64>,
+    /// Ascending edges in seconds of the intervals that the time since an event is told by: `[0, e_0)`, `[e_0, e_1)`, …,
+    /// `[e_n, ∞)`. None for models that do not look at it.
+    pub gap_edges_s: &'a [i64],
 }
 
 impl BatchMaker<'_> {
@@ -149,6 +177,11 @@ impl BatchMaker<'_> {
     ///
     /// If a chunk reaches beyond its user's events.
     pub fn users(&self, chunks: &[Chunk]) -> UserRows {
+        self.users_at(chunks, &|_| None)
+    }
+
+    /// The same where a target one past the end of the events of chunk `c` is asked for at the time `now(c)`.
+    fn users_at(&self, chunks: &[Chunk], now: &dyn Fn(usize) -> Option<i64>) -> UserRows {
         let targets = chunks.iter().map(|chunk| chunk.targets).max().unwrap_or(1).max(1) as usize;
         let width = if self.history_len == 0 { 0 } else { self.history_len + targets - 1 };
         let batch = chunks.iter().map(|chunk| chunk.targets as usize).sum();
@@ -157,6 +190,8 @@ impl BatchMaker<'_> {
         let mut n_earlier = Vec::with_capacity(batch);
         let mut example_age_days = Vec::with_capacity(batch);
         let mut targets_at = Vec::with_capacity(batch);
+        let n_gaps = if self.gap_edges_s.is_empty() { 0 } else { chunks.len() * targets * width };
+        let mut gaps = vec![0; n_gaps];
         for (c, chunk) in chunks.iter().enumerate() {
             let (user, first, n) = (chunk.user as usize, chunk.first as usize, chunk.targets as usize);
             let items = self.events.items(user);
@@ -188,6 +223,12 @@ impl BatchMaker<'_> {
             }
             let times_s = self.events.times_s(user);
             for i in 0..n {
+                if n_gaps > 0 {
+                    let at = first + i + usize::from(u2i_bug::planted("gaps_end_at_the_next_event"));
+                    let at_s = times_s.get(at).copied().or_else(|| now(c)).unwrap_or(NO_TIME);
+                    let row = &mut gaps[(c * targets + i) * width..][..width];
+                    self.gaps(&times_s[..first + i], at_s, &mut row[i..i + self.history_len]);
+                }
                 places.push((c * targets + i) as u32);
                 n_earlier.push((first + i) as u32);
                 let aged = first + i + usize::from(u2i_bug::planted("ages_are_those_of_the_next_event"));
@@ -206,6 +247,7 @@ impl BatchMaker<'_> {
             targets,
             history_len: self.history_len,
             history,
+            gaps,
             user: gather(self.users.columns(), user),
             request: gather(self.events.request(), targets_at.into_iter()),
             places,
@@ -214,8 +256,21 @@ impl BatchMaker<'_> {
         }
     }
 
-    /// What each of `users` is asked for next, as a server does: the history is all that is in the store, and
-    /// `request` holds the request columns of the moment, `[users]` entries each in the order of the schema.
+    /// The intervals from the newest of `times_s` to `at_s`, the newest last.
+    fn gaps(&self, times_s: &[i64], at_s: i64, row: &mut [u32]) {
+        let newest = &times_s[times_s.len() - times_s.len().min(row.len())..];
+        let at = row.len() - newest.len();
+        for (gap, &time_s) in row[at..].iter_mut().zip(newest) {
+            if time_s != NO_TIME && at_s != NO_TIME {
+                let gap_s = at_s.saturating_sub(time_s);
+                *gap = self.gap_edges_s.partition_point(|&edge_s| edge_s <= gap_s) as u32 + 1;
+            }
+        }
+    }
+
+    /// What each of `users` is asked for next, as a server does: the history is all that is in the store, `at_s` the
+    /// moment, `[users]` where it is known, and `request` holds the request columns of the moment, `[users]` entries
+    /// each in the order of the schema.
     ///
     /// # Errors
     ///
@@ -224,7 +279,12 @@ impl BatchMaker<'_> {
     /// # Panics
     ///
     /// If a user is not in the store.
-    pub fn asked_now(&self, users: &[u32], request: &[ColumnData]) -> Result<UserRows, RequestError> {
+    pub fn asked_now(
+        &self,
+        users: &[u32],
+        at_s: &[Option<i64>],
+        request: &[ColumnData],
+    ) -> Result<UserRows, RequestError> {
         let stored = self.events.request();
         if request.len() != stored.len() {
             return Err(RequestError::Columns { expected: stored.len(), found: request.len() });
@@ -239,7 +299,8 @@ impl BatchMaker<'_> {
         }
         let next =
             |&user: &u32| Chunk { user, first: self.events.items(user as usize).len() as u32, targets: 1 };
-        let rows = self.users(&users.iter().map(next).collect::<Vec<_>>());
+        let now = |user: usize| at_s.get(user).copied().flatten();
+        let rows = self.users_at(&users.iter().map(next).collect::<Vec<_>>(), &now);
         Ok(UserRows { request: gather(request, (0..users.len()).map(Some)), ..rows })
     }
 
@@ -285,9 +346,29 @@ impl UserRows {
             Slot::ItemId | Slot::Item(_) => None,
         }
     }
+
+    /// Takes each known value of a column of the user side for unknown with probability `share`, as training does, so
+    /// that the row of unknown values is trained, too (Volkovs, Yu and Poutanen, "DropoutNet: Addressing Cold Start in
+    /// Recommender Systems", NIPS 2017). Padding stays; other slots are left alone.
+    pub fn forget(&mut self, slot: Slot, share: f64, stream: &mut Stream) {
+        match slot {
+            Slot::User(column) => self.user[column].forget(share, stream),
+            Slot::Request(column) => self.request[column].forget(share, stream),
+            Slot::History | Slot::ItemId | Slot::Item(_) => {}
+        }
+    }
 }
 
 impl ItemRows {
+    /// The same on the item side; `unknown` is the row of items whose ids say nothing.
+    pub fn forget(&mut self, slot: Slot, unknown: Option<u32>, share: f64, stream: &mut Stream) {
+        match (slot, unknown) {
+            (Slot::ItemId, Some(unknown)) => forget(&mut self.ids, unknown, share, stream),
+            (Slot::Item(column), _) => self.columns[column].forget(share, stream),
+            _ => {}
+        }
+    }
+
     /// The table rows of a slot of the item side; `None` for a slot of the user side.
     ///
     /// # Panics
@@ -314,7 +395,7 @@ impl ItemRows {
         }
         let entries = items.iter().map(|&item| Some(item as usize - 1));
         ItemRows {
-            ids: items.iter().map(|&item| catalog.id_row(item)).collect(),
+            ids: items.iter().map(|&item| catalog.scored_row(item)).collect(),
             columns: gather(catalog.columns(), entries),
         }
     }
@@ -355,6 +436,7 @@ mod tests {
             catalog: &catalog,
             history_len: 2,
             newest_s: Some(3 * 86_400),
+            gap_edges_s: &[],
         };
         let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
         let batch = maker.users(&chunks);
@@ -380,6 +462,79 @@ mod tests {
         assert_eq!(items.columns, [ColumnRows::Bags { width: 2, rows: vec![0, 0, 7, 8] }]);
     }
 
+    #[test]
+    fn an_item_without_training_events_has_the_row_of_unknown_ids_where_there_is_one() {
+        let (events, users, catalog) = parts();
+        let catalog = catalog.with_unknown_row();
+        assert_eq!((catalog.unknown_row(), catalog.n_id_rows()), (Some(4), 4));
+        assert_eq!(ItemRows::new(&catalog, &[4, 1]).ids, [4, 1]);
+        // A history shows what is known only.
+        let maker = BatchMaker {
+            events: &events,
+            users: &users,
+            catalog: &catalog,
+            history_len: 2,
+            newest_s: None,
+            gap_edges_s: &[],
+        };
+        assert_eq!(maker.users(&[Chunk { user: 1, first: 2, targets: 1 }]).history, [2, 0]);
+    }
+
+    #[test]
+    fn known_values_are_forgotten_as_often_as_was_said_and_padding_never() {
+        let n = 20_000;
+        let rows = |share: f64, step: u64| {
+            let mut items = ItemRows {
+                ids: (0..n).collect(),
+                columns: vec![ColumnRows::Bags { width: 2, rows: (0..n).map(|i| i % 2 * 7).collect() }],
+            };
+            let mut stream = Stream::new(1, u2i_random::Purpose::ID_DROPOUT, 0, step);
+            items.forget(Slot::ItemId, Some(n), share, &mut stream);
+            items.forget(Slot::Item(0), Some(n), share, &mut stream);
+            items
+        };
+        let items = rows(0.1, 3);
+        let forgotten = items.ids.iter().filter(|&&row| row == n).count() as f64 / f64::from(n);
+        assert!((forgotten - 0.1).abs() < 0.01, "{forgotten}");
+        let ColumnRows::Bags { rows: bags, .. } = &items.columns[0] else { unreachable!() };
+        let of_known = bags.iter().filter(|&&row| row == OUT_OF_VOCABULARY).count() as f64;
+        assert!((of_known / f64::from(n / 2) - 0.1).abs() < 0.01, "{of_known}");
+        assert_eq!((items.ids[0], bags.iter().step_by(2).max()), (PADDING, Some(&PADDING)));
+        assert_eq!(rows(0.1, 3), items);
+        assert_ne!(rows(0.1, 4), items);
+        assert_eq!(rows(0.0, 3).ids, (0..n).collect::<Vec<_>>());
+    }
+
+    /// Targets on the days 1 to 3 after the events of the days before, and a next one that is asked for on day 9.
+    #[test]
+    fn gaps_are_times_from_events_to_targets_in_intervals() {
+        let (events, users, catalog) = parts();
+        let day = 86_400;
+        let edges = [day, 2 * day];
+        let maker = BatchMaker {
+            events: &events,
+            users: &users,
+            catalog: &catalog,
+            history_len: 2,
+            newest_s: None,
+            gap_edges_s: &edges,
+        };
+        let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
+        // A row for each of three targets of each chunk, a column for each of the four events of its window.
+        let none = [0; 4];
+        let wanted = [[0, 2, 0, 0], [0, 3, 2, 0], [0, 0, 3, 2], [0, 1, 0, 0], none, none].concat();
+        assert_eq!(maker.users(&chunks).gaps, wanted);
+        assert_eq!(maker.users(&[Chunk { user: 0, first: 4, targets: 1 }]).gaps, [0, 0]);
+        let asked = |at_s| maker.asked_now(&[0, 1], &[at_s, None], &[]).unwrap().gaps;
+        assert_eq!(asked(Some(9 * day)), [3, 3, 0, 0]);
+        assert_eq!(asked(Some(4 * day - 1)), [2, 1, 0, 0]);
+        assert_eq!(BatchMaker { gap_edges_s: &[], ..maker }.users(&chunks).gaps, []);
+        let unknown = EventStore::new(vec![0, 2], vec![1, 2], vec![NO_TIME, 5], vec![]).unwrap();
+        let users = Users::new(vec!["a".into()], vec![]);
+        let maker = BatchMaker { events: &unknown, users: &users, ..maker };
+        assert_eq!(maker.asked_now(&[0], &[Some(6)], &[]).unwrap().gaps, [0, 1]);
+    }
+
     /// Without columns nothing else would notice: an item that is not there looks like one without an id vector.
     #[test]
     #[should_panic(expected = "item 5 is not in 1..=4")]
@@ -391,8 +546,14 @@ mod tests {
     #[test]
     fn ages_are_zero_when_serving() {
         let (events, users, catalog) = parts();
-        let maker =
-            BatchMaker { events: &events, users: &users, catalog: &catalog, history_len: 0, newest_s: None };
+        let maker = BatchMaker {
+            events: &events,
+            users: &users,
+            catalog: &catalog,
+            history_len: 0,
+            newest_s: None,
+            gap_edges_s: &[],
+        };
         let next = maker.users(&[Chunk { user: 0, first: 4, targets: 1 }]);
         assert_eq!((next.example_age_days, next.n_earlier, next.history), (vec![0.0], vec![4], vec![]));
     }
@@ -406,12 +567,18 @@ mod tests {
         let items = plain.all_items().to_vec();
         let events =
             EventStore::new(plain.offsets().to_vec(), items, plain.all_times_s().to_vec(), request).unwrap();
-        let maker =
-            BatchMaker { events: &events, users: &users, catalog: &catalog, history_len: 2, newest_s: None };
+        let maker = BatchMaker {
+            events: &events,
+            users: &users,
+            catalog: &catalog,
+            history_len: 2,
+            newest_s: None,
+            gap_edges_s: &[],
+        };
         let chunks = [Chunk { user: 0, first: 3, targets: 2 }, Chunk { user: 1, first: 2, targets: 1 }];
         assert_eq!(maker.users(&chunks).request, [ColumnRows::Rows(vec![5, PADDING, PADDING])]);
 
-        let now = maker.asked_now(&[1, 0], &[ColumnData::Rows(vec![8, 9])]).unwrap();
+        let now = maker.asked_now(&[1, 0], &[], &[ColumnData::Rows(vec![8, 9])]).unwrap();
         assert_eq!(now.request, [ColumnRows::Rows(vec![8, 9])]);
         assert_eq!((now.history, now.n_earlier), (vec![2, 0, 3, 1], vec![2, 4]));
         let refused = [
@@ -423,7 +590,7 @@ mod tests {
             (vec![ColumnData::Rows(vec![8])], "request column 0 has 1 entries for 2 users"),
         ];
         for (request, message) in refused {
-            assert_eq!(maker.asked_now(&[1, 0], &request).unwrap_err().to_string(), message);
+            assert_eq!(maker.asked_now(&[1, 0], &[], &request).unwrap_err().to_string(), message);
         }
     }
 }

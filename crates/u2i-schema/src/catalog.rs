@@ -6,13 +6,14 @@ use crate::{ColumnData, Digest};
 ///
 /// Items with a training event come first, so that `item_idx` is also the row of an id table of
 /// [`n_trained`](Self::n_trained) items; an item beyond has no id vector and can be ranked by its attributes
-/// only.
+/// only, or with the vector that [`unknown_row`](Self::unknown_row) has for all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
     ids: Vec<String>,
     titles: Vec<Option<String>>,
     counts: Vec<u32>,
     n_trained: usize,
+    has_unknown_row: bool,
     columns: Vec<ColumnData>,
     by_id: HashMap<String, u32>,
 }
@@ -40,7 +41,24 @@ impl Catalog {
         );
         let by_id: HashMap<String, u32> = ids.iter().cloned().zip(1..).collect();
         assert_eq!(by_id.len(), ids.len(), "ids are unique");
-        Catalog { ids, titles, counts, n_trained, columns, by_id }
+        Catalog { ids, titles, counts, n_trained, has_unknown_row: false, columns, by_id }
+    }
+
+    /// The same with one more row in id tables, that of an item whose id says nothing: it stands for items without
+    /// training events where they are scored.
+    #[must_use]
+    pub fn with_unknown_row(self) -> Self {
+        Catalog { has_unknown_row: true, ..self }
+    }
+
+    /// The row of items whose ids say nothing, the last of an id table, if there is one.
+    pub fn unknown_row(&self) -> Option<u32> {
+        self.has_unknown_row.then_some(self.n_trained as u32 + 1)
+    }
+
+    /// Rows of an id table besides padding.
+    pub fn n_id_rows(&self) -> usize {
+        self.n_trained + usize::from(self.has_unknown_row)
     }
 
     /// Number of items.
@@ -53,10 +71,21 @@ impl Catalog {
         self.n_trained
     }
 
-    /// The row of an item in an id table: `item_idx`, or padding for an item without training events.
+    /// The row of an item of a history in an id table: `item_idx`, or padding for an item without training events.
     pub fn id_row(&self, item_idx: u32) -> u32 {
         let is_trained = (item_idx as usize) <= self.n_trained;
         if is_trained || u2i_bug::planted("cold_items_have_an_id_row") { item_idx } else { crate::PADDING }
+    }
+
+    /// The row of an item that is scored: `item_idx`, or for an item without training events
+    /// [`unknown_row`](Self::unknown_row), or padding where there is none.
+    pub fn scored_row(&self, item_idx: u32) -> u32 {
+        match self.id_row(item_idx) {
+            crate::PADDING if !u2i_bug::planted("unknown_items_are_padding") => {
+                self.unknown_row().unwrap_or(crate::PADDING)
+            }
+            row => row,
+        }
     }
 
     /// The raw id of an item.

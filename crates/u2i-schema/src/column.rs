@@ -59,6 +59,34 @@ pub enum Transform {
         /// Divides the logarithm.
         scale: f64,
     },
+    /// One coordinate of the point that `x` is on a circle of circumference `period`. Missing values are 0, the centre.
+    Cyclic {
+        /// What is the same again after it: 24 for hours of the day.
+        period: f64,
+        /// Which coordinate.
+        wave: Wave,
+    },
+}
+
+/// A coordinate of a point on the unit circle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wave {
+    /// `sin(2πx / period)`.
+    Sine,
+    /// `cos(2πx / period)`.
+    Cosine,
+}
+
+impl Wave {
+    /// Of `x`. The remainder is taken first, so that times far from 1970 lose nothing.
+    fn of(self, x: f64, period: f64) -> f64 {
+        let angle = x.rem_euclid(period) / period * std::f64::consts::TAU;
+        match self {
+            Wave::Sine => angle.sin(),
+            Wave::Cosine => angle.cos(),
+        }
+    }
 }
 
 /// A declared feature with its fitted transform.
@@ -115,7 +143,7 @@ impl Transform {
             }
             Transform::Hashed { buckets } => Some(*buckets as usize + 2),
             Transform::Bucketized { edges } => Some(edges.len() + 3),
-            Transform::Standardized { .. } | Transform::Log { .. } => None,
+            Transform::Standardized { .. } | Transform::Log { .. } | Transform::Cyclic { .. } => None,
         }
     }
 }
@@ -178,7 +206,7 @@ impl Column {
                     .map_err(|found| error(entry, "a number", found))?
                     .map_or(OUT_OF_VOCABULARY, |x| edges.partition_point(|&edge| edge <= x) as u32 + 2))
             }),
-            Transform::Standardized { .. } | Transform::Log { .. } => {
+            Transform::Standardized { .. } | Transform::Log { .. } | Transform::Cyclic { .. } => {
                 let mut values = Vec::new();
                 for (entry, value) in raw {
                     let x = number(value).map_err(|found| error(entry, "a number", found))?;
@@ -193,6 +221,7 @@ impl Column {
         match self.transform {
             Transform::Standardized { mean, sd } => (x - mean) / sd,
             Transform::Log { scale } if x > 0.0 => x.ln_1p() / scale,
+            Transform::Cyclic { period, wave } => wave.of(x, period),
             _ => 0.0,
         }
     }

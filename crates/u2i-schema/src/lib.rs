@@ -28,10 +28,13 @@ mod vocabulary;
 pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, RequestError, Slot, UserRows};
 pub use catalog::{Catalog, Users};
 pub use clock::{hour, weekday};
-pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform};
+pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform, Wave};
 pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
 pub use hash::Digest;
 pub use vocabulary::{OUT_OF_VOCABULARY, Vocabulary};
+
+/// The time of an event that is known by its place in a history only.
+pub const NO_TIME: i64 = i64::MIN;
 
 /// Row 0 of every embedding table: "nothing here". Never an item, never trained, never returned.
 pub const PADDING: u32 = 0;

@@ -27,13 +27,19 @@ fn main() {
     let catalog = Catalog::new(ids, vec![None; 10], [&[0][..], &[40; 10]].concat(), vec![]);
     let samples = (0..40).flat_map(|user| (1..10).map(move |position| Sample { user, position })).collect();
     let samples = SampleTable::new(samples);
-    let batches =
-        BatchMaker { events: &events, users: &users, catalog: &catalog, history_len: 0, newest_s: None };
+    let batches = BatchMaker {
+        events: &events,
+        users: &users,
+        catalog: &catalog,
+        history_len: 0,
+        newest_s: None,
+        gap_edges_s: &[],
+    };
 
     let device = Device::flex();
     let transform = Transform::Categorical(Vocabulary::new(["nl", "it"]));
     let user = vec![Column { name: "country".into(), side: Side::User, transform }];
-    let inputs = Inputs { n_trained: 10, user, request: vec![], item: vec![], history: None };
+    let inputs = Inputs { n_ids: 10, user, request: vec![], item: vec![], history: None };
     let model = FmConfig { dim: 4, init_sd: 0.1, linear_sd: 0.01, history: None };
     let model = model.init(&inputs, &mut Init::new(1, &device.clone().autodiff())).unwrap();
 
@@ -47,7 +53,7 @@ fn main() {
         schedule: ScheduleConfig { warm_up_steps: 0, decay: Decay::Constant {} },
         early_stopping: None,
     };
-    let data = TrainData { batches, samples: &samples };
+    let data = TrainData { batches, samples: &samples, id_dropout: &[] };
     let fitted = fit(model, &data, &loss, &config, 1, &device, &mut (), |_, _| Ok(None)).unwrap();
     assert!(fitted.epochs[19].loss < fitted.epochs[0].loss);
 

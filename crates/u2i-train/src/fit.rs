@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
 use u2i_random::{Purpose, Stream};
-use u2i_schema::{BatchMaker, Chunk, SampleTable};
+use u2i_schema::{BatchMaker, Chunk, SampleTable, Slot};
 
 use crate::dense::DenseParameters;
 use crate::objective::Objective;
@@ -20,6 +20,11 @@ pub struct TrainData<'a> {
     pub batches: BatchMaker<'a>,
     /// The targets.
     pub samples: &'a SampleTable,
+    /// Columns, and item ids, of which a step takes a share for unknown: [`UserRows::forget`], [`ItemRows::forget`].
+    ///
+    /// [`UserRows::forget`]: u2i_schema::UserRows::forget
+    /// [`ItemRows::forget`]: u2i_schema::ItemRows::forget
+    pub id_dropout: &'a [(Slot, f64)],
 }
 
 /// One optimizer step.
@@ -379,8 +384,16 @@ impl<'a, M: TwoTower> Run<'a, M> {
         self.objective.observe(&targets, step);
         let candidates = self.objective.candidates(targets, chunks, self.seed, step);
         let rows_without_negatives = self.objective.rows_without_negatives(&candidates);
-        let users = self.data.batches.users(chunks);
-        let items = self.data.batches.items(&candidates.items);
+        let mut users = self.data.batches.users(chunks);
+        let mut items = self.data.batches.items(&candidates.items);
+        if !u2i_bug::planted("ids_are_never_forgotten") {
+            let unknown = self.data.batches.catalog.unknown_row();
+            for (i, &(slot, share)) in self.data.id_dropout.iter().enumerate() {
+                let mut stream = Stream::new(self.seed, Purpose::ID_DROPOUT, i as u64, step as u64);
+                users.forget(slot, share, &mut stream);
+                items.forget(slot, unknown, share, &mut stream);
+            }
+        }
         self.tables.read(&users, &items)?;
         let autodiff = self.on.device.clone().autodiff();
         let noise = Some(Noise { seed: self.seed, step: step as u64 });

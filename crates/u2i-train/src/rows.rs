@@ -272,6 +272,7 @@ mod tests {
             request: vec![],
             places: vec![],
             n_earlier: vec![],
+            gaps: vec![],
             example_age_days: vec![],
         }
     }

@@ -60,7 +60,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut init = Init::new(config.seed, &device.clone().autodiff());
     let rows = prepared.catalog.n_trained() + 1;
     let model = LastItems { items: Table::new(rows, 32, 0.3, [Slot::ItemId, Slot::History], &mut init) };
-    let data = TrainData { batches: prepared.train_batches(HISTORY), samples: &prepared.samples };
+    let data =
+        TrainData { batches: prepared.train_batches(HISTORY), samples: &prepared.samples, id_dropout: &[] };
     let fitted =
         fit(model, &data, &config.loss, &config.train, config.seed, &device, &mut (), |_, _| Ok(None))?;
 

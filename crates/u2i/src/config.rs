@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use u2i_eval::Metric;
-use u2i_features::{DataConfig, FeaturesConfig, SamplesConfig, SplitConfig};
+use u2i_features::{DataConfig, FeatureError, FeaturesConfig, SamplesConfig, SplitConfig};
 use u2i_index::FaissSpec;
-use u2i_schema::Digest;
+use u2i_schema::{Digest, Side};
 use u2i_train::{LossConfig, TrainConfig};
 
 use crate::Error;
@@ -199,31 +199,72 @@ impl Experiment {
             return Experiment::parse(&known, path);
         }
         let experiment: Experiment = read.map_err(|error| Error::of_toml(&error, text, path))?;
-        experiment.check(path)?;
+        experiment.check().map_err(|(key, message)| Error::of_key(&key, message, text, path))?;
         Ok(experiment)
     }
 
-    fn check(&self, path: &Path) -> Result<(), Error> {
-        let whole = |message: String| Error::Config { path: path.into(), line: 1, column: 1, message };
+    /// What the types of keys do not say, as the key and what is wrong with it.
+    fn check(&self) -> Result<(), (String, String)> {
+        let at = |key: &str, message: String| Err((key.to_owned(), message));
         if self.evaluation.k.is_empty() {
-            return Err(whole("`evaluation.k` is empty, expected at least one list length".into()));
+            return at("evaluation.k", "`evaluation.k` is empty, expected at least one list length".into());
         }
         if self.features.history.is_some() != self.model.has_history() {
-            return Err(whole(format!(
-                "`features.history` and the history of `model.{}` must both be there or both be missing",
-                self.model.name()
-            )));
+            let name = self.model.name();
+            let there = if self.features.history.is_some() { "features.history" } else { "model" };
+            return at(
+                there,
+                format!(
+                    "`features.history` and the history of `model.{name}` must both be there or both be missing"
+                ),
+            );
         }
-        self.loss.check().map_err(|error| whole(error.to_string()))?;
+        if let Err(error) = self.features.check() {
+            let key = match &error {
+                FeatureError::InvalidValue { key, .. } => key.clone(),
+                _ => "features".to_owned(),
+            };
+            return Err((key, error.to_string()));
+        }
+        let by_time = self.features.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty());
+        if by_time && !self.model.weighs_history() {
+            let key = "features.history.gap_edges_s";
+            let message = format!("`{key}` is for pooling with weights, `recency` or `attention`");
+            return at(key, message);
+        }
+        self.check_items()?;
+        self.loss.check().map_err(|error| ("loss".to_owned(), error.to_string()))?;
         for (i, index) in self.index.iter().enumerate() {
             if let Some(found) = index.min_recall.filter(|&least| !(least > 0.0 && least <= 1.0)) {
-                return Err(whole(format!(
-                    "`index.{i}.min_recall` is {found}, expected a share above 0 and at most 1"
-                )));
+                let key = format!("index.{i}.min_recall");
+                let message = format!("`{key}` is {found}, expected a share above 0 and at most 1");
+                return Err((key, message));
             }
         }
+        let key = "evaluation.validation_metric";
         let metric = self.evaluation.metric(&self.evaluation.validation_metric);
-        metric.map(drop).map_err(|message| whole(format!("`evaluation.validation_metric`: {message}")))?;
+        metric.map(drop).map_err(|message| (key.to_owned(), format!("`{key}`: {message}")))
+    }
+
+    /// That what is said of items reaches their vectors.
+    fn check_items(&self) -> Result<(), (String, String)> {
+        let column = self.features.column.iter().position(|column| column.side == Side::Item);
+        if let (ModelConfig::YoutubeDnn(config), Some(i)) = (&self.model, column)
+            && !config.item_attributes
+        {
+            let key = format!("features.column.{i}");
+            let name = &self.features.column[i].name;
+            let message = format!(
+                "`{name}` is of items, whose vectors `model.youtube_dnn` makes from ids alone unless `item_attributes` \
+                 is true"
+            );
+            return Err((key, message));
+        }
+        if self.features.item_id.is_some() && column.is_none() {
+            let message = "`features.item_id` is for items without training events, but there is no column of items to \
+                           tell them apart by";
+            return Err(("features.item_id".to_owned(), message.to_owned()));
+        }
         Ok(())
     }
 

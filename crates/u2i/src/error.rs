@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use toml::de::{DeTable, DeValue};
 use u2i_bundle::BundleError;
 use u2i_device::DeviceError;
 use u2i_features::FeatureError;
@@ -105,14 +106,44 @@ impl Error {
     /// What is wrong with the text of a TOML file, with its line and column, and the key or word that may have been meant.
     pub(crate) fn of_toml(error: &toml::de::Error, text: &str, path: &Path) -> Self {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
-        let before = &text[..text.floor_char_boundary(at)];
-        Error::Config {
-            path: path.into(),
-            line: before.matches('\n').count() + 1,
-            column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
-            message: with_nearest(error.message()),
+        let (line, column) = place(text, at);
+        Error::Config { path: path.into(), line, column, message: with_nearest(error.message()) }
+    }
+
+    /// Where `key` stands in a file of TOML, such as `features.column.2.kind`, or the last of its tables that is there.
+    pub(crate) fn of_key(key: &str, message: String, text: &str, path: &Path) -> Self {
+        let at = offset_of(key, text).unwrap_or(0);
+        let (line, column) = place(text, at);
+        Error::Config { path: path.into(), line, column, message }
+    }
+}
+
+/// Line and column of a byte, counted from 1.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(at)];
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+fn offset_of(key: &str, text: &str) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?.into_inner();
+    let mut segments = key.split('.');
+    let (first, mut value) = root.get_key_value(segments.next()?)?;
+    let mut at = first.span().start;
+    for segment in segments {
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                let Some((key, inner)) = table.get_key_value(segment) else { break };
+                (at, value) = (key.span().start, inner);
+            }
+            DeValue::Array(array) => {
+                let Some(inner) = segment.parse().ok().and_then(|i: usize| array.get(i)) else { break };
+                (at, value) = (inner.span().start, inner);
+            }
+            _ => break,
         }
     }
+    Some(at)
 }
 
 /// A message about an unknown key or word, with the known one that is nearest to it.

@@ -144,7 +144,8 @@ fn attributes(raw: &RawData, prepared: &Prepared) -> Vec<Attribute> {
 
 fn columns(experiment: &Experiment, prepared: &Prepared) -> Vec<BundleColumn> {
     let source = |name: &str| {
-        let config = experiment.features.column.iter().find(|config| config.name == name);
+        let config =
+            experiment.features.column.iter().find(|config| config.names().iter().any(|own| own == name));
         config.expect("columns are fitted from the experiment").source().to_owned()
     };
     let one =

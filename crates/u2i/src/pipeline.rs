@@ -104,13 +104,14 @@ pub struct Trained {
 pub fn model_inputs(experiment: &Experiment, prepared: &Prepared) -> Inputs {
     let columns = |side| prepared.columns(side).cloned().collect();
     Inputs {
-        n_trained: prepared.catalog.n_trained(),
+        n_ids: prepared.catalog.n_id_rows(),
         user: columns(Side::User),
         request: columns(Side::Request),
         item: columns(Side::Item),
         history: experiment.features.history.as_ref().map(|history| HistoryInput {
             length: history.length.get(),
             shares_item_id: history.shares.is_some(),
+            gap_edges_s: history.gap_edges_s.clone(),
         }),
     }
 }
@@ -150,7 +151,11 @@ pub fn train_from(
     let mut init = Init::new(*seed, &device.device.clone().autodiff());
     let model = experiment.model.init(&inputs, &mut init)?;
     let history_len = model.history_len();
-    let data = TrainData { batches: prepared.train_batches(history_len), samples: &prepared.samples };
+    let data = TrainData {
+        batches: prepared.train_batches(history_len),
+        samples: &prepared.samples,
+        id_dropout: &prepared.id_dropout,
+    };
     let metric = evaluation.validation_metric();
     let validate = |model: &AnyModel, _| {
         if prepared.validation.is_empty() {

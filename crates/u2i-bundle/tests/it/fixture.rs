@@ -12,10 +12,12 @@ use u2i_models::burn;
 use u2i_models::{
     Activation, AnyModel, DssmConfig, FmConfig, HistoryConfig, HistoryInput, HostTensor, Init, Inputs,
     ItemBatch, ItemTowerConfig, MlpConfig, ModelConfig, NormKind, Normalization, OutputKind, PoolingConfig,
-    TwoTower as _, UserTowerConfig, YoutubeDnnConfig, weights,
+    TwoTower as _, UserTowerConfig, YoutubeDnnConfig, weights, with_weights,
 };
 use u2i_random::{Purpose, Stream};
-use u2i_schema::{Catalog, Column, EventStore, ItemRows, Raw, Side, Transform, Users, Vocabulary, hour};
+use u2i_schema::{
+    Catalog, Column, EventStore, ItemRows, Raw, Side, Transform, Users, Vocabulary, Wave, hour,
+};
 
 pub fn device() -> Device {
     Device::flex()
@@ -26,6 +28,9 @@ pub enum Kind {
     Fm,
     Dssm,
     YoutubeDnn,
+    /// A YouTubeDNN that weighs events by what and how long ago they were, and items by their columns, too, with a row for
+    /// unknown ones and a cyclic column.
+    Attentive,
     /// An FM that knows users by their columns alone.
     WithoutHistory,
 }
@@ -87,8 +92,12 @@ fn mlp(layers: &[usize]) -> MlpConfig {
 }
 
 fn config(kind: Kind) -> ModelConfig {
-    let history =
-        || HistoryConfig { pooling: PoolingConfig::Recency { slopes: vec![0.1, 1.0] }, dropout: 0.2 };
+    let slopes = vec![0.1, 1.0];
+    let pooling = match kind {
+        Kind::Attentive => PoolingConfig::Attention { slopes },
+        _ => PoolingConfig::Recency { slopes },
+    };
+    let history = || HistoryConfig { pooling: pooling.clone(), dropout: 0.2 };
     let user = UserTowerConfig {
         column_dim: 3,
         history: Some(history()),
@@ -109,16 +118,25 @@ fn config(kind: Kind) -> ModelConfig {
             user,
             item: ItemTowerConfig { column_dim: 3, residual: true, mlp: mlp(&[8, DIM]) },
         }),
-        Kind::YoutubeDnn => {
-            ModelConfig::YoutubeDnn(YoutubeDnnConfig { dim: DIM, init_sd: 0.5, normalization, user })
-        }
+        Kind::YoutubeDnn | Kind::Attentive => ModelConfig::YoutubeDnn(YoutubeDnnConfig {
+            dim: DIM,
+            init_sd: 0.5,
+            normalization,
+            item_attributes: kind == Kind::Attentive,
+            user,
+        }),
     }
 }
 
 impl Fixture {
     pub fn new(kind: Kind, size: Size, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::SYNTHETIC, 0, 0);
-        let columns = columns();
+        let mut columns = columns();
+        if kind == Kind::Attentive {
+            let wave = |wave| Transform::Cyclic { period: 24.0, wave };
+            columns.push(column("day_sin", Side::Request, "hour", wave(Wave::Sine)));
+            columns.push(column("day_cos", Side::Request, "hour", wave(Wave::Cosine)));
+        }
         let n_items = size.trained + size.cold;
         let genres: Vec<Vec<String>> = (0..n_items)
             .map(|_| GENRES.iter().filter(|_| rng.index(3) == 0).map(|genre| genre.to_string()).collect())
@@ -133,6 +151,7 @@ impl Fixture {
             (0..=n_items).map(|i| if (1..=size.trained).contains(&i) { 1 + rng.index(90) as u32 } else { 0 });
         let of_items = encode("genres", genres.iter().map(|list| Raw::List(list)).collect());
         let catalog = Catalog::new(ids, titles, counts.collect(), vec![of_items]);
+        let catalog = if kind == Kind::Attentive { catalog.with_unknown_row() } else { catalog };
         let attribute = |name: &str, values| Attribute { name: name.into(), values };
         let years = (0..n_items).map(|i| if i % 7 == 0 { f64::NAN } else { 1950.0 + i as f64 }).collect();
         let countries = (0..n_items).map(|i| (i % 3 > 0).then(|| ["US", "UK"][i % 2].to_owned())).collect();
@@ -164,31 +183,45 @@ impl Fixture {
             offsets.push(items.len() as u64);
         }
         let hours: Vec<f64> = times.iter().map(|&time_s| hour(time_s) as f64).collect();
-        let request = vec![
+        let mut request = vec![
             encode("hour", hours.iter().map(|&hour| Raw::Number(hour)).collect()),
             encode("device", times.iter().map(|time| device_at(*time)).collect()),
         ];
+        if kind == Kind::Attentive {
+            for name in ["day_sin", "day_cos"] {
+                request.push(encode(name, hours.iter().map(|&hour| Raw::Number(hour)).collect()));
+            }
+        }
         let events = EventStore::new(offsets, items, times, request).expect("events are whole");
 
         let config = config(kind);
-        let history =
-            (kind != Kind::WithoutHistory).then_some(HistoryInput { length: HISTORY, shares_item_id: false });
+        let history = (kind != Kind::WithoutHistory).then_some(HistoryInput {
+            length: HISTORY,
+            shares_item_id: false,
+            gap_edges_s: if kind == Kind::Attentive { vec![5_000, 20_000] } else { vec![] },
+        });
         let of_side = |side| columns.iter().map(|own| own.column.clone()).filter(move |c| c.side == side);
         let inputs = Inputs {
-            n_trained: size.trained,
+            n_ids: catalog.n_id_rows(),
             user: of_side(Side::User).collect(),
             request: of_side(Side::Request).collect(),
             item: of_side(Side::Item).collect(),
-            history,
+            history: history.clone(),
         };
         let model = config.init(&inputs, &mut Init::new(seed, &device())).expect("the config makes a model");
+        let mut drawn = weights(&model);
+        if let Some((_, own)) = drawn.iter_mut().find(|(name, _)| name.ends_with("gap_weights")) {
+            // They start at zero, where the time since an event has no say.
+            own.data.iter_mut().for_each(|weight| *weight = rng.uniform(-1.0, 1.0) as f32);
+        }
+        let weights = drawn;
+        let model = with_weights(model, weights.clone()).expect("they are its own");
         let n_ranked = if model.ranks_cold_items() { n_items } else { size.trained };
         let ranked: Vec<u32> = (1..=n_ranked as u32).collect();
         let rows = ItemRows::new(&catalog, &ranked);
         let data = model.encode_items(&ItemBatch::new(&rows, None, &device())).into_data();
         let data: Vec<f32> = data.try_into_vec().expect("vectors are f32");
         let vectors = ItemVectors::new(ranked, data.len() / n_ranked, data).expect("vectors are finite");
-        let weights = weights(&model);
         Fixture { config, model, weights, columns, history, catalog, attributes, users, events, vectors }
     }
 
@@ -197,7 +230,7 @@ impl Fixture {
             model: &self.config,
             weights: &self.weights,
             columns: &self.columns,
-            history: self.history,
+            history: self.history.clone(),
             catalog: &self.catalog,
             item_attributes: &self.attributes,
             users: &self.users,

@@ -17,6 +17,7 @@ fn evaluated(fixture: &Fixture, targets: &[Chunk], k: usize) -> Vec<(Vec<u32>, V
         catalog: &fixture.catalog,
         history_len: fixture.model.history_len(),
         newest_s: None,
+        gap_edges_s: fixture.history.as_ref().map_or(&[], |history| &history.gap_edges_s),
     };
     let batch = UserBatch::new(&maker.users(targets), None, &device());
     let queries: Vec<f32> = fixture.model.encode_users(&batch).into_data().try_into_vec().unwrap();
@@ -45,7 +46,7 @@ fn last_events(fixture: &Fixture) -> Vec<Chunk> {
 /// event is what the caller knows of the request; the hour follows from its time.
 #[test]
 fn what_is_served_is_what_was_evaluated() {
-    for kind in [Kind::Fm, Kind::Dssm, Kind::YoutubeDnn, Kind::WithoutHistory] {
+    for kind in [Kind::Fm, Kind::Dssm, Kind::YoutubeDnn, Kind::Attentive, Kind::WithoutHistory] {
         let fixture = Fixture::new(kind, Size { users: 101, ..SMALL }, 3);
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("bundle");
@@ -104,6 +105,30 @@ fn a_stranger_with_the_same_history_and_attributes_gets_the_same() {
         other.context.remove(key);
         assert_ne!(recommender.user_vectors(&[other]).unwrap(), vectors[..dim], "{key} has no effect");
     }
+}
+
+/// How long ago an event was counts where it is known: of a user's stored events, and not of a history of ids.
+#[test]
+fn the_moment_counts_where_events_have_times() {
+    let fixture = Fixture::new(Kind::Attentive, SMALL, 4);
+    assert!(fixture.weights.keys().any(|name| name.ends_with("gap_weights")));
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    fixture.write(&dir, IndexPlan::Exact).unwrap();
+    let recommender = Recommender::open(&dir, &device()).unwrap();
+    let newest = *fixture.events.times_s(7).last().unwrap();
+    // A day apart, so that the hour is the same.
+    let vectors = |request: Request| {
+        [1, 1 + 86_400].map(|later| {
+            let request = Request { at_s: Some(newest + later), ..request.clone() };
+            recommender.user_vectors(&[request]).unwrap()
+        })
+    };
+    let [soon, later] = vectors(user("user 7"));
+    assert_ne!(soon, later);
+    let ids: Vec<&str> = fixture.events.items(7).iter().map(|&item| fixture.catalog.item_id(item)).collect();
+    let [soon, later] = vectors(history(&ids));
+    assert_eq!(soon, later);
 }
 
 #[test]

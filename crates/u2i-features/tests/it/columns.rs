@@ -1,4 +1,4 @@
-use u2i_schema::{Side, Transform};
+use u2i_schema::{Side, Slot, Transform};
 
 use crate::*;
 
@@ -141,6 +141,69 @@ fn a_source_renames_an_attribute_and_names_are_unique() {
 }
 
 #[test]
+fn a_cyclic_column_is_a_point_on_a_circle() {
+    let cyclic = |name: &str, source: &str, period| ColumnConfig {
+        source: Some(source.into()),
+        ..column(name, Side::Request, ColumnKind::Cyclic { period })
+    };
+    let run = |columns| prepare(&raw(), &leave_last_out(), &features(columns), &all_samples(), 0);
+    // One in the morning; a quarter of a year of four days.
+    let data = run(vec![cyclic("day", "hour", 24.0), cyclic("year", "time_s", 4.0 * 86_400.0)]).unwrap();
+    let names: Vec<_> = data.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["day_sin", "day_cos", "year_sin", "year_cos"]);
+    let first = |i: usize| match &data.events.request()[i] {
+        u2i_schema::ColumnData::Values(values) => f64::from(values[0]),
+        other => panic!("{other:?}"),
+    };
+    let turns = [1.0 / 24.0, (2.0 + 1.0 / 24.0) / 4.0].map(|turns| turns * std::f64::consts::TAU);
+    let wanted = turns.map(|angle| [angle.sin(), angle.cos()]).concat();
+    for (i, wanted) in wanted.into_iter().enumerate() {
+        assert!((first(i) - wanted).abs() < 1e-6, "{}: {} and {wanted}", names[i], first(i));
+    }
+
+    let taken =
+        run(vec![cyclic("day", "hour", 24.0), column("day_sin", Side::User, ColumnKind::Standardized {})]);
+    assert!(matches!(taken.unwrap_err(), FeatureError::DuplicateColumn(name) if name == "day_sin"));
+    for period in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = run(vec![cyclic("day", "hour", period)]).unwrap_err();
+        assert!(error.to_string().starts_with("features.column.0.kind.cyclic.period: "), "{error}");
+    }
+}
+
+#[test]
+fn ids_are_dropped_where_there_is_a_row_for_unknown_ones() {
+    let dropping =
+        |name: &str, side, kind, share| ColumnConfig { id_dropout: Some(share), ..column(name, side, kind) };
+    let categorical = || ColumnKind::Categorical { min_count: n(1) };
+    let run = |columns, item_id| {
+        let features = FeaturesConfig { item_id, ..features(columns) };
+        prepare(&raw(), &leave_last_out(), &features, &all_samples(), 0)
+    };
+    let item_id = Some(ItemIdConfig { id_dropout: 0.2 });
+    let hour = ColumnConfig {
+        source: Some("hour".into()),
+        ..column("day", Side::Request, ColumnKind::Cyclic { period: 24.0 })
+    };
+    let weekday = dropping("weekday", Side::Request, categorical(), 0.3);
+    let data = run(vec![dropping("group", Side::User, categorical(), 0.1), hour, weekday], item_id).unwrap();
+    // A cyclic column has two places.
+    let wanted = [(Slot::ItemId, 0.2), (Slot::User(0), 0.1), (Slot::Request(2), 0.3)];
+    assert_eq!(data.id_dropout, wanted);
+    assert_eq!(data.catalog.unknown_row(), Some(data.catalog.n_trained() as u32 + 1));
+    assert_eq!(run(vec![], None).unwrap().catalog.unknown_row(), None);
+
+    for share in [0.0, 1.0, -0.1, f64::NAN] {
+        let error = run(vec![dropping("group", Side::User, categorical(), share)], None).unwrap_err();
+        assert!(error.to_string().starts_with("features.column.0.id_dropout: expected a share"), "{error}");
+        let error = run(vec![], Some(ItemIdConfig { id_dropout: share })).unwrap_err();
+        assert!(error.to_string().starts_with("features.item_id.id_dropout: "), "{error}");
+    }
+    let number = dropping("age", Side::User, ColumnKind::Standardized {}, 0.1);
+    let error = run(vec![number], None).unwrap_err();
+    assert!(error.to_string().contains("a column with a row for unknown values"), "{error}");
+}
+
+#[test]
 fn columns_come_by_side_and_then_as_configured() {
     let data = prepare(&random_log(0), &leave_last_out(), &every_kind(), &all_samples(), 0).unwrap();
     let names: Vec<_> = data.columns.iter().map(|column| column.name.as_str()).collect();
@@ -159,8 +222,12 @@ fn columns_come_by_side_and_then_as_configured() {
 #[test]
 fn a_history_shares_the_item_table_or_none() {
     let share = |shares: Option<&str>| {
-        let history = HistoryConfig { length: 5.try_into().unwrap(), shares: shares.map(String::from) };
-        let features = FeaturesConfig { column: vec![], history: Some(history) };
+        let history = HistoryConfig {
+            length: 5.try_into().unwrap(),
+            shares: shares.map(String::from),
+            gap_edges_s: vec![],
+        };
+        let features = FeaturesConfig { column: vec![], history: Some(history), item_id: None };
         prepare(&raw(), &leave_last_out(), &features, &all_samples(), 0)
     };
     assert!(share(None).is_ok() && share(Some("item_id")).is_ok());

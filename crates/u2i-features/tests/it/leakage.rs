@@ -136,7 +136,7 @@ fn future_drawn_anew(events: &EventStore, target: Sample, n_items: usize, rng: &
 /// bit for bit, request columns and the age of the example included.
 #[test]
 fn a_sample_is_the_same_whatever_happens_at_or_after_its_target() {
-    let (mut checked, mut requests) = (0, 0);
+    let (mut checked, mut requests, mut gaps) = (0, 0, [0; 4]);
     for (seed, split) in (0..).flat_map(|seed| splits().map(|split| (seed, split))) {
         let data = prepare(&random_log(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
         let mut rng = Stream::new(seed, Purpose::PERMUTATION, 1, 0);
@@ -149,11 +149,13 @@ fn a_sample_is_the_same_whatever_happens_at_or_after_its_target() {
         ] {
             for &target in targets {
                 let events = future_drawn_anew(makers.events, target, n_items, &mut rng);
+                let makers = BatchMaker { gap_edges_s: &[3, 12], ..makers };
                 let before = makers.users(&[target.into()]);
                 let after = BatchMaker { events: &events, ..makers }.users(&[target.into()]);
                 assert_eq!(before, after, "seed {seed}, {split:?}, {target:?}");
                 checked += 1;
                 requests += before.request.len();
+                before.gaps.iter().for_each(|&gap| gaps[gap as usize] += 1);
             }
         }
         if checked >= 10_000 {
@@ -161,6 +163,7 @@ fn a_sample_is_the_same_whatever_happens_at_or_after_its_target() {
         }
     }
     assert_eq!(requests, 2 * checked, "each sample has its two request columns");
+    assert!(gaps.iter().all(|&n| n > 1_000), "{gaps:?} events of each age");
 }
 
 #[test]

@@ -77,11 +77,11 @@ fn all_samples() -> SamplesConfig {
 }
 
 fn column(name: &str, side: Side, kind: ColumnKind) -> ColumnConfig {
-    ColumnConfig { name: name.into(), side, source: None, kind }
+    ColumnConfig { name: name.into(), side, source: None, kind, id_dropout: None }
 }
 
 fn features(column: Vec<ColumnConfig>) -> FeaturesConfig {
-    FeaturesConfig { column, history: None }
+    FeaturesConfig { column, history: None, item_id: None }
 }
 
 /// One column of each kind, over the attributes of [`random_log`].

@@ -17,7 +17,7 @@ fn column(name: &str, side: Side, transform: Transform) -> Column {
 pub fn inputs(shares_item_id: bool) -> Inputs {
     let values = || Vocabulary::new(["a", "b", "c"]);
     Inputs {
-        n_trained: 5,
+        n_ids: 5,
         user: vec![
             column("gender", Side::User, Transform::Categorical(values())),
             column("income", Side::User, Transform::Log { scale: 10.0 }),
@@ -27,7 +27,7 @@ pub fn inputs(shares_item_id: bool) -> Inputs {
             column("genres", Side::Item, Transform::MultiCategorical(values())),
             column("price", Side::Item, Transform::Standardized { mean: 0.0, sd: 1.0 }),
         ],
-        history: Some(HistoryInput { length: 4, shares_item_id }),
+        history: Some(HistoryInput { length: 4, shares_item_id, gap_edges_s: vec![] }),
     }
 }
 
@@ -55,7 +55,7 @@ pub fn maker_parts() -> Parts {
 impl Parts {
     pub fn maker(&self, history_len: usize) -> BatchMaker<'_> {
         let Parts { events, users, catalog } = self;
-        BatchMaker { events, users, catalog, history_len, newest_s: Some(10 * 86_400) }
+        BatchMaker { events, users, catalog, history_len, newest_s: Some(10 * 86_400), gap_edges_s: &[] }
     }
 }
 
@@ -75,6 +75,7 @@ pub fn batch(length: usize, histories: &[&[u32]]) -> UserRows {
         request: vec![],
         places: (0..n as u32).collect(),
         n_earlier: vec![0; n],
+        gaps: vec![],
         example_age_days: vec![0.0; n],
     }
 }

@@ -1,6 +1,6 @@
 //! Gradients against finite differences of an f64 reference, and of vectors so short that they have no direction.
 
-use u2i_models::burn::module::{Module, ModuleVisitor, Param};
+use u2i_models::burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use u2i_models::burn::optim::GradientsParams;
 use u2i_models::burn::tensor::{Tensor, TensorData};
 use u2i_models::{HistoryConfig, HistoryInput, Init, Normalization, PoolingConfig, Table, UserBatch};
@@ -39,7 +39,10 @@ impl Histories {
             places.push(0);
         }
         let batch = places.len();
+        // What a batch tells of time is up to the test: any interval but that of padding.
+        let gaps = (0..chunks * targets * width).map(|_| stream.index(4) as u32).collect();
         let rows = UserRows {
+            gaps,
             chunks,
             targets,
             history_len: length,
@@ -53,43 +56,58 @@ impl Histories {
         Histories { length, rows }
     }
 
-    /// For each target its events as `(lag, row)`.
-    fn windows(&self) -> Vec<Vec<(usize, usize)>> {
+    /// For each target its events as `(lag, row, interval)`.
+    fn windows(&self) -> Vec<Vec<(usize, usize, usize)>> {
         let UserRows { targets, chunks, history, places, .. } = &self.rows;
         let width = history.len() / chunks;
         let window = |&place: &u32| {
             let (chunk, first) = (place as usize / targets, place as usize % targets);
             let seen = &history[chunk * width + first..][..self.length];
             let events = seen.iter().enumerate().filter(|&(_, &row)| row != PADDING);
-            events.map(|(at, &row)| (self.length - 1 - at, row as usize)).collect()
+            let gaps = &self.rows.gaps[place as usize * width + first..];
+            events.map(|(at, &row)| (self.length - 1 - at, row as usize, gaps[at] as usize)).collect()
         };
         places.iter().map(window).collect()
     }
 }
 
-/// `[heads * dim]` of one window, as [`PoolingConfig`] says it in words.
+/// `[heads * dim]` of one window, as [`PoolingConfig`] says it in words. `own` are a pooling's parameters: log-weights of
+/// each head, then queries of `[dim, heads]`.
 fn pool(
     pooling: &PoolingConfig,
-    window: &[(usize, usize)],
+    window: &[(usize, usize, usize)],
     table: &[f64],
-    log_weights: &[f64],
+    own: &[f64],
     dim: usize,
     length: usize,
 ) -> Vec<f64> {
     let n = window.len().max(1) as f64;
-    let column = |d: usize| window.iter().map(move |&(_, row)| table[row * dim + d]);
+    let column = |d: usize| window.iter().map(move |&(_, row, _)| table[row * dim + d]);
     let each = |f: &dyn Fn(usize) -> f64| (0..dim).map(f).collect::<Vec<f64>>();
     match pooling {
         PoolingConfig::Sum {} => each(&|d| column(d).sum()),
         PoolingConfig::Mean {} => each(&|d| column(d).sum::<f64>() / n),
         PoolingConfig::SqrtN {} => each(&|d| column(d).sum::<f64>() / n.sqrt()),
         PoolingConfig::Max {} => each(&|d| column(d).reduce(f64::max).unwrap_or(0.0)),
-        PoolingConfig::Recency { .. } => {
-            let heads = log_weights.chunks_exact(length).map(|log_weights| {
-                let weight = |lag: usize| log_weights[lag].exp();
-                let total: f64 = window.iter().map(|&(lag, _)| weight(lag)).sum();
+        PoolingConfig::Recency { slopes } | PoolingConfig::Attention { slopes } => {
+            let (log_weights, own) = own.split_at(slopes.len() * length);
+            let is_attentive = matches!(pooling, PoolingConfig::Attention { .. });
+            let (queries, by_gap) = own.split_at(if is_attentive { slopes.len() * dim } else { 0 });
+            let bounded = |z: f64| 5.0 * (z / 5.0).tanh();
+            let attended = |row: usize, head: usize| {
+                let products =
+                    queries.chunks_exact(slopes.len()).zip(&table[row * dim..]).map(|(q, x)| q[head] * x);
+                bounded(products.sum::<f64>())
+            };
+            let aged =
+                |gap: usize, head: usize| by_gap.get(head * 4 + gap).map_or(0.0, |&weight| bounded(weight));
+            let heads = log_weights.chunks_exact(length).enumerate().map(|(head, log_weights)| {
+                let weight = |&(lag, row, gap): &(usize, usize, usize)| {
+                    (log_weights[lag] + attended(row, head) + aged(gap, head)).exp()
+                };
+                let total: f64 = window.iter().map(weight).sum();
                 let sum =
-                    |d| window.iter().map(|&(lag, row)| weight(lag) * table[row * dim + d]).sum::<f64>();
+                    |d| window.iter().map(|event| weight(event) * table[event.1 * dim + d]).sum::<f64>();
                 each(&|d| if window.is_empty() { 0.0 } else { sum(d) / total })
             });
             heads.flatten().collect()
@@ -115,42 +133,73 @@ fn differences(mut at: Vec<f64>, f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
 
 /// The promise is 10⁻³ of the largest. f32 keeps 10⁻⁵ of it, and 10⁻⁶ of the terms of about 1 where these cancel.
 fn assert_close(what: &str, found: &[f32], wanted: &[f64]) {
+    assert_close_of(1.0, what, found, wanted);
+}
+
+/// The same where terms of about `terms` may cancel.
+fn assert_close_of(terms: f64, what: &str, found: &[f32], wanted: &[f64]) {
     assert_eq!(found.len(), wanted.len(), "{what}");
-    let bound = wanted.iter().fold(1e-6, |bound: f64, w| bound.max(1e-5 * w.abs()));
+    let bound = wanted.iter().fold(1e-6 * terms, |bound: f64, w| bound.max(1e-5 * w.abs()));
     let close = found.iter().zip(wanted).all(|(&f, w)| (f64::from(f) - w).abs() <= bound);
     assert!(close, "{what}: off by more than {bound}\nfound  {found:?}\nwanted {wanted:?}");
 }
 
-/// The gradient of the one parameter that a pooling has, if it has one.
-struct Own<'a>(&'a GradientsParams, Vec<f32>);
+/// The parameters that a pooling has, and their gradients.
+struct Own<'a> {
+    gradients: &'a GradientsParams,
+    values: Vec<f32>,
+    found: Vec<f32>,
+}
 
 impl ModuleVisitor for Own<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.1 = self.0.get::<D>(param.id).map_or(Vec::new(), host);
+        self.values.extend(host(param.val()));
+        self.found.extend(host(self.gradients.get::<D>(param.id).expect("each has a gradient")));
+    }
+}
+
+/// Weights that start at zero are drawn, so that they matter.
+struct Draws<'a>(&'a mut Stream);
+
+impl ModuleMapper for Draws<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let draws = &mut *self.0;
+        param.map(|tensor| {
+            let shape = tensor.dims();
+            let values: Vec<f32> =
+                host(tensor.clone()).iter().map(|_| draws.uniform(-1.0, 1.0) as f32).collect();
+            let is_zero = host(tensor.clone()).iter().all(|&value| value == 0.0);
+            match is_zero {
+                true => Tensor::from_data(TensorData::new(values, shape), &tensor.device()).require_grad(),
+                false => tensor,
+            }
+        })
     }
 }
 
 #[test]
-fn pooling_and_its_gradients_are_those_of_its_formula_on_200_shapes() {
-    for step in 0..200 {
+fn pooling_and_its_gradients_are_those_of_its_formula_on_320_shapes() {
+    for step in 0..320 {
         let mut stream = stream(step);
         let (n_rows, dim) = (2 + stream.index(7), 1 + stream.index(5));
         let histories = Histories::random(n_rows, &mut stream);
         let length = histories.length;
         let slopes: Vec<f64> = (0..=stream.index(3)).map(|_| stream.uniform(-0.5, 2.0)).collect();
-        let pooling = match step % 5 {
+        let pooling = match step % 8 {
             0 => PoolingConfig::Mean {},
             1 => PoolingConfig::Sum {},
             2 => PoolingConfig::Max {},
             3 => PoolingConfig::SqrtN {},
-            _ => PoolingConfig::Recency { slopes: slopes.clone() },
+            4 | 6 => PoolingConfig::Recency { slopes: slopes.clone() },
+            _ => PoolingConfig::Attention { slopes: slopes.clone() },
         };
         let what = format!("shape {step}, {pooling:?}");
 
         let mut init = Init::new(step, &device().autodiff());
-        let input = Some(HistoryInput { length, shares_item_id: false });
+        let gap_edges_s = if step % 8 >= 6 { vec![10, 20] } else { vec![] };
+        let input = Some(HistoryInput { length, shares_item_id: false, gap_edges_s });
         let config = HistoryConfig { pooling: pooling.clone(), dropout: 0.0 };
-        let module = config.init(input, &mut init).unwrap();
+        let module = config.init(input.as_ref(), dim, &mut init).unwrap().map(&mut Draws(&mut stream));
         let table = Table::new(n_rows, dim, 1.0, [Slot::History], &mut init);
         let values = host(table.weight.val().inner());
         let tables = [table];
@@ -160,33 +209,39 @@ fn pooling_and_its_gradients_are_those_of_its_formula_on_200_shapes() {
         let weights: Vec<f32> = (0..batch * width).map(|_| stream.uniform(-1.0, 1.0) as f32).collect();
         let gradients = (pooled.clone() * tensor(&weights, width)).sum().backward();
         let found_table = host(tables[0].weight.val().grad(&gradients).unwrap());
-        let mut own = Own(&GradientsParams::from_grads(gradients, &module), Vec::new());
+        let gradients = GradientsParams::from_grads(gradients, &module);
+        let mut own = Own { gradients: &gradients, values: Vec::new(), found: Vec::new() };
         module.visit(&mut own);
 
         let windows = histories.windows();
         let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
-        let log_weights: Vec<f64> = match pooling {
-            PoolingConfig::Recency { .. } => slopes
-                .iter()
-                .flat_map(|slope| (0..length).map(move |lag| f64::from((-slope * lag as f64) as f32)))
-                .collect(),
-            _ => vec![],
+        let parameters = wide(&own.values);
+        let starts: Vec<f64> = slopes
+            .iter()
+            .flat_map(|slope| (0..length).map(move |lag| f64::from((-slope * lag as f64) as f32)))
+            .collect();
+        let n_own = match pooling {
+            PoolingConfig::Recency { .. } => starts.len(),
+            PoolingConfig::Attention { .. } => starts.len() + slopes.len() * dim,
+            _ => 0,
         };
-        let vectors = |table: &[f64], log_weights: &[f64]| -> Vec<f64> {
-            windows
-                .iter()
-                .flat_map(|window| pool(&pooling, window, table, log_weights, dim, length))
-                .collect()
+        let n_own = n_own + if step % 8 >= 6 { 4 * slopes.len() } else { 0 };
+        assert_eq!(parameters.len(), n_own, "{what}");
+        let vectors = |table: &[f64], own: &[f64]| -> Vec<f64> {
+            windows.iter().flat_map(|window| pool(&pooling, window, table, own, dim, length)).collect()
         };
-        let loss = |table: &[f64], log_weights: &[f64]| -> f64 {
-            vectors(table, log_weights).iter().zip(&weights).map(|(x, &w)| x * f64::from(w)).sum()
+        let loss = |table: &[f64], own: &[f64]| -> f64 {
+            vectors(table, own).iter().zip(&weights).map(|(x, &w)| x * f64::from(w)).sum()
         };
         let table = wide(&values);
-        assert_close(&format!("{what}, value"), &host(pooled.inner()), &vectors(&table, &log_weights));
-        let wanted = differences(table.clone(), |table| loss(table, &log_weights));
+        assert_close(&format!("{what}, value"), &host(pooled.inner()), &vectors(&table, &parameters));
+        let wanted = differences(table.clone(), |table| loss(table, &parameters));
         assert_close(&format!("{what}, table"), &found_table, &wanted);
-        let wanted = differences(log_weights, |log_weights| loss(&table, log_weights));
-        assert_close(&format!("{what}, log-weights"), &own.1, &wanted);
+        let wanted = differences(parameters.clone(), |own| loss(&table, own));
+        // What a query learns of an event is a product of two of the table's numbers.
+        let largest = table.iter().fold(1.0, |largest: f64, x| largest.max(x.abs()));
+        let terms = if matches!(pooling, PoolingConfig::Attention { .. }) { largest * largest } else { 1.0 };
+        assert_close_of(terms, &format!("{what}, own parameters"), &own.found, &wanted);
     }
 }
 

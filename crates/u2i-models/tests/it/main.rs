@@ -33,6 +33,10 @@ fn recency() -> PoolingConfig {
     PoolingConfig::Recency { slopes: vec![0.0, 0.5] }
 }
 
+fn attention() -> PoolingConfig {
+    PoolingConfig::Attention { slopes: vec![0.0, 0.5] }
+}
+
 fn user_tower(pooling: PoolingConfig) -> UserTowerConfig {
     UserTowerConfig {
         column_dim: 3,
@@ -45,7 +49,13 @@ fn user_tower(pooling: PoolingConfig) -> UserTowerConfig {
 }
 
 fn youtube_dnn(pooling: PoolingConfig) -> YoutubeDnnConfig {
-    YoutubeDnnConfig { dim: 6, init_sd: 0.5, normalization: Normalization::L2, user: user_tower(pooling) }
+    YoutubeDnnConfig {
+        dim: 6,
+        init_sd: 0.5,
+        normalization: Normalization::L2,
+        item_attributes: false,
+        user: user_tower(pooling),
+    }
 }
 
 fn dssm() -> DssmConfig {
@@ -89,6 +99,7 @@ fn targets_of_a_chunk_encode_as_one_by_one() {
     let inputs = inputs(false);
     for pooling in [
         recency(),
+        attention(),
         PoolingConfig::Mean {},
         PoolingConfig::Sum {},
         PoolingConfig::Max {},
@@ -98,6 +109,14 @@ fn targets_of_a_chunk_encode_as_one_by_one() {
     }
     check_chunks(&dssm().init(&inputs, &mut Init::new(1, &device())).unwrap());
     check_chunks(&fm().init(&inputs, &mut Init::new(1, &device())).unwrap());
+    let by_time = u2i_models::Inputs {
+        history: inputs.history.clone().map(|history| HistoryInput { gap_edges_s: vec![100_000], ..history }),
+        ..inputs.clone()
+    };
+    let mean = youtube_dnn(PoolingConfig::Mean {}).init(&by_time, &mut Init::new(1, &device()));
+    assert!(matches!(mean, Err(ModelError::Unsupported { key: "history.pooling", .. })));
+    let attentive = FmConfig { history: Some(history(attention())), ..fm() };
+    check_chunks(&attentive.init(&inputs, &mut Init::new(1, &device())).unwrap());
 }
 
 /// By hand: histories (1, 2, 4) and nothing, of a table with vectors 1, 2, 4 in one number.
@@ -112,11 +131,11 @@ fn pooling_masks_padding() {
         // Weights 1, ½, ¼ for lags 0, 1, 2.
         (PoolingConfig::Recency { slopes: vec![f64::from(-half)] }, (4.0 + 2.0 * 0.5 + 1.0 * 0.25) / 1.75),
     ];
-    let input = Some(HistoryInput { length: 4, shares_item_id: false });
+    let input = Some(HistoryInput { length: 4, shares_item_id: false, gap_edges_s: vec![] });
     let rows = batch(4, &[&[0, 1, 2, 4], &[0, 0, 0, 0]]);
     for (pooling, expected) in cases {
         let mut init = Init::new(1, &device());
-        let module = history(pooling.clone()).init(input, &mut init).unwrap();
+        let module = history(pooling.clone()).init(input.as_ref(), 1, &mut init).unwrap();
         let mut table = Table::new(5, 1, 1.0, [Slot::History], &mut init);
         let weight = Tensor::from_data(TensorData::new(vec![99.0f32, 1.0, 2.0, 3.0, 4.0], [5, 1]), &device());
         table.weight = Param::from_tensor(weight);

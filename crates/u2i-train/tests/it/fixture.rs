@@ -7,7 +7,7 @@ use u2i_models::{
     YoutubeDnnConfig,
 };
 use u2i_schema::{
-    BatchMaker, Catalog, Column, ColumnData, EventStore, Sample, SampleTable, Side, Transform, Users,
+    BatchMaker, Catalog, Column, ColumnData, EventStore, Sample, SampleTable, Side, Slot, Transform, Users,
     Vocabulary,
 };
 use u2i_train::{
@@ -26,6 +26,7 @@ pub struct Data {
     pub catalog: Catalog,
     pub samples: SampleTable,
     pub n_trained: usize,
+    pub id_dropout: Vec<(Slot, f64)>,
 }
 
 impl Data {
@@ -51,6 +52,7 @@ impl Data {
             catalog: Catalog::new(ids, vec![None; ITEMS], counts, vec![genres]),
             samples: SampleTable::new(samples.collect()),
             n_trained: ITEMS,
+            id_dropout: vec![],
         }
     }
 
@@ -63,8 +65,8 @@ impl Data {
 
     pub fn train(&self, history_len: usize) -> TrainData<'_> {
         let Data { events, users, catalog, .. } = self;
-        let batches = BatchMaker { events, users, catalog, history_len, newest_s: None };
-        TrainData { batches, samples: &self.samples }
+        let batches = BatchMaker { events, users, catalog, history_len, newest_s: None, gap_edges_s: &[] };
+        TrainData { batches, samples: &self.samples, id_dropout: &self.id_dropout }
     }
 
     fn inputs(&self) -> Inputs {
@@ -76,11 +78,11 @@ impl Data {
         user.truncate(self.users.columns().len());
         let genres = Transform::MultiCategorical(Vocabulary::new(["a", "b", "c"]));
         Inputs {
-            n_trained: self.n_trained,
+            n_ids: self.n_trained,
             user,
             request: vec![],
             item: vec![Column { name: "genres".into(), side: Side::Item, transform: genres }],
-            history: Some(HistoryInput { length: 4, shares_item_id: false }),
+            history: Some(HistoryInput { length: 4, shares_item_id: false, gap_edges_s: vec![] }),
         }
     }
 }
@@ -132,7 +134,13 @@ pub fn dssm_with(norm: NormKind, data: &Data, init: &mut Init) -> Dssm {
 
 pub fn youtube_dnn_with(norm: NormKind, data: &Data, init: &mut Init) -> YoutubeDnn {
     let user = user_tower(norm);
-    let config = YoutubeDnnConfig { dim: 8, init_sd: 0.3, normalization: Normalization::L2, user };
+    let config = YoutubeDnnConfig {
+        dim: 8,
+        init_sd: 0.3,
+        normalization: Normalization::L2,
+        item_attributes: false,
+        user,
+    };
     config.init(&data.inputs(), init).unwrap()
 }
 

@@ -13,10 +13,11 @@ use burn::tensor::{Device, Tensor};
 use fixture::{Data, Steps, adagrad, adam, bce, config, fm, losses, sampled, youtube_dnn};
 use u2i_losses::Temperature;
 use u2i_models::{Init, ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
+use u2i_schema::Slot;
 use u2i_train::burn;
 use u2i_train::{
     EarlyStopping, EpochReport, Fitted, Flow, LossConfig, Observer, OptimizerConfig, StepReport, TrainConfig,
-    TrainError, TrainState, fit, item_vectors, user_vectors,
+    TrainError, TrainState, fit, item_vectors, resume, user_vectors,
 };
 
 /// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
@@ -115,6 +116,43 @@ fn the_same_seed_gives_the_same_bytes() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
+}
+
+/// The rows of unknown ids are trained where ids are dropped, and nowhere else; a run with them goes on to the bit.
+#[test]
+fn dropped_ids_train_the_rows_of_unknown_ones() {
+    let plain = Data::new();
+    let n_ids = plain.n_trained + 1;
+    let with = |id_dropout: Vec<(Slot, f64)>| Data {
+        catalog: plain.catalog.clone().with_unknown_row(),
+        n_trained: n_ids,
+        id_dropout,
+        ..Data::new()
+    };
+    let row = |model: &YoutubeDnn, slot: Slot, row: usize| -> Vec<f32> {
+        let table = model.tables().into_iter().find(|table| table.slots.contains(&slot)).unwrap();
+        table.weight.val().narrow(0, row, 1).into_data().try_into_vec().unwrap()
+    };
+    let start = youtube_dnn(&with(vec![]), &mut init(1));
+    let run = |data: &Data| train(start.clone(), data, &sampled(), &config(2), 1).model;
+    let none = run(&with(vec![]));
+    let dropping = with(vec![(Slot::ItemId, 0.2), (Slot::User(0), 0.2)]);
+    let some = run(&dropping);
+    for (slot, unknown) in [(Slot::ItemId, n_ids), (Slot::User(0), 1)] {
+        assert_eq!(row(&none, slot, unknown), row(&start.valid(), slot, unknown), "{slot:?}");
+        assert_ne!(row(&some, slot, unknown), row(&start.valid(), slot, unknown), "{slot:?}");
+    }
+    assert_eq!(weights(&run(&dropping)), weights(&some));
+
+    let mut keep = Keep { at: vec![7], states: Vec::new() };
+    let (data, device) = (dropping.train(4), Device::flex());
+    let stopped = fit(start.clone(), &data, &sampled(), &config(2), 1, &device, &mut keep, |_, _| Ok(None))
+        .unwrap_err();
+    assert!(matches!(stopped, TrainError::Interrupted { .. }));
+    let state = keep.states.pop().unwrap();
+    let resumed =
+        resume(start.clone(), state, &data, &sampled(), &config(2), 1, &device, &mut (), |_, _| Ok(None));
+    assert_eq!(weights(&resumed.unwrap().model), weights(&some));
 }
 
 #[test]

@@ -25,18 +25,18 @@ impl Parameters {
         let inputs = model_inputs(experiment, prepared);
         let short = |columns: &[Column]| columns.iter().map(shortened).collect();
         let short = Inputs {
-            n_trained: 1,
+            n_ids: 1,
             user: short(&inputs.user),
             request: short(&inputs.request),
             item: short(&inputs.item),
-            history: inputs.history,
+            history: inputs.history.clone(),
         };
         let model = experiment.model.init(&short, &mut Init::new(experiment.seed, &u2i_device::cpu()))?;
         let rows_of = |columns: &[Column], i: usize| columns[i].transform.n_rows().unwrap_or(0);
         let (mut table, mut counted) = (0, 0);
         for own in model.tables() {
             let rows = match own.slots[0] {
-                Slot::ItemId | Slot::History => inputs.n_trained + 1,
+                Slot::ItemId | Slot::History => inputs.n_ids + 1,
                 Slot::User(i) => rows_of(&inputs.user, i),
                 Slot::Request(i) => rows_of(&inputs.request, i),
                 Slot::Item(i) => rows_of(&inputs.item, i),
@@ -126,7 +126,7 @@ impl Batch {
 impl Shape {
     pub fn new(experiment: &Experiment, prepared: &Prepared) -> Self {
         let inputs = model_inputs(experiment, prepared);
-        let length = inputs.history.map_or(0, |history| history.length as u64);
+        let length = inputs.history.as_ref().map_or(0, |history| history.length as u64);
         let history = |config: Option<&HistoryConfig>, dim: usize, tables: Option<u64>| {
             config.map(|config| History {
                 length,

@@ -227,7 +227,8 @@ fn columns(experiment: &Experiment, raw: &RawData, prepared: &Prepared) -> Vec<C
             Side::Request => (prepared.events.request(), &raw.request),
         };
         for (column, data) in prepared.columns(side).zip(encoded) {
-            let config = experiment.features.column.iter().find(|config| config.name == column.name);
+            let config =
+                experiment.features.column.iter().find(|config| config.names().contains(&column.name));
             let source = config.map_or(column.name.as_str(), |config| config.source());
             summaries.push(ColumnSummary {
                 name: column.name.clone(),

@@ -15,10 +15,15 @@ pub(super) fn describe(experiment: &Experiment) -> String {
     let mut text = kind.to_owned();
     if let (Some(history), Some(events)) = (history, &experiment.features.history) {
         let pooled = match &history.pooling {
-            PoolingConfig::Recency { slopes } => match slopes.len() {
-                1 => "1 pooled head".to_owned(),
-                heads => format!("{heads} pooled heads"),
-            },
+            PoolingConfig::Recency { .. } | PoolingConfig::Attention { .. } => {
+                let heads = history.heads();
+                let what = if matches!(history.pooling, PoolingConfig::Recency { .. }) {
+                    "pooled"
+                } else {
+                    "attentive"
+                };
+                format!("{heads} {what} head{}", if heads == 1 { "" } else { "s" })
+            }
             PoolingConfig::Mean {} => "the mean".to_owned(),
             PoolingConfig::Sum {} => "the sum".to_owned(),
             PoolingConfig::Max {} => "the maximum".to_owned(),

@@ -107,6 +107,7 @@ fn other(path: &[Step], value: &Value) -> Option<Value> {
     Some(match (key, value) {
         ("min_count", _) => Value::Integer(1000),
         ("length", _) => Value::Integer(3),
+        ("gap_edges_s", _) => Value::Array(vec![Value::Integer(60)]),
         ("epsilon", _) => Value::Float(0.01),
         ("activation", _) => "relu".into(),
         ("norm", _) => "layer".into(),
@@ -201,12 +202,132 @@ fn every_key_of_the_synthetic_files_changes_the_result() {
     assert!(tried > 100, "{tried} keys were tried");
 }
 
+/// The examples in TOML that a page of docs shows.
+fn examples_of(page: &str) -> Vec<Value> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    let page = std::fs::read_to_string(page).unwrap();
+    page.split("```toml\n").skip(1).map(|block| table(block.split("```").next().unwrap())).collect()
+}
+
 /// The `[loss]` sections that docs/losses.md shows.
 fn examples() -> Vec<Value> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/losses.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let blocks = page.split("```toml\n").skip(1);
-    blocks.map(|block| table(block.split("```").next().unwrap())["loss"].clone()).collect()
+    examples_of("losses.md").into_iter().map(|example| example["loss"].clone()).collect()
+}
+
+/// Adds the keys of `more`. Columns are added to those that are there; of ways to do something there is one.
+fn merge(into: &mut Table, more: &Table) {
+    for (key, value) in more {
+        match (into.get_mut(key), value) {
+            (Some(Value::Table(own)), Value::Table(more)) if key != "pooling" => merge(own, more),
+            (Some(Value::Array(own)), Value::Array(more)) if key == "column" => {
+                own.extend(more.iter().cloned())
+            }
+            _ => drop(into.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+/// Every example of docs/features.md trains to another result than without it, and each of its keys counts.
+#[cfg(feature = "faiss")]
+#[test]
+fn every_key_of_the_features_in_the_docs_changes_the_result() {
+    let small = SyntheticConfig { users: 120, items: 100, events_per_user: 12, cold_users: 2, cold_items: 2 };
+    let raw = synthetic(1, &small);
+    let configs = configs();
+    let mut tried = 0;
+    for example in examples_of("features.md") {
+        let of_youtube = example.get("model").is_some_and(|model| model.get("youtube_dnn").is_some());
+        let base = if of_youtube { "synthetic/youtube_dnn.toml" } else { "synthetic/dssm.toml" };
+        let (_, config) = configs.iter().find(|(path, _)| path.ends_with(base)).unwrap();
+        let mut config = config.clone();
+        let shrink = table("train = { epochs = 2, chunks_per_step = 4 }");
+        merge(config.as_table_mut().unwrap(), shrink.as_table().unwrap());
+        config.as_table_mut().unwrap().remove("index");
+        let result = |example: &Value| {
+            let mut config = config.clone();
+            merge(config.as_table_mut().unwrap(), example.as_table().unwrap());
+            let experiment = parse(&config).map_err(|error| error.to_string())?;
+            outcome(&experiment, &raw)
+        };
+        let plain = result(&table("")).unwrap();
+        let with = result(&example).unwrap();
+        assert!(with != plain, "{example} changes nothing");
+        let mut all = Vec::new();
+        keys(&example, &[], &mut all);
+        for own in all {
+            let mut changed = example.clone();
+            let value = at(&mut changed, &own);
+            let Some(other) = other(&own, value).filter(|other| other != value) else { continue };
+            *value = other;
+            tried += 1;
+            match result(&changed) {
+                Ok(found) => assert!(found != with, "{own:?} changes nothing"),
+                Err(message) => assert!(!message.is_empty(), "{own:?}"),
+            }
+        }
+    }
+    assert!(tried > 15, "{tried} keys were tried");
+}
+
+/// What cannot be is refused where it stands in the file.
+#[test]
+fn features_that_cannot_be_are_refused_with_their_line() {
+    let text = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/synthetic").join(name);
+        std::fs::read_to_string(path).unwrap()
+    };
+    let column = "\n[[features.column]]\nname = \"genres\"\nside = \"item\"\n\
+                  kind = { multi_categorical = { min_count = 1 } }\n";
+    let hour =
+        "\n[[features.column]]\nname = \"hour\"\nside = \"request\"\nkind = { cyclic = { period = 24.0 } }\n";
+    // A file, what is put at its end, the line of that which is at fault, counted from where it begins, and what is said.
+    let cases = [
+        (
+            "dssm.toml",
+            "\n[features.item_id]\nid_dropout = 1.0\n",
+            3,
+            "features.item_id.id_dropout: expected a share",
+        ),
+        ("youtube_dnn.toml", "\n[features.item_id]\nid_dropout = 0.1\n", 2, "no column of items"),
+        ("youtube_dnn.toml", column, 2, "unless `item_attributes` is true"),
+        (
+            "dssm.toml",
+            &hour.replace("24.0", "0.0"),
+            5,
+            "kind.cyclic.period: expected a finite number above 0",
+        ),
+        ("dssm.toml", &format!("{hour}id_dropout = 0.1\n"), 6, "a column with a row for unknown values"),
+        ("dssm.toml", &hour.replace("cyclic", "cyclik"), 5, "did you mean `cyclic`?"),
+    ];
+    for (file, more, line, said) in cases {
+        let own = text(file);
+        let error = Experiment::parse(&format!("{own}{more}"), Path::new("x.toml")).expect_err(said);
+        let line = own.matches('\n').count() + line;
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().starts_with(&format!("x.toml:{line}:")), "line {line}: {error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    for (edges, pooling, said) in [
+        ("[60, 60]", "recency = { slopes = [0.0] }", "gap_edges_s: expected seconds above 0 that ascend"),
+        ("[0, 60]", "recency = { slopes = [0.0] }", "gap_edges_s: expected seconds above 0 that ascend"),
+        ("[60]", "mean = {}", "is for pooling with weights"),
+    ] {
+        let mut config = table(&text("dssm.toml"));
+        let more = format!(
+            "features.history.gap_edges_s = {edges}\nmodel.dssm.user.history.pooling = {{ {pooling} }}"
+        );
+        merge(config.as_table_mut().unwrap(), table(&more).as_table().unwrap());
+        let error = parse(&config).expect_err(said).to_string();
+        assert!(
+            error.starts_with("x.toml:") && !error.starts_with("x.toml:1:") && error.contains(said),
+            "{error}"
+        );
+    }
+    // A column that models see under a name that another has.
+    let twice = text("dssm.toml")
+        + hour
+        + &hour.replace("\"hour\"", "\"hour_sin\"").replace("cyclic", "standardized");
+    assert!(Experiment::parse(&twice, Path::new("x.toml")).is_err());
 }
 
 /// Every loss that the page shows trains, each to another result, and each key below it counts, those that may be left out,

@@ -25,7 +25,11 @@ fn first_losses(model: ModelName, device: DeviceChoice, steps: usize) -> Vec<f32
     let device = device.open().unwrap().device;
     let mut init = Init::new(1, &device.clone().autodiff());
     let model = experiment.model.init(&model_inputs(&experiment, &prepared), &mut init).unwrap();
-    let data = TrainData { batches: prepared.train_batches(model.history_len()), samples: &prepared.samples };
+    let data = TrainData {
+        batches: prepared.train_batches(model.history_len()),
+        samples: &prepared.samples,
+        id_dropout: &[],
+    };
     let mut first = First(steps, Vec::new());
     let stopped =
         fit(model, &data, &experiment.loss, &experiment.train, 1, &device, &mut first, |_, _| Ok(None));
