@@ -320,27 +320,34 @@ fn weigh(
     let [chunks, width, dim] = vectors[0].dims();
     let [n_bands, rows, _] = bands.dims();
     let targets = rows / heads;
-    let bands = bands.reshape([n_bands, targets, heads, width]);
     let mask = mask.clone().reshape([chunks, width, 1]);
-    let times = |band: &Tensor<3>, vectors: Tensor<3>| match n_bands == chunks {
-        true => band.clone().matmul(vectors),
-        false => broadcast_matmul(band.clone().reshape([targets, width]), vectors),
+    let times = |bands: &Tensor<3>, vectors: Tensor<3>| match bands.dims() {
+        [n_bands, ..] if n_bands == chunks => bands.clone().matmul(vectors),
+        [_, rows, width] => broadcast_matmul(bands.clone().reshape([rows, width]), vectors),
     };
+    let mean = |bands: &Tensor<3>, vectors: Tensor<3>, weights: Tensor<3>| {
+        times(bands, vectors) / times(bands, weights).clamp_min(LEAST_OF_PRODUCTS)
+    };
+    if let (None, [vectors]) = (&queries, vectors) {
+        return mean(&bands, vectors.clone(), mask).reshape([chunks * targets, heads * dim]);
+    }
+    let bands = bands.reshape([n_bands, targets, heads, width]);
     let pooled = (0..heads).map(|head| {
         let band = bands.clone().narrow(2, head, 1).reshape([n_bands, targets, width]);
         let vectors = &vectors[if vectors.len() == 1 { 0 } else { head }];
-        let weights = match &queries {
-            None => mask.clone(),
+        let pooled = match &queries {
+            // Vectors of padding are zero already.
+            None => mean(&band, vectors.clone(), mask.clone()),
             Some(queries) => {
                 let query = queries.clone().narrow(1, head, 1);
                 let logits = vectors.clone().reshape([chunks * width, dim]).matmul(query);
                 let weights = bounded_exp(logits).reshape([chunks, width, 1]);
-                if u2i_bug::planted("attention_sees_padding") { weights } else { weights * mask.clone() }
+                let is_masked = !u2i_bug::planted("attention_sees_padding");
+                let weights = if is_masked { weights * mask.clone() } else { weights };
+                mean(&band, vectors.clone() * weights.clone(), weights)
             }
         };
-        let sums = times(&band, vectors.clone() * weights.clone());
-        let total = times(&band, weights).clamp_min(LEAST_OF_PRODUCTS);
-        (sums / total).reshape([chunks * targets, dim])
+        pooled.reshape([chunks * targets, dim])
     });
     Tensor::cat(pooled.collect(), 1)
 }

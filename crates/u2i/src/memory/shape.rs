@@ -1,7 +1,7 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
 use u2i_losses::FULL_SOFTMAX_BLOCK;
-use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, TwoTower as _, UserTowerConfig};
+use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, PoolingConfig, TwoTower as _, UserTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform};
 use u2i_train::{DrawConfig, LossConfig};
 
@@ -90,6 +90,10 @@ struct History {
     /// One, or one per head.
     tables: u64,
     drops: bool,
+    /// Events are weighed by what they are.
+    attends: bool,
+    /// Events are weighed by the time since them.
+    tells_time: bool,
 }
 
 /// A batch of users.
@@ -134,6 +138,8 @@ impl Shape {
                 heads: config.heads() as u64,
                 tables: tables.unwrap_or(config.heads() as u64),
                 drops: config.dropout > 0.0,
+                attends: matches!(config.pooling, PoolingConfig::Attention { .. }),
+                tells_time: inputs.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty()),
             })
         };
         let bags = prepared.catalog.columns().iter().map(widest).sum::<u64>();
@@ -154,7 +160,8 @@ impl Shape {
             ModelConfig::YoutubeDnn(config) => Shape {
                 history: history(config.user.history.as_ref(), config.dim, Some(1)),
                 per_target: user_tower(&config.user, &inputs, config.dim),
-                per_item: 5 * config.dim as u64,
+                // The vector of the id, and those of columns as looked up and added.
+                per_item: (5 + if config.item_attributes { 3 * bags } else { 0 }) * config.dim as u64,
                 dim: config.dim as u64,
                 has_user_bias: false,
             },
@@ -236,7 +243,9 @@ impl Shape {
     }
 
     fn histories(&self, chunks: u64, targets: u64, batch: u64, trains: bool) -> u64 {
-        let Some(History { length, dim, heads, tables, drops }) = self.history else { return 0 };
+        let Some(History { length, dim, heads, tables, drops, attends, tells_time }) = self.history else {
+            return 0;
+        };
         let width = length + targets - 1;
         // As looked up, as masked and in the order of the product; dropout's mask and what it leaves.
         let per_event = if drops && trains { 5 } else { 3 };
@@ -244,7 +253,12 @@ impl Shape {
         let tables = if trains { tables } else { 1 };
         // Sums, means and both side by side, then those of targets.
         let pooled = (3 * chunks * targets + batch) * heads * dim;
-        tables * chunks * width * dim * per_event + pooled + 4 * targets * width * heads
+        // Of each head: vectors as weighed and in the order of the product.
+        let weighed = if attends { 2 * heads * chunks * width * dim } else { 0 };
+        // Intervals, and of each head their weights as picked, in the order of the product and as multiplied.
+        let by_time = if tells_time { chunks * targets * width * (1 + 3 * heads) } else { 0 };
+        let of_events = tables * chunks * width * dim * per_event + weighed + by_time;
+        of_events + pooled + 4 * targets * width * heads
     }
 }
 
