@@ -25,6 +25,8 @@ use u2i_eval::Rank;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{EventStore, PADDING, Sample, TrainEvents};
 
+use crate::config::Seen;
+
 /// Something that scores all items for a history, without a model.
 pub trait Baseline: Sync {
     /// Number of training events of each item, `[items + 1]`; entry 0 is padding. Ties in score go to the
@@ -233,6 +235,16 @@ pub struct TargetRank {
     pub excluded: Rank,
     /// Among all items; a miss if the target is not in the catalogue.
     pub kept: Rank,
+}
+
+impl TargetRank {
+    /// The rank under a rule for seen items.
+    pub fn under(&self, seen: Seen) -> Rank {
+        match seen {
+            Seen::Excluded => self.excluded,
+            Seen::Kept => self.kept,
+        }
+    }
 }
 
 /// Where the targets of all users came, and what was recommended instead.

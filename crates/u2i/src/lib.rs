@@ -13,7 +13,8 @@
 //! ```
 //!
 //! This crate joins the others. It makes experiment files from data ([`onboarding`]) and reads them ([`config`]), finds
-//! data ([`data`]), counts baselines ([`baselines`]), fills the folder of a run ([`run`]) and keeps what training has
+//! data ([`data`]), counts baselines ([`baselines`]), tells
+//! cold items and users from warm ones ([`cold`]), fills the folder of a run ([`run`]) and keeps what training has
 //! reached ([`checkpoint`]), writes reports ([`report`]) and draws them ([`html`]), writes bundles ([`export`]) and asks
 //! them ([`recommend`]), repeats the chapter's experiments ([`experiments`]), opens
 //! [`device`]s by their names.
@@ -24,6 +25,7 @@
 
 pub mod baselines;
 pub mod checkpoint;
+pub mod cold;
 pub mod config;
 pub mod data;
 pub mod experiments;

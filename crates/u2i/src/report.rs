@@ -9,6 +9,7 @@ use u2i_eval::{Metric, Metrics, Spread};
 use u2i_features::Reject;
 use u2i_index::{FaissSpec, SearchQuality};
 
+use crate::cold::ColdReport;
 use crate::resources::StageCost;
 use crate::run::Parity;
 use crate::{Error, config::Seen, disk};
@@ -73,6 +74,8 @@ pub struct Report {
     pub metrics_seen_kept: Metrics,
     /// Metrics of counting, each in the shape of `metrics`.
     pub baselines: Baselines,
+    /// Targets and users that training has not met, apart from the others.
+    pub cold: ColdReport,
     /// Whether the model's NDCG@10 is below that of the Markov window.
     pub below_markov_window: bool,
     /// Whether the model's NDCG@10 is not above that of recommending the most popular items to everybody: then it has

@@ -2,6 +2,7 @@
 
 mod ablate;
 mod chapter;
+mod cold_tables;
 mod dry_run;
 mod expected;
 mod guards;

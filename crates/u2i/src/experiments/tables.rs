@@ -1,6 +1,7 @@
 use u2i_eval::{Metrics, Spread};
 
 use super::chapter::NOTES;
+use super::cold_tables::cold_tables;
 use super::{CHAPTER, ModelName, Protocol, Recipe};
 use crate::report::{COLUMNS, IndexReport, Report, grid, markdown, metric_cells};
 
@@ -23,7 +24,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         let any = |is: fn(&Report) -> bool| self.reports.iter().any(is);
         let mark = match any(|report| report.no_better_than_popularity) {
             true => " **",
@@ -98,6 +99,7 @@ impl ProtocolTable {
         if self.protocol == Protocol::Book {
             text += &format!("\nRows marked *printed* are the chapter's own figures.\n\n{NOTES}");
         }
+        text += &cold_tables(&self.rows, layout);
         text += &format!("\n{}", layout(&self.cost_rows()));
         if self.reports().any(|report| !report.index.is_empty()) {
             text += &format!(

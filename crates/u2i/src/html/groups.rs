@@ -184,13 +184,16 @@ pub(super) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> 
                     (chart(&by_popularity, &popularity, overall))
                 }
                 ul.facts {
-                    li {
-                        strong { "Cold items: " }
-                        @if cold.n == 0 {
-                            "every target has training events."
-                        } @else {
-                            (count(cold.n as u64)) " of " (count(rows.len() as u64)) " targets (" (percent(cold.n as f64 / rows.len() as f64))
-                            ") have no training event; " (count(cold.hits as u64)) " of them are hits."
+                    // A report that tells cold from warm has tables of both.
+                    @if view.cold.is_none() {
+                        li {
+                            strong { "Cold items: " }
+                            @if cold.n == 0 {
+                                "every target has training events."
+                            } @else {
+                                (count(cold.n as u64)) " of " (count(rows.len() as u64)) " targets (" (percent(cold.n as f64 / rows.len() as f64))
+                                ") have no training event; " (count(cold.hits as u64)) " of them are hits."
+                            }
                         }
                     }
                     li {
@@ -210,6 +213,7 @@ pub(super) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> 
                     }
                 }
             }
+            @if let Some(cold) = &view.cold { (super::cold::tables(view, cold, k)) }
         }
     }
 }

@@ -6,6 +6,7 @@
 mod axis;
 mod catalogue;
 mod chart;
+mod cold;
 mod format;
 mod groups;
 mod headline;

@@ -194,6 +194,43 @@ fn a_folder_of_two_runs_is_pointed_out() {
 }
 
 #[test]
+fn cold_groups_have_tables_where_they_have_targets() {
+    let mut run = run();
+    let metrics = |rate: f64| json!({"hit_rate@10": rate, "ndcg@10": rate / 2.0});
+    let group = |n: usize, n_not_ranked: usize, rate: f64| {
+        json!({
+            "n_targets": n, "n_not_ranked": n_not_ranked, "metrics": metrics(rate), "metrics_ci95": {"ndcg@10": 0.05},
+            "baselines": {"random": metrics(0.0), "popularity": metrics(0.0), "markov_window": metrics(0.0)}
+        })
+    };
+    let empty =
+        json!({"n_targets": 0, "n_not_ranked": 0, "metrics": null, "metrics_ci95": {}, "baselines": null});
+    let among = json!({"n_items": 4, "n_candidates": 3, "metrics": metrics(0.5), "metrics_ci95": {}, "chance": {"hit_rate@10": 0.25}});
+    run.report["cold"] = json!({
+        "cold_items": group(1, 0, 1.0), "warm_items": group(2, 0, 0.5), "cold_users": empty,
+        "warm_users": group(3, 0, 2.0 / 3.0), "among_cold_items": among
+    });
+    let page = render(&run).unwrap();
+    assert!(page.contains("<h3>Cold items</h3><p>1 of 3 targets have no training event.</p>"));
+    // Wilson's interval of one hit in one: 1 / (1 + 1.96²) to 1.
+    assert!(page.contains("<td>1.000</td><td>0.207 to 1.000</td><td>0.500 ± 0.050</td>"));
+    assert!(page.contains("Among the 3 cold items alone, hit rate@10 is 0.500; chance is 0.250."));
+    assert!(page.contains("<strong>Cold users: </strong>every test user has training events."));
+    assert!(!page.contains("<h3>Cold users</h3>"));
+
+    run.report["cold"]["cold_items"] = group(1, 1, 0.0);
+    run.report["cold"]["among_cold_items"] =
+        json!({"n_items": 4, "n_candidates": 0, "metrics": null, "metrics_ci95": {}, "chance": null});
+    let page = render(&run).unwrap();
+    assert!(page.contains("<td>1</td><td>1</td><td>not ranked</td><td>–</td><td>not ranked</td>"));
+    assert!(page.contains("The model ranks 0 of the 4 cold items of the catalogue."));
+
+    // Whatever a report says, a page comes of it.
+    run.report["cold"]["cold_items"] = group(1, 0, 7.0);
+    assert!(render(&run).is_ok());
+}
+
+#[test]
 fn what_a_run_lacks_is_said_in_words() {
     let mut bare = run();
     bare.steps.clear();

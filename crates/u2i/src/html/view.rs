@@ -34,6 +34,7 @@ pub(super) struct View {
     #[serde(default)]
     pub metrics_seen_kept: Means,
     pub baselines: BaselineMeans,
+    pub cold: Option<ColdView>,
     pub below_markov_window: bool,
     #[serde(default)]
     pub no_better_than_popularity: bool,
@@ -75,6 +76,35 @@ pub(super) struct BaselineMeans {
     pub random: Means,
     pub popularity: Means,
     pub markov_window: Means,
+}
+
+/// Cold and warm targets apart.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ColdView {
+    pub cold_items: GroupView,
+    pub warm_items: GroupView,
+    pub cold_users: GroupView,
+    pub warm_users: GroupView,
+    pub among_cold_items: AmongView,
+}
+
+/// A group of test targets; without targets it has no metrics.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct GroupView {
+    pub n_targets: usize,
+    pub n_not_ranked: usize,
+    pub metrics: Option<Means>,
+    #[serde(default)]
+    pub metrics_ci95: Means,
+    pub baselines: Option<BaselineMeans>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct AmongView {
+    pub n_items: usize,
+    pub n_candidates: usize,
+    pub metrics: Option<Means>,
+    pub chance: Option<Means>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

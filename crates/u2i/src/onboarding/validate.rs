@@ -8,6 +8,7 @@ use u2i_schema::{ColumnData, Sample, Side};
 
 use super::recipe::grouped;
 use crate::Error;
+use crate::cold::groups;
 use crate::config::Experiment;
 use crate::data::Places;
 use crate::memory::MemoryEstimate;
@@ -198,9 +199,7 @@ fn split_summary(prepared: &Prepared, history: Sizes) -> SplitSummary {
     let Prepared { catalog, events, train, samples, validation, test, .. } = prepared;
     let share = |n: usize| n as f64 / test.len().max(1) as f64;
     let item = |target: &Sample| events.items(target.user as usize)[target.position as usize];
-    let counts = train.counts(catalog.n_items());
-    let is_cold = |target: &&Sample| counts[item(target) as usize] == 0;
-    let is_new = |target: &&Sample| train.events().items(target.user as usize).is_empty();
+    let groups = groups(prepared);
     let seen = seen_items(events, test);
     let n_seen =
         test.iter().zip(&seen).filter(|(target, seen)| seen.binary_search(&item(target)).is_ok()).count();
@@ -211,8 +210,8 @@ fn split_summary(prepared: &Prepared, history: Sizes) -> SplitSummary {
         n_test: test.len(),
         n_test_without_history: prepared.n_test_without_history,
         n_items_trained: catalog.n_trained(),
-        cold_targets_share: share(test.iter().filter(is_cold).count()),
-        cold_users_share: share(test.iter().filter(is_new).count()),
+        cold_targets_share: share(groups.cold_items.len()),
+        cold_users_share: share(groups.cold_users.len()),
         seen_targets_share: share(n_seen),
         history,
     }

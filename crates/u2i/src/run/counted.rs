@@ -1,10 +1,11 @@
 use std::num::NonZeroUsize;
 
-use u2i_eval::{Accumulator, Metrics, Rank};
+use u2i_eval::Rank;
 use u2i_features::Prepared;
 
 use crate::Stage;
-use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, TargetRank, rank_targets};
+use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, rank_targets};
+use crate::cold::{Groups, group_metrics, groups};
 use crate::config::{Experiment, Seen};
 use crate::pipeline::COVERAGE_K;
 use crate::progress::Progress;
@@ -14,8 +15,17 @@ use crate::report::Baselines;
 /// can share them.
 #[derive(Debug, Clone)]
 pub struct Counted {
-    excluded: Baselines,
-    kept: Baselines,
+    excluded: CountedMetrics,
+    kept: CountedMetrics,
+}
+
+/// Metrics of counting under one rule for seen items.
+#[derive(Debug, Clone)]
+pub struct CountedMetrics {
+    /// Of all test targets.
+    pub all: Baselines,
+    /// Of each group of test targets; `None` for a group without targets.
+    pub groups: Groups<Option<Baselines>>,
 }
 
 impl Counted {
@@ -25,30 +35,33 @@ impl Counted {
         let (train, n_items) = (&prepared.train, prepared.catalog.n_items());
         let cutoffs = experiment.evaluation.cutoffs();
         let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
-        let rank = |baseline: &dyn Baseline| {
-            let ranked = rank_targets(baseline, &prepared.events, &prepared.test, k);
-            let metrics = |rank: fn(&TargetRank) -> Rank| {
-                let mut accumulator = Accumulator::new(&cutoffs).expect("list lengths are at least 1");
-                ranked.ranks.iter().for_each(|own| accumulator.add_rank(rank(own)));
-                accumulator.finish().expect("a split without targets is refused")
-            };
-            (metrics(|own| own.excluded), metrics(|own| own.kept))
-        };
+        let rank =
+            |baseline: &dyn Baseline| rank_targets(baseline, &prepared.events, &prepared.test, k).ranks;
         // The random order is one for all seeds of a recipe, so that tables of several seeds have one baseline.
         let random = rank(&Random::new(train, n_items, 1));
         let popularity = rank(&Popularity::new(train, n_items));
         let markov_window = rank(&MarkovWindow::new(train, n_items));
         progress.line(&format!("baselines counted in {:.1} s", stage.cost().wall_s));
-        let baselines = |pick: fn((Metrics, Metrics)) -> Metrics| Baselines {
-            random: pick(random.clone()),
-            popularity: pick(popularity.clone()),
-            markov_window: pick(markov_window.clone()),
+        let all: Vec<usize> = (0..prepared.test.len()).collect();
+        let groups = groups(prepared);
+        let under = |seen: Seen| {
+            let [random, popularity, markov_window] = [&random, &popularity, &markov_window]
+                .map(|ranks| ranks.iter().map(|rank| rank.under(seen)).collect::<Vec<Rank>>());
+            let of = |places: &Vec<usize>| {
+                Some(Baselines {
+                    random: group_metrics(&random, places, &cutoffs)?,
+                    popularity: group_metrics(&popularity, places, &cutoffs)?,
+                    markov_window: group_metrics(&markov_window, places, &cutoffs)?,
+                })
+            };
+            let all = of(&all).expect("a split without targets is refused");
+            CountedMetrics { all, groups: groups.map(of) }
         };
-        Counted { excluded: baselines(|both| both.0), kept: baselines(|both| both.1) }
+        Counted { excluded: under(Seen::Excluded), kept: under(Seen::Kept) }
     }
 
     /// Under a rule for seen items.
-    pub fn under(&self, seen: Seen) -> &Baselines {
+    pub fn under(&self, seen: Seen) -> &CountedMetrics {
         match seen {
             Seen::Excluded => &self.excluded,
             Seen::Kept => &self.kept,

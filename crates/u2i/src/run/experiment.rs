@@ -12,6 +12,7 @@ use super::log::TrainLog;
 use super::parity::parity;
 use super::{CONFIG, Counted, REPORT, TRAIN_LOG, digests, results};
 use crate::checkpoint::{Checkpoints, RunLock};
+use crate::cold::cold_report;
 use crate::config::Experiment;
 use crate::device::Opened;
 use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
@@ -159,7 +160,9 @@ impl Run<'_> {
         };
         let files = results::write(folder, trained, prepared, &evaluation)?;
 
-        let baselines = counted.under(experiment.evaluation.seen).clone();
+        let counted = counted.under(experiment.evaluation.seen);
+        let cold = cold_report(experiment, trained, prepared, &evaluation, &counted.groups, device)?;
+        let baselines = counted.all.clone();
         let ndcg = |metrics: &Metrics| metrics.mean(Metric::Ndcg(10)).or_else(|| metrics.mean(Metric::Mrr));
         let Names { model, recipe, dataset, protocol, .. } = names.clone();
         let report = Report {
@@ -205,6 +208,7 @@ impl Run<'_> {
             metrics: evaluation.metrics,
             metrics_seen_kept: evaluation.metrics_seen_kept,
             baselines,
+            cold,
             train,
             prepare,
             evaluate,

@@ -30,7 +30,7 @@ mod results;
 mod train;
 
 pub use compare::{Compared, Comparison, compare};
-pub use counted::Counted;
+pub use counted::{Counted, CountedMetrics};
 pub use evaluate::evaluate;
 pub use files::RunFiles;
 pub use log::{EpochLine, StepLine};

@@ -56,6 +56,12 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
         table.contains("| hit_rate@10 | hit_rate@5 | ndcg@10 | ndcg@5 | precision@10 | precision@5 |"),
         "{table}"
     );
+    // The data set has six cold items, each of them the target of three users; who has no training event is not tested.
+    assert!(
+        table.contains("Cold items: 18 of 1960 targets have no training event, as 6 of 600 items"),
+        "{table}"
+    );
+    assert!(table.contains("| not ranked |") && table.contains("Cold users: none"), "{table}");
     for model in ["fm", "dssm", "youtube_dnn"] {
         let path =
             |out: &str| folder.path().join(format!("{out}/synthetic/time/tuned/{model}/seed-1/report.json"));
@@ -65,6 +71,9 @@ fn the_same_seed_gives_the_same_report_at_one_and_two_threads() {
         let ndcg = |key: &str| report.pointer(&format!("/{key}/ndcg@10")).and_then(Value::as_f64).unwrap();
         assert!(ndcg("metrics") > ndcg("baselines/popularity"), "{model}");
         assert_eq!(report["no_better_than_popularity"], false, "{model}");
+        assert_eq!(report["cold"]["cold_items"]["n_targets"], 18, "{model}");
+        let nobody = &report["cold"]["cold_users"];
+        assert!(nobody["n_targets"] == 0 && nobody["metrics"].is_null() && nobody["baselines"].is_null());
         assert!(!table.contains("**"), "{table}");
         let index = report["index"].as_array().unwrap();
         if cfg!(feature = "faiss") {

@@ -1,0 +1,275 @@
+//! Cold items and cold users: how a model does for what it has not met in training.
+//!
+//! - A *cold item* is an item without a training event; a target is one of cold items if its item is.
+//! - A *cold user* is a test user without a training event. Its history, which is never empty, consists of events that are
+//!   not training events.
+//! - All others are *warm*. Each target is in one group by its item and in one by its user, and each test user has one
+//!   target.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use u2i_eval::{Accumulator, Metric, Metrics, Rank};
+use u2i_features::Prepared;
+use u2i_index::{ExactIndex, Filter, ItemSet};
+use u2i_models::TwoTower as _;
+use u2i_schema::Sample;
+use u2i_train::user_vectors;
+
+use crate::Error;
+use crate::config::{Experiment, Seen};
+use crate::device::Opened;
+use crate::pipeline::{Evaluation, Trained, seen_items};
+use crate::report::{Baselines, half_widths};
+
+/// A value for each group of test targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups<T> {
+    /// Targets without a training event.
+    pub cold_items: T,
+    /// Targets with one.
+    pub warm_items: T,
+    /// Targets of users without a training event.
+    pub cold_users: T,
+    /// Targets of users with one.
+    pub warm_users: T,
+}
+
+impl<T> Groups<T> {
+    /// The same of what `of` makes of each value.
+    pub fn map<U>(&self, of: impl Fn(&T) -> U) -> Groups<U> {
+        Groups {
+            cold_items: of(&self.cold_items),
+            warm_items: of(&self.warm_items),
+            cold_users: of(&self.cold_users),
+            warm_users: of(&self.warm_users),
+        }
+    }
+}
+
+/// The test targets of each group, as ascending places in `prepared.test`.
+pub fn groups(prepared: &Prepared) -> Groups<Vec<usize>> {
+    let known = match u2i_bug::planted("cold_is_judged_by_all_events") {
+        true => &prepared.events,
+        false => prepared.train.events(),
+    };
+    let mut has_events = vec![false; prepared.catalog.n_items() + 1];
+    known.all_items().iter().for_each(|&item| has_events[item as usize] = true);
+    let parted = |is_cold: &dyn Fn(&Sample) -> bool| {
+        (0..prepared.test.len()).partition::<Vec<usize>, _>(|&place| is_cold(&prepared.test[place]))
+    };
+    let (cold_items, warm_items) = parted(&|target| !has_events[target_item(prepared, target) as usize]);
+    let (cold_users, warm_users) = parted(&|target| known.items(target.user as usize).is_empty());
+    Groups { cold_items, warm_items, cold_users, warm_users }
+}
+
+fn target_item(prepared: &Prepared, target: &Sample) -> u32 {
+    prepared.events.items(target.user as usize)[target.position as usize]
+}
+
+/// Metrics of the targets at `places`; `None` where there are none. A target that is not ranked is a miss and counts.
+///
+/// # Panics
+///
+/// If a place is beyond `ranks`, or a cutoff is 0.
+pub fn group_metrics(ranks: &[Rank], places: &[usize], cutoffs: &[usize]) -> Option<Metrics> {
+    let mut metrics = Accumulator::new(cutoffs).expect("list lengths are at least 1");
+    let skipped = |rank: &Rank| u2i_bug::planted("misses_are_in_no_group") && rank.get().is_none();
+    places
+        .iter()
+        .map(|&place| ranks[place])
+        .filter(|rank| !skipped(rank))
+        .for_each(|rank| metrics.add_rank(rank));
+    metrics.finish().ok()
+}
+
+/// Cold and warm targets apart, as written under `cold` in `report.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ColdReport {
+    /// Targets without a training event.
+    pub cold_items: GroupReport,
+    /// Targets with one.
+    pub warm_items: GroupReport,
+    /// Targets of users without a training event.
+    pub cold_users: GroupReport,
+    /// Targets of users with one.
+    pub warm_users: GroupReport,
+    /// Targets without a training event, ranked among such items alone.
+    pub among_cold_items: AmongColdItems,
+}
+
+/// What was found for a group of test targets.
+#[derive(Debug, Clone, Serialize)]
+pub struct GroupReport {
+    /// Targets, and users: each has one target.
+    pub n_targets: usize,
+    /// Targets that the model cannot rank. They are misses, and in the means.
+    pub n_not_ranked: usize,
+    /// Metrics of the model among all items, under the rule for seen items; null without targets.
+    pub metrics: Option<Metrics>,
+    /// Half the width of their 95 % confidence intervals over users.
+    pub metrics_ci95: Map<String, Value>,
+    /// The same of counting; null without targets.
+    pub baselines: Option<Baselines>,
+}
+
+/// How a model orders items that it has not met in training.
+#[derive(Debug, Clone, Serialize)]
+pub struct AmongColdItems {
+    /// Items of the catalogue without a training event.
+    pub n_items: usize,
+    /// Those that the model can rank: the candidates, less those that a user has seen where seen items are excluded.
+    pub n_candidates: usize,
+    /// Metrics of cold targets among the candidates; null without targets, or without candidates.
+    pub metrics: Option<Metrics>,
+    /// Half the width of their 95 % confidence intervals over users.
+    pub metrics_ci95: Map<String, Value>,
+    /// Hit rate and NDCG of a random order of each user's candidates, its expectation; null as `metrics`.
+    pub chance: Option<BTreeMap<String, f64>>,
+}
+
+/// Puts together what was found for cold and warm targets.
+///
+/// # Errors
+///
+/// If a vector is not finite.
+pub(crate) fn cold_report(
+    experiment: &Experiment,
+    trained: &Trained,
+    prepared: &Prepared,
+    evaluation: &Evaluation,
+    counted: &Groups<Option<Baselines>>,
+    device: &Opened,
+) -> Result<ColdReport, Error> {
+    let cutoffs = experiment.evaluation.cutoffs();
+    let ranks: Vec<Rank> =
+        evaluation.ranks.iter().map(|rank| rank.under(experiment.evaluation.seen)).collect();
+    let groups = groups(prepared);
+    let report = |places: &[usize], baselines: &Option<Baselines>| {
+        let metrics = group_metrics(&ranks, places, &cutoffs);
+        GroupReport {
+            n_targets: places.len(),
+            n_not_ranked: places.iter().filter(|&&at| evaluation.ranks[at].kept.get().is_none()).count(),
+            metrics_ci95: metrics.as_ref().map(half_widths).unwrap_or_default(),
+            metrics,
+            baselines: baselines.clone(),
+        }
+    };
+    Ok(ColdReport {
+        cold_items: report(&groups.cold_items, &counted.cold_items),
+        warm_items: report(&groups.warm_items, &counted.warm_items),
+        cold_users: report(&groups.cold_users, &counted.cold_users),
+        warm_users: report(&groups.warm_users, &counted.warm_users),
+        among_cold_items: among_cold_items(experiment, trained, prepared, &groups.cold_items, device)?,
+    })
+}
+
+fn among_cold_items(
+    experiment: &Experiment,
+    trained: &Trained,
+    prepared: &Prepared,
+    places: &[usize],
+    device: &Opened,
+) -> Result<AmongColdItems, Error> {
+    let counts = prepared.catalog.counts();
+    let cold = |&item: &u32| counts[item as usize] == 0;
+    let candidates: ItemSet = trained.items.ids().iter().copied().filter(cold).collect();
+    let n_items = prepared.catalog.n_items() - prepared.catalog.n_trained();
+    let mut found = AmongColdItems {
+        n_items,
+        n_candidates: candidates.len(),
+        metrics: None,
+        metrics_ci95: Map::new(),
+        chance: None,
+    };
+    if places.is_empty() || candidates.is_empty() {
+        return Ok(found);
+    }
+    let cutoffs = experiment.evaluation.cutoffs();
+    let mut metrics = Accumulator::new(&cutoffs).expect("list lengths are at least 1");
+    let mut chance = Chance::new(&cutoffs);
+    let index = ExactIndex::new(trained.items.clone());
+    let model = &trained.fitted.model;
+    let batches = prepared.eval_batches(model.history_len());
+    for places in places.chunks(4096) {
+        let targets: Vec<Sample> = places.iter().map(|&place| prepared.test[place]).collect();
+        let users = user_vectors(model, &batches, &targets, &device.device);
+        let items: Vec<u32> = targets.iter().map(|target| target_item(prepared, target)).collect();
+        let left_out = match experiment.evaluation.seen {
+            Seen::Excluded => seen_items(&prepared.events, &targets),
+            Seen::Kept => vec![Vec::new(); targets.len()],
+        };
+        let filter = match u2i_bug::planted("cold_items_are_ranked_among_all") {
+            true => Filter::excluding(&left_out),
+            false => Filter::among(&candidates).and_excluding(&left_out),
+        };
+        let ranks = index.rank(&users.data, &items, filter)?;
+        for (rank, left_out) in ranks.into_iter().zip(&left_out) {
+            let n_left_out = left_out.iter().filter(|&&item| candidates.contains(item)).count();
+            chance.add(rank.map(|_| candidates.len() - n_left_out));
+            metrics
+                .add_rank(rank.map_or(Rank::MISS, |rank| Rank::new(rank.above as usize, rank.ties as usize)));
+        }
+    }
+    found.metrics = metrics.finish().ok();
+    found.metrics_ci95 = found.metrics.as_ref().map(half_widths).unwrap_or_default();
+    found.chance = Some(chance.means());
+    Ok(found)
+}
+
+/// What a random order has in expectation: each place of a target is as likely as any other.
+struct Chance {
+    sums: Vec<(Metric, f64)>,
+    n_users: usize,
+}
+
+impl Chance {
+    fn new(cutoffs: &[usize]) -> Self {
+        let kinds: [fn(usize) -> Metric; 2] = [Metric::HitRate, Metric::Ndcg];
+        let metrics = kinds.into_iter().flat_map(|kind| cutoffs.iter().map(move |&k| (kind(k), 0.0)));
+        Chance { sums: metrics.collect(), n_users: 0 }
+    }
+
+    /// Adds a user whose target is one of so many candidates, or is none of them.
+    fn add(&mut self, n_candidates: Option<usize>) {
+        self.n_users += 1;
+        let Some(n) = n_candidates else { return };
+        for (metric, sum) in &mut self.sums {
+            let (Metric::HitRate(k) | Metric::Ndcg(k)) = *metric else { continue };
+            let within = (0..k.min(n)).map(|above| metric.of(Rank::new(above, 0)));
+            *sum += within.sum::<f64>() / n as f64;
+        }
+    }
+
+    fn means(&self) -> BTreeMap<String, f64> {
+        self.sums.iter().map(|(metric, sum)| (metric.to_string(), sum / self.n_users as f64)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand: of four candidates the first two places are hits at 2, with gains 1 and 1 / log2(3); of one candidate
+    /// the only place is.
+    #[test]
+    fn chance_is_the_mean_over_all_places() {
+        let mut chance = Chance::new(&[2]);
+        chance.add(Some(4));
+        chance.add(Some(1));
+        chance.add(None);
+        let means = chance.means();
+        assert!((means["hit_rate@2"] - (0.5 + 1.0) / 3.0).abs() < 1e-15);
+        let gains = 1.0 + 1.0 / 3f64.log2();
+        assert!((means["ndcg@2"] - (gains / 4.0 + 1.0) / 3.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_group_without_targets_has_no_metrics_and_a_miss_counts() {
+        let ranks = [Rank::new(0, 0), Rank::MISS];
+        assert_eq!(group_metrics(&ranks, &[], &[10]), None);
+        let both = group_metrics(&ranks, &[0, 1], &[10]).unwrap();
+        assert_eq!((both.n_users(), both.mean(Metric::HitRate(10))), (2, Some(0.5)));
+    }
+}
