@@ -78,6 +78,6 @@ pub fn platform_line() -> String {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH,
         std::env::consts::OS,
-        std::thread::available_parallelism().map_or(1, usize::from),
+        rayon::current_num_threads(),
     )
 }
