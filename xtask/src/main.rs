@@ -4,6 +4,7 @@
 
 mod cargo;
 mod ci;
+mod claims;
 mod fence;
 mod import_check;
 mod python;
@@ -45,6 +46,14 @@ enum Job {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Look at the chapter's claims and write docs/chapter.md: `u2i claims` with all arguments passed on, `--json FILE` as
+    /// its `--rows FILE`
+    #[command(disable_help_flag = true)]
+    Claims {
+        /// Arguments of `u2i claims`; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// All tests and doc tests, in the profile of the runs; fails if one skipped with U2I_DATA_DIR set
     Test,
     /// Which crate may depend on which, and who switches on polars, faiss and burn's backends
@@ -75,6 +84,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().job {
         Job::Reproduce { args } => reproduce::run("reproduce", &args),
         Job::Ablate { args } => reproduce::run("ablate", &args),
+        Job::Claims { args } => reproduce::run("claims", &claims::arguments(&args)),
         Job::Test => test::run(),
         Job::Fence => fence::run(),
         Job::ImportCheck { crates } => import_check::run(&crates),

@@ -175,6 +175,8 @@ const BUGS: &[Bug] = &[
     bug("F3", "any_index_is_published", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),
     bug("R3", "expected_of_any_data", "u2i", "it", "experiments::a_run_is_held_against_what_is_expected_of_it"),
     bug("R3", "anything_is_expected", "u2i", "it", "experiments::a_run_is_held_against_what_is_expected_of_it"),
+    bug("L6", "noise_is_a_win", "u2i", "lib", "experiments::claims::noise::tests::a_difference_within_two_standard_errors_is_none"),
+    bug("L6", "a_similarity_is_a_distance", "u2i", "lib", "experiments::claims::three_points::tests::the_three_points_are_in_order_and_break_the_triangle"),
 ];
 
 /// A test that takes longer hangs, which is not how a bug is caught.

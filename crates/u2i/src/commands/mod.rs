@@ -1,6 +1,7 @@
 //! One file per command: its arguments, and what it prints.
 
 mod ablate;
+mod claims;
 mod compare;
 mod evaluate;
 mod export;
@@ -42,6 +43,7 @@ pub enum Command {
     Inspect(inspect::Arguments),
     Reproduce(reproduce::Arguments),
     Ablate(ablate::Arguments),
+    Claims(claims::Arguments),
 }
 
 impl Command {
@@ -59,6 +61,7 @@ impl Command {
             Command::Inspect(arguments) => arguments.run(output, terminal),
             Command::Reproduce(arguments) => arguments.run(output, terminal),
             Command::Ablate(arguments) => arguments.run(output, terminal),
+            Command::Claims(arguments) => arguments.run(output, terminal),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The chapter's experiments: which recipes belong to which protocol, runs, guards and tables.
+//! The chapter's experiments: which recipes belong to which protocol, runs, guards, tables, and its claims.
 
 mod ablate;
 mod chapter;
+pub mod claims;
 mod cold_tables;
 mod dry_run;
 mod expected;

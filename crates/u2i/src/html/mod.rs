@@ -16,6 +16,7 @@ mod parts;
 mod provenance;
 mod quality;
 mod search;
+mod standalone;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -27,6 +28,7 @@ use serde::Deserialize as _;
 use crate::Error;
 use crate::run::{REPORT, RunFiles};
 use groups::PopularityBounds;
+pub(crate) use standalone::svg;
 use view::View;
 
 /// Draws the page of a run.

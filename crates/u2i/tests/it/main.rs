@@ -1,5 +1,6 @@
 //! The whole pipeline on small data.
 
+mod claims;
 mod cold;
 mod command_line;
 mod config_keys;
