@@ -163,6 +163,8 @@ const BUGS: &[Bug] = &[
     bug("L3", "unknown_items_are_padding", "u2i-schema", "lib", "batch::tests::an_item_without_training_events_has_the_row_of_unknown_ids_where_there_is_one"),
     bug("S3", "ids_are_never_forgotten", "u2i-train", "it", "dropped_ids_train_the_rows_of_unknown_ones"),
     bug("L3", "attention_sees_padding", "u2i-models", "it", "gradients::pooling_and_its_gradients_are_those_of_its_formula_on_320_shapes"),
+    bug("L1", "searches_after_the_target_are_seen", "u2i-features", "it", "side::a_sequence_is_what_came_before_each_event"),
+    bug("L5", "searches_of_the_moment_are_served", "u2i-schema", "lib", "side_events::tests::what_happened_before_the_moment_is_seen_and_the_newest_of_it"),
     bug("L5", "what_happens_now_is_history", "u2i-bundle", "it", "served::what_is_served_is_what_was_evaluated"),
     bug("L5", "an_index_scores_by_itself", "u2i-bundle", "it", "index::a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search"),
     bug("C4", "a_bundle_is_written_in_place", "u2i-bundle", "it", "index::twelve_bad_indexes_are_not_published"),

@@ -87,6 +87,7 @@ impl Model {
         let user = || UserTowerConfig {
             column_dim: 16,
             history: history(&[0.0, 0.05, 0.3, 2.0]),
+            sequences: Default::default(),
             history_size: true,
             example_age: false,
             skip: true,

@@ -43,6 +43,7 @@ fn main() -> Result<(), BundleError> {
             item_attributes: &[years],
             users: &users,
             events: &events,
+            sequences: &[],
             item_vectors: &ItemVectors::new(vec![1, 2, 3, 4], 5, vectors)?,
             index: IndexPlan::Exact,
             provenance: Default::default(),

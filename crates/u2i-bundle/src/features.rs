@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use u2i_schema::{
-    BatchMaker, Catalog, Column, ColumnData, EventStore, NO_TIME, Raw, Side, Transform, UserRows, Users,
+    BatchMaker, Catalog, Column, ColumnData, EventStore, NO_TIME, Raw, Side, SideEvents, Transform, UserRows,
+    Users,
 };
 use u2i_schema::{hour, weekday};
 
@@ -19,6 +20,8 @@ pub(crate) struct Served {
 pub(crate) struct Features {
     user: Vec<Served>,
     request: Vec<Served>,
+    /// Of each sequence among the request columns, in their order.
+    sequences: Vec<SideEvents>,
 }
 
 /// A request whose ids were looked up.
@@ -43,10 +46,10 @@ enum Given<'a> {
 }
 
 impl Features {
-    pub fn new(columns: impl Iterator<Item = Served>) -> Self {
+    pub fn new(columns: impl Iterator<Item = Served>, sequences: Vec<SideEvents>) -> Self {
         let (user, rest): (Vec<_>, Vec<_>) = columns.partition(|served| served.column.side == Side::User);
         let request = rest.into_iter().filter(|served| served.column.side == Side::Request).collect();
-        Features { user, request }
+        Features { user, request, sequences }
     }
 
     /// The user side of a batch, a row for each request. Nothing is asked of `catalog` but which items were trained.
@@ -101,10 +104,22 @@ impl Features {
 
     fn request_columns(&self, asked: &[Asked<'_>]) -> Result<Vec<ColumnData>, BundleError> {
         let mut columns = Vec::new();
+        let mut sequences = self.sequences.iter();
         for served in &self.request {
+            let stored = match &served.column.transform {
+                Transform::Sequence { length, .. } => sequences.next().map(|side| (side, *length as usize)),
+                _ => None,
+            };
             let mut column = blank(&served.column.transform, 0);
             for asked in asked {
-                push(&mut column, &served.encode(asked)?, 0);
+                match (stored, asked.user, served.given(asked.request)) {
+                    (Some((side, length)), Some(user), Given::Missing) => {
+                        let rows = side.before(user as usize, asked.request.at_s, length).to_vec();
+                        let (from, to) = (vec![0], vec![rows.len() as u32]);
+                        push(&mut column, &ColumnData::Windows { from, to, rows }, 0);
+                    }
+                    _ => push(&mut column, &served.encode(asked)?, 0),
+                }
             }
             columns.push(column);
         }
@@ -139,7 +154,8 @@ impl Served {
         let list: Vec<String>;
         let text: String;
         let is_text = matches!(self.column.transform, Transform::Categorical(_) | Transform::Hashed { .. });
-        let is_list = matches!(self.column.transform, Transform::MultiCategorical(_));
+        let is_list =
+            matches!(self.column.transform, Transform::MultiCategorical(_) | Transform::Sequence { .. });
         let raw = match self.given(asked.request) {
             Given::Missing => Raw::Missing,
             Given::Text(given) if is_text => Raw::Text(given),
@@ -181,6 +197,9 @@ fn blank(transform: &Transform, n: usize) -> ColumnData {
     match transform {
         _ if transform.n_rows().is_none() => ColumnData::Values(vec![0.0; n]),
         Transform::MultiCategorical(_) => ColumnData::Bags { offsets: vec![0; n + 1], rows: Vec::new() },
+        Transform::Sequence { .. } => {
+            ColumnData::Windows { from: vec![0; n], to: vec![0; n], rows: Vec::new() }
+        }
         _ => ColumnData::Rows(vec![0; n]),
     }
 }
@@ -193,6 +212,11 @@ fn push(column: &mut ColumnData, from: &ColumnData, entry: usize) {
         (ColumnData::Bags { offsets, rows }, ColumnData::Bags { offsets: of_from, rows: from }) => {
             rows.extend_from_slice(&from[of_from[entry] as usize..of_from[entry + 1] as usize]);
             offsets.push(rows.len() as u32);
+        }
+        (ColumnData::Windows { from, to, rows }, ColumnData::Windows { from: begin, to: end, rows: all }) => {
+            from.push(rows.len() as u32);
+            rows.extend_from_slice(&all[begin[entry] as usize..end[entry] as usize]);
+            to.push(rows.len() as u32);
         }
         _ => unreachable!("a column has one form"),
     }

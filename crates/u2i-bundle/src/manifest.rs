@@ -130,6 +130,13 @@ pub enum TransformEntry {
         /// Number of known values.
         values: usize,
     },
+    /// See [`Transform::Sequence`].
+    Sequence {
+        /// Number of known values.
+        values: usize,
+        /// The most events that are looked at.
+        length: u32,
+    },
     /// See [`Transform::Hashed`].
     Hashed {
         /// Number of rows that values are hashed to.
@@ -267,6 +274,9 @@ impl ColumnEntry {
             Transform::MultiCategorical(vocabulary) => {
                 TransformEntry::MultiCategorical { values: vocabulary.values().len() }
             }
+            Transform::Sequence { vocabulary, length } => {
+                TransformEntry::Sequence { values: vocabulary.values().len(), length: *length }
+            }
             Transform::Hashed { buckets } => TransformEntry::Hashed { buckets: *buckets },
             Transform::Bucketized { edges } => {
                 TransformEntry::Bucketized { edges: edges.iter().copied().map(Exact).collect() }
@@ -287,6 +297,7 @@ impl ColumnEntry {
         let transform = match &self.transform {
             TransformEntry::Categorical { .. } => Transform::Categorical(vocabulary),
             TransformEntry::MultiCategorical { .. } => Transform::MultiCategorical(vocabulary),
+            TransformEntry::Sequence { length, .. } => Transform::Sequence { vocabulary, length: *length },
             TransformEntry::Hashed { buckets } => Transform::Hashed { buckets: *buckets },
             TransformEntry::Bucketized { edges } => {
                 Transform::Bucketized { edges: edges.iter().map(|edge| edge.0).collect() }
@@ -301,7 +312,9 @@ impl ColumnEntry {
     /// Number of values of its vocabulary.
     pub(crate) fn n_values(&self) -> usize {
         match self.transform {
-            TransformEntry::Categorical { values } | TransformEntry::MultiCategorical { values } => values,
+            TransformEntry::Categorical { values }
+            | TransformEntry::MultiCategorical { values }
+            | TransformEntry::Sequence { values, .. } => values,
             _ => 0,
         }
     }
@@ -375,6 +388,13 @@ impl Manifest {
         }
         if items_trained > items || !(items_ranked == items || items_ranked == items_trained) {
             return Some(format!("{items_ranked} of {items} items ranked, {items_trained} trained"));
+        }
+        let length = |entry: &ColumnEntry| match entry.transform {
+            TransformEntry::Sequence { length, .. } => length as usize,
+            _ => 0,
+        };
+        if self.columns.iter().any(|entry| length(entry) > MAX_HISTORY) {
+            return Some(format!("a sequence of more than {MAX_HISTORY} events"));
         }
         if self.history.as_ref().is_some_and(|history| history.length > MAX_HISTORY) {
             return Some(format!("a history of more than {MAX_HISTORY} events"));

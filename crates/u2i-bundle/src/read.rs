@@ -3,7 +3,7 @@ use std::path::Path;
 use u2i_index::ItemVectors;
 use u2i_models::burn::tensor::Device;
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower as _, with_weights};
-use u2i_schema::{Catalog, Column, EventStore, Side, Users};
+use u2i_schema::{Catalog, Column, EventStore, Side, SideEvents, Users};
 
 use crate::error::{io, malformed};
 use crate::seal::{Stranger, hash_file, judge};
@@ -59,6 +59,7 @@ pub(crate) struct Opened {
     pub attributes: Vec<Attribute>,
     pub users: Users,
     pub events: EventStore,
+    pub sequences: Vec<SideEvents>,
     pub vectors: ItemVectors,
     #[cfg(feature = "faiss")]
     pub index: Option<u2i_index::FaissIndex>,
@@ -82,7 +83,7 @@ impl Opened {
         let (path, entry) = place(Part::Items);
         let (catalog, attributes) = items::read(&path, entry, manifest.sizes, &manifest.attributes)?;
         let (path, entry) = place(Part::Users);
-        let (users, events) = users::read(&path, entry, manifest.sizes, &columns)?;
+        let (users, events, sequences) = users::read(&path, entry, manifest.sizes, &columns)?;
         let (path, entry) = place(Part::ItemVectors);
         let ids = (1..=manifest.sizes.items_ranked as u32).collect();
         let vectors = ItemVectors::new(ids, manifest.sizes.dim, npy::read(&path, entry.shape)?)
@@ -109,6 +110,7 @@ impl Opened {
             attributes,
             users,
             events,
+            sequences,
             vectors,
             #[cfg(feature = "faiss")]
             index,

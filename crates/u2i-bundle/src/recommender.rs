@@ -115,7 +115,9 @@ impl Recommender {
     }
 
     fn new(opened: Opened, device: &Device, use_index: UseIndex) -> Result<Self, BundleError> {
-        let Opened { manifest, model, columns, catalog, attributes, users, events, vectors, .. } = opened;
+        let Opened {
+            manifest, model, columns, catalog, attributes, users, events, sequences, vectors, ..
+        } = opened;
         let lengths = vectors.norms();
         let mut by_count: Vec<u32> = vectors.ids().to_vec();
         by_count.sort_by_key(|&item| Reverse(catalog.counts()[item as usize]));
@@ -135,8 +137,10 @@ impl Recommender {
             (None, Some(_), UseIndex::IfThere) => IndexState::NotBuiltIn,
         };
         let sources = manifest.columns.iter().map(|entry| entry.source.clone());
-        let features =
-            Features::new(columns.into_iter().zip(sources).map(|(column, source)| Served { column, source }));
+        let features = Features::new(
+            columns.into_iter().zip(sources).map(|(column, source)| Served { column, source }),
+            sequences,
+        );
         let mut users_by_id: Vec<u32> = (0..users.ids().len() as u32).collect();
         users_by_id.sort_unstable_by_key(|&user| &users.ids()[user as usize]);
         Ok(Recommender {

@@ -3,16 +3,22 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use u2i_schema::{Column, ColumnData, EventStore, Side, Transform, Users};
+use u2i_schema::{Column, ColumnData, EventStore, Side, SideEvents, Transform, Users};
 
 use crate::BundleError;
 use crate::error::malformed;
 use crate::manifest::{PartEntry, Sizes};
 use crate::table::{self, Cells, Lists, TableFile};
+use crate::write::is_sequence;
 
 /// Name of a user column in the table: what it holds are rows and numbers, not the values that people know.
 fn stored_name(column: &Column) -> String {
     format!("encoded_{}", column.name)
+}
+
+/// Names of the columns of a sequence: its rows and its times.
+fn sequence_names(name: &str) -> [String; 2] {
+    [format!("sequence_{name}"), format!("times_{name}")]
 }
 
 /// Writes the users and says how many rows and columns the table has.
@@ -21,6 +27,7 @@ pub(crate) fn write(
     columns: &[&Column],
     users: &Users,
     events: &EventStore,
+    sequences: &[(&str, &SideEvents)],
     stamp: &str,
 ) -> Result<[u64; 2], BundleError> {
     let mut all = vec![("user_id".to_owned(), Cells::Text(users.ids().iter().map(String::as_str).collect()))];
@@ -32,6 +39,7 @@ pub(crate) fn write(
                 offsets: offsets.iter().map(|&offset| u64::from(offset)).collect(),
                 values: Cow::Borrowed(rows),
             }),
+            ColumnData::Windows { .. } => unreachable!("sequences are on the request side"),
         };
         all.push((stored_name(column), cells));
     }
@@ -40,6 +48,14 @@ pub(crate) fn write(
     let times = Lists { offsets: offsets(), values: Cow::Borrowed(events.all_times_s()) };
     all.push(("history".to_owned(), Cells::RowLists(items)));
     all.push(("times".to_owned(), Cells::TimeLists(times)));
+    for (name, SideEvents { offsets, rows, times_s }) in sequences {
+        let offsets = || Cow::Borrowed(offsets.as_slice());
+        let rows = Lists { offsets: offsets(), values: Cow::Borrowed(rows.as_slice()) };
+        let times = Lists { offsets: offsets(), values: Cow::Borrowed(times_s.as_slice()) };
+        let [of_rows, of_times] = sequence_names(name);
+        all.push((of_rows, Cells::RowLists(rows)));
+        all.push((of_times, Cells::TimeLists(times)));
+    }
     table::write(path, &all, stamp)?;
     Ok([users.ids().len() as u64, all.len() as u64])
 }
@@ -50,7 +66,7 @@ pub(crate) fn read(
     part: &PartEntry,
     sizes: Sizes,
     columns: &[Column],
-) -> Result<(Users, EventStore), BundleError> {
+) -> Result<(Users, EventStore, Vec<SideEvents>), BundleError> {
     let table = TableFile::open(path, part)?;
     let broken = |what: String| malformed(path, what);
     let ids: Vec<String> = table.cells("user_id")?;
@@ -97,5 +113,19 @@ pub(crate) fn read(
     }
     let events =
         EventStore::new(offsets, items, times_s, vec![]).map_err(|error| broken(error.to_string()))?;
-    Ok((Users::new(ids, encoded), events))
+    let mut sequences = Vec::new();
+    for column in columns.iter().filter(|column| is_sequence(column)) {
+        let [of_rows, of_times] = sequence_names(&column.name);
+        let (offsets, rows) = table.lists::<u32>(&of_rows)?;
+        let (also, times_s) = table.lists::<i64>(&of_times)?;
+        if offsets != also {
+            return Err(broken(format!("not one time for each of `{of_rows}`")));
+        }
+        let n = column.transform.n_rows().unwrap_or(0);
+        if let Some(row) = rows.iter().find(|&&row| row as usize >= n) {
+            return Err(broken(format!("`{of_rows}`: row {row} of {n}")));
+        }
+        sequences.push(SideEvents { offsets, rows, times_s });
+    }
+    Ok((Users::new(ids, encoded), events, sequences))
 }

@@ -17,8 +17,9 @@ pub(crate) fn write<'a>(
 ) -> Result<[u64; 2], BundleError> {
     let (mut names, mut rows, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for column in columns {
-        if let Transform::Categorical(vocabulary) | Transform::MultiCategorical(vocabulary) =
-            &column.transform
+        if let Transform::Categorical(vocabulary)
+        | Transform::MultiCategorical(vocabulary)
+        | Transform::Sequence { vocabulary, .. } = &column.transform
         {
             for value in vocabulary.values() {
                 names.push(column.name.as_str());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use u2i_index::{FaissSpec, ItemVectors, Metric};
 use u2i_models::{HistoryInput, HostTensor, ModelConfig};
-use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, Users};
+use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, SideEvents, Transform, Users};
 
 use crate::error::io;
 use crate::manifest::{ColumnEntry, FORMAT, IndexEntry, MAX_HISTORY, PartEntry, Sizes};
@@ -31,6 +31,8 @@ pub struct Contents<'a> {
     pub users: &'a Users,
     /// All events of these users: their histories from now on.
     pub events: &'a EventStore,
+    /// All events of other kinds of these users, for each sequence among the request columns, in their order.
+    pub sequences: &'a [SideEvents],
     /// Vectors of the items that the model can rank, `item_idx` 1 first and none left out.
     pub item_vectors: &'a ItemVectors,
     /// How the vectors are to be searched.
@@ -103,7 +105,7 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
     parts.add(Part::Items, |path, stamp| items::write(path, catalog, contents.item_attributes, stamp))?;
     parts.add(Part::Users, |path, stamp| {
         let columns: Vec<_> = of_side(Side::User).map(|own| &own.column).collect();
-        users::write(path, &columns, contents.users, contents.events, stamp)
+        users::write(path, &columns, contents.users, contents.events, &contents.named_sequences(), stamp)
     })?;
     let shape = [item_vectors.ids().len(), item_vectors.dim()].map(|n| n as u64);
     parts.add(Part::ItemVectors, |path, stamp| {
@@ -171,6 +173,12 @@ impl Parts<'_> {
 }
 
 impl Contents<'_> {
+    /// Sequences with the names of their columns.
+    fn named_sequences(&self) -> Vec<(&str, &SideEvents)> {
+        let names = self.columns.iter().filter(|own| is_sequence(&own.column));
+        names.map(|own| own.column.name.as_str()).zip(self.sequences).collect()
+    }
+
     /// That the parts are of one data set and one model.
     fn check(&self) -> Result<(), BundleError> {
         let broken = |what: String| Err(BundleError::Contents(what));
@@ -212,6 +220,18 @@ impl Contents<'_> {
         if !are_all || ![n_items, self.catalog.n_trained()].contains(&n_ranked) {
             return broken(format!("vectors of {n_ranked} items, neither all nor all with training events"));
         }
+        let n_sequences = self.columns.iter().filter(|own| is_sequence(&own.column)).count();
+        let n_users = self.users.ids().len();
+        let whole = |side: &SideEvents| {
+            let SideEvents { offsets, rows, times_s } = side;
+            offsets.len() == n_users + 1
+                && offsets.is_sorted()
+                && offsets.last() == Some(&(rows.len() as u64))
+                && times_s.len() == rows.len()
+        };
+        if n_sequences != self.sequences.len() || !self.sequences.iter().all(whole) {
+            return broken(format!("events of {} kinds for {n_sequences} sequences", self.sequences.len()));
+        }
         if self.history.as_ref().is_some_and(|history| history.length > MAX_HISTORY) {
             return broken(format!("a history of more than {MAX_HISTORY} events"));
         }
@@ -251,6 +271,10 @@ impl Contents<'_> {
         for column in self.users.columns() {
             digest = column.digest("user_column", digest);
         }
+        for SideEvents { offsets, rows, times_s } in self.sequences {
+            let times: Vec<u64> = times_s.iter().map(|&time| time as u64).collect();
+            digest = digest.numbers("offsets", offsets).numbers("rows", rows).numbers("times_s", &times);
+        }
         for attribute in self.item_attributes {
             digest = digest.part("attribute", attribute.name.as_bytes());
             digest = match &attribute.values {
@@ -274,11 +298,16 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("configs and columns are plain data")
 }
 
+pub(crate) fn is_sequence(column: &Column) -> bool {
+    matches!(column.transform, Transform::Sequence { .. })
+}
+
 fn is_encoded(column: &Column, data: &ColumnData) -> bool {
-    use u2i_schema::Transform::MultiCategorical;
+    use u2i_schema::Transform::{MultiCategorical, Sequence};
     match (&column.transform, data) {
         (transform, data) if transform.n_rows().is_none() => matches!(data, ColumnData::Values(_)),
         (MultiCategorical(_), data) => matches!(data, ColumnData::Bags { .. }),
+        (Sequence { .. }, data) => matches!(data, ColumnData::Windows { .. }),
         (_, data) => matches!(data, ColumnData::Rows(_)),
     }
 }

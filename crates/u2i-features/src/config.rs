@@ -77,6 +77,9 @@ impl DataConfig {
                 for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {
                     attributes.file = place(&attributes.file);
                 }
+                for sequence in &mut tables.sequences {
+                    sequence.file = place(&sequence.file);
+                }
             }
         }
         moved
@@ -139,6 +142,9 @@ pub struct TablesConfig {
     pub users: Option<AttributesConfig>,
     /// One row per item. The text attribute `title`, if there is one, names items in reports.
     pub items: Option<AttributesConfig>,
+    /// Events of other kinds than those that are recommended, each in a file of its own. None if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<SequenceFileConfig>,
     /// What is put up with in each file.
     pub limits: ReadLimits,
 }
@@ -160,6 +166,24 @@ pub struct EventsConfig {
     /// Further columns, known when recommendations are asked for. None if left out.
     #[serde(default)]
     pub request: Vec<AttributeConfig>,
+}
+
+/// A file of events of another kind than those that are recommended, such as searches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SequenceFileConfig {
+    /// Name that feature columns refer to.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// How it is written.
+    pub format: FileFormat,
+    /// Column of user ids: text or integers, never floats. Rows of users without events are left out.
+    pub user: String,
+    /// Column of values: what was searched for, for instance. Text or integers, never floats.
+    pub value: String,
+    /// Column of times.
+    pub time: TimeConfig,
 }
 
 /// The column of event times.
@@ -347,6 +371,9 @@ impl FeaturesConfig {
                 }
             }
             match column.kind {
+                ColumnKind::Sequence { .. } if column.side != Side::Request => {
+                    return Err(invalid(key("side"), "request, for a sequence", column.side));
+                }
                 ColumnKind::Cyclic { period } if !(period.is_finite() && period > 0.0) => {
                     return Err(invalid(key("kind.cyclic.period"), "a finite number above 0", period));
                 }
@@ -453,6 +480,14 @@ pub enum ColumnKind {
     Log {
         /// Finite and above 0.
         scale: f64,
+    },
+    /// The newest `length` events of another kind, from `source`, strictly before a target: a sequence of the data's
+    /// ([`RawData::sequences`]), on the request side, with a vocabulary of its own.
+    Sequence {
+        /// The most events that are looked at.
+        length: NonZeroU32,
+        /// Fewest occurrences that earn a row.
+        min_count: NonZeroU32,
     },
     /// `sin(2πx / period)` and `cos(2πx / period)`, as two columns `NAME_sin` and `NAME_cos`: the hour 23 is as near to 0
     /// as 1 is.

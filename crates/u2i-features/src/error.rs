@@ -46,6 +46,16 @@ pub enum FeatureError {
         /// The side that has the attribute.
         found: Side,
     },
+    /// A column of a sequence that the data does not have.
+    #[error("features.column `{column}`: there is no sequence `{source_name}`, only {known:?}")]
+    UnknownSequence {
+        /// Name of the feature column.
+        column: String,
+        /// The sequence asked for.
+        source_name: String,
+        /// Those of the data.
+        known: Vec<String>,
+    },
     /// A kind of column that does not take the values of its attribute.
     #[error("features.column `{column}` of kind {kind} takes {wanted}, but `{source_name}` holds {found}")]
     KindMismatch {
@@ -224,6 +234,7 @@ impl FeatureError {
             | FeatureError::DuplicateColumn(_)
             | FeatureError::UnknownSource { .. }
             | FeatureError::SideMismatch { .. }
+            | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
             | FeatureError::NoTimes { .. } => 2,
             FeatureError::Io { .. } => 4,

@@ -104,6 +104,7 @@ pub(crate) fn fit<'a>(
             return Err(invalid(key("scale"), "a finite number above 0", scale));
         }
         ColumnKind::Log { scale } => Transform::Log { scale: *scale },
+        ColumnKind::Sequence { .. } => unreachable!("sequences are fitted on their own events"),
         ColumnKind::Cyclic { period } => {
             let waves = [Wave::Sine, Wave::Cosine].map(|wave| Transform::Cyclic { period: *period, wave });
             let of_wave = |(transform, name)| Fitted {
@@ -132,6 +133,7 @@ fn check_kind(config: &ColumnConfig, values: &RawValues) -> Result<(), FeatureEr
             ("bucketized_edges", "numbers", matches!(values, RawValues::Number(_)))
         }
         ColumnKind::Standardized {} => ("standardized", "numbers", matches!(values, RawValues::Number(_))),
+        ColumnKind::Sequence { .. } => ("sequence", "events of another kind", false),
         ColumnKind::Log { .. } => ("log", "numbers", matches!(values, RawValues::Number(_))),
         ColumnKind::Cyclic { .. } => ("cyclic", "numbers", matches!(values, RawValues::Number(_))),
     };
@@ -145,7 +147,7 @@ fn check_kind(config: &ColumnConfig, values: &RawValues) -> Result<(), FeatureEr
 }
 
 /// Values that occur at least `min_count` times, in the order of ids: independent of the order in the file.
-fn vocabulary<'a>(entries: impl Iterator<Item = Raw<'a>>, min_count: u32) -> Vocabulary {
+pub(crate) fn vocabulary<'a>(entries: impl Iterator<Item = Raw<'a>>, min_count: u32) -> Vocabulary {
     let mut counts: HashMap<&str, u32> = HashMap::new();
     for entry in entries {
         match entry {

@@ -32,6 +32,7 @@ mod raw;
 mod requests;
 mod samples;
 mod sequences;
+mod side;
 mod sources;
 mod split;
 mod table;
@@ -42,7 +43,8 @@ mod time;
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
     FeaturesConfig, FileFormat, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, ReadLimits,
-    SamplesConfig, SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig, TimeUnit,
+    SamplesConfig, SequenceFileConfig, SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
+    TimeUnit,
 };
 pub use error::FeatureError;
 pub use movielens::{read_ml_1m, read_ml_100k};
@@ -50,7 +52,7 @@ pub use polars;
 pub use prepare::prepare;
 pub use prepared::Prepared;
 pub use profile::{ColumnProfile, SEPARATORS, Separated, Stored, TableProfile, profile_table};
-pub use raw::{FileCounts, RawColumn, RawData, RawEvents, RawValues, Reject, Times};
+pub use raw::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times};
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
 pub use sequences::read_sequences;
 pub use table::read_tables;

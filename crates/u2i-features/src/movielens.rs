@@ -6,7 +6,7 @@ use crate::config::ReadLimits;
 use crate::ids::Ids;
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
-use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawValues, Times};
+use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
 
 /// The genres of ML-100K in the order of their flags, as its README lists them.
 const GENRES: [&str; 19] = [
@@ -36,7 +36,7 @@ pub(crate) const YEAR_2100_S: i64 = 4_102_444_800;
 
 /// Reads the MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`; `::` between fields, Latin-1.
 ///
-/// Every rating is an event, whatever its value: the value is checked and dropped. User attributes are
+/// Every rating is an event, whatever its value; those of 4 and 5 are the sequence `liked`, too. User attributes are
 /// `gender`, `age` (number), `occupation`, `zip`, `zip3` (its first three characters); item attributes `title`,
 /// `genres` (list), `first_genre`, `year` (number, from the title) and `year5` (the first year of its five).
 ///
@@ -110,6 +110,8 @@ struct Reader<'a> {
     user_ids: Ids,
     item_ids: Ids,
     events: RawEvents,
+    /// Events with a rating of at least 4.
+    liked: Vec<u32>,
     files: Vec<FileCounts>,
     digest: Digest,
 }
@@ -122,6 +124,7 @@ impl<'a> Reader<'a> {
             user_ids: Ids::default(),
             item_ids: Ids::default(),
             events: RawEvents::default(),
+            liked: Vec::new(),
             files: Vec::new(),
             digest: Digest::new(),
         }
@@ -129,7 +132,7 @@ impl<'a> Reader<'a> {
 
     fn events(&mut self, path: &Path) -> Result<(), FeatureError> {
         let (mut users, mut items) = (Ids::default(), Ids::default());
-        let mut events = RawEvents::default();
+        let (mut events, mut liked) = (RawEvents::default(), Vec::new());
         self.rows(path, ["user", "item", "rating", "timestamp"], |fields: &[&[u8]; 4]| {
             let (user, item) = (integer("user", fields[0])?, integer("item", fields[1])?);
             if !matches!(fields[2], [b'1'..=b'5']) {
@@ -138,12 +141,15 @@ impl<'a> Reader<'a> {
             let is_seconds = |&time_s: &i64| time_s < YEAR_2100_S || u2i_bug::planted("milliseconds_pass");
             let time_s = integer("timestamp", fields[3])?.parse::<i64>().ok().filter(is_seconds);
             let time_s = time_s.ok_or_else(|| bad("timestamp", "seconds before the year 2100", fields[3]))?;
+            if matches!(fields[2], b"4" | b"5") {
+                liked.push(events.user.len() as u32);
+            }
             events.user.push(users.intern(user));
             events.item.push(items.intern(item));
             events.time_s.push(time_s);
             Ok(Fate::Kept)
         })?;
-        (self.user_ids, self.item_ids, self.events) = (users, items, events);
+        (self.user_ids, self.item_ids, self.events, self.liked) = (users, items, events, liked);
         Ok(())
     }
 
@@ -252,9 +258,19 @@ impl<'a> Reader<'a> {
         let text = |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Text(values) };
         let number =
             |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Number(values) };
+        let item_ids = self.item_ids.into_texts();
+        let of_liked = |all: &[u32]| self.liked.iter().map(|&event| all[event as usize]).collect();
+        let liked = RawSequence {
+            name: "liked".to_owned(),
+            user: of_liked(&self.events.user),
+            value: of_liked(&self.events.item),
+            values: item_ids.clone(),
+            time_s: self.liked.iter().map(|&event| self.events.time_s[event as usize]).collect(),
+            event: self.liked,
+        };
         RawData {
             user_ids: self.user_ids.into_texts(),
-            item_ids: self.item_ids.into_texts(),
+            item_ids,
             titles: items.titles.clone(),
             events: self.events,
             users: vec![
@@ -272,6 +288,7 @@ impl<'a> Reader<'a> {
                 text("year5", items.year5),
             ],
             request: Vec::new(),
+            sequences: vec![liked],
             times: Times::Known,
             files: self.files,
             hash: self.digest.finish(),

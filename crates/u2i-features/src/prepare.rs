@@ -1,14 +1,16 @@
 use std::collections::HashSet;
 
 use u2i_schema::{
-    Catalog, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, Slot, TrainEvents, Users,
+    Catalog, Column, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, SideEvents, Slot,
+    TrainEvents, Users,
 };
 
-use crate::config::{ColumnConfig, FeaturesConfig, SamplesConfig, SplitConfig, Ties, invalid};
+use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, SamplesConfig, SplitConfig, Ties, invalid};
 use crate::fit::{Fitted, Training, fit};
 use crate::ids::id_order;
 use crate::order::Order;
 use crate::samples::samples;
+use crate::side::{FittedSequence, fit_sequence};
 use crate::split::{Parts, split};
 use crate::{FeatureError, Prepared, RawData, Times, sources};
 
@@ -59,7 +61,15 @@ pub fn prepare(
             Side::Request => Slot::Request,
         };
         id_dropout.extend(config.id_dropout.map(|share| (slot(of_side.len()), share)));
-        of_side.extend(fit(config, sources::find(raw, config)?, &training)?);
+        match config.kind {
+            ColumnKind::Sequence { .. } => {
+                let fitted = fit_sequence(raw, config, &order, &parts.lengths)?;
+                of_side.push(Made::Sequence(fitted));
+            }
+            _ => {
+                of_side.extend(fit(config, sources::find(raw, config)?, &training)?.into_iter().map(Made::Of))
+            }
+        }
     }
     let [user_columns, item_columns, request_columns] = &fitted;
     let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
@@ -73,7 +83,8 @@ pub fn prepare(
     let catalog = if features.item_id.is_some() { catalog.with_unknown_row() } else { catalog };
     let split_hash = split_hash(&users, &catalog, &events, &parts, &samples);
     Ok(Prepared {
-        columns: fitted.into_iter().flatten().map(|fitted| fitted.column).collect(),
+        sequences: request_columns.iter().filter_map(Made::side).cloned().collect(),
+        columns: fitted.into_iter().flatten().map(Made::into_column).collect(),
         users,
         catalog,
         events,
@@ -141,6 +152,7 @@ fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) ->
     let of_time = |column: &&ColumnConfig| {
         let is_declared = raw.request.iter().any(|declared| declared.name == column.source());
         column.side == Side::Request
+            && !matches!(column.kind, ColumnKind::Sequence { .. })
             && sources::built_in(Side::Request).contains(&column.source())
             && !is_declared
     };
@@ -175,7 +187,37 @@ fn item_order(raw: &RawData, provisional: &TrainEvents) -> Vec<u32> {
     items
 }
 
-fn encode(columns: &[Fitted<'_>], indices: &[u32]) -> Result<Vec<ColumnData>, FeatureError> {
+/// A column from attributes, or from events of another kind.
+enum Made<'a> {
+    Of(Fitted<'a>),
+    Sequence(FittedSequence),
+}
+
+impl Made<'_> {
+    fn encode(&self, indices: &[u32]) -> Result<ColumnData, FeatureError> {
+        match self {
+            Made::Of(fitted) => fitted.encode(indices),
+            // It is on the request side, and has the order of users already.
+            Made::Sequence(fitted) => Ok(fitted.windows.clone()),
+        }
+    }
+
+    fn side(&self) -> Option<&SideEvents> {
+        match self {
+            Made::Of(_) => None,
+            Made::Sequence(fitted) => Some(&fitted.side),
+        }
+    }
+
+    fn into_column(self) -> Column {
+        match self {
+            Made::Of(fitted) => fitted.column,
+            Made::Sequence(fitted) => fitted.column,
+        }
+    }
+}
+
+fn encode(columns: &[Made<'_>], indices: &[u32]) -> Result<Vec<ColumnData>, FeatureError> {
     columns.iter().map(|column| column.encode(indices)).collect()
 }
 

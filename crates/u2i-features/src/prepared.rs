@@ -1,6 +1,6 @@
 use crate::Times;
 use u2i_schema::{
-    BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, Slot, TrainEvents, Users,
+    BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, SideEvents, Slot, TrainEvents, Users,
 };
 
 /// Data that is ready to train and to evaluate on.
@@ -8,6 +8,8 @@ use u2i_schema::{
 pub struct Prepared {
     /// Fitted columns: user, then item, then request side, each in the order of the config.
     pub columns: Vec<Column>,
+    /// Events of other kinds, of each sequence column in the order of the request columns; for who asks later.
+    pub sequences: Vec<SideEvents>,
     /// All users that have an event, with encoded columns.
     pub users: Users,
     /// All items that have an event, with encoded columns.

@@ -17,6 +17,8 @@ pub struct RawData {
     pub items: Vec<RawColumn>,
     /// Request attributes, `[events]` each.
     pub request: Vec<RawColumn>,
+    /// Events of other kinds than those that are recommended.
+    pub sequences: Vec<RawSequence>,
     /// Whether events say when they happened.
     pub times: Times,
     /// What became of the rows of each file.
@@ -34,6 +36,23 @@ pub struct RawEvents {
     pub item: Vec<u32>,
     /// Unix time in seconds; 0 throughout where [`RawData::times`] is [`Times::Unknown`].
     pub time_s: Vec<i64>,
+}
+
+/// Events of another kind than those that are recommended, in file order: searches, say, or ratings of at least 4.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawSequence {
+    /// Name that feature columns refer to.
+    pub name: String,
+    /// Index into [`RawData::user_ids`].
+    pub user: Vec<u32>,
+    /// Index into `values`.
+    pub value: Vec<u32>,
+    /// The values, exact text.
+    pub values: Vec<String>,
+    /// Unix time in seconds.
+    pub time_s: Vec<i64>,
+    /// Index into [`RawData::events`] of the event that each is, where they are some of those; empty where they are not.
+    pub event: Vec<u32>,
 }
 
 /// Whether events say when they happened.

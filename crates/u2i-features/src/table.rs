@@ -3,11 +3,13 @@ use std::path::Path;
 
 use u2i_schema::Digest;
 
-use crate::config::{AttributeConfig, AttributeKind, AttributesConfig, ReadLimits, invalid};
+use crate::config::{
+    AttributeConfig, AttributeKind, AttributesConfig, ReadLimits, SequenceFileConfig, invalid,
+};
 use crate::frame::{Cells, Table, Wanted};
 use crate::ids::Ids;
 use crate::tally::Fate;
-use crate::{FeatureError, RawColumn, RawData, RawValues, TablesConfig};
+use crate::{FeatureError, RawColumn, RawData, RawSequence, RawValues, TablesConfig};
 
 /// Reads events and attributes from CSV or Parquet files; relative paths start at `base`.
 ///
@@ -58,6 +60,13 @@ pub fn read_tables(config: &TablesConfig, base: &Path) -> Result<RawData, Featur
         let columns = read_attributes(attributes, base, &config.limits, key, ids, &mut raw, &mut digest)?;
         *(if is_users { &mut raw.users } else { &mut raw.items }) = columns;
     }
+    for sequence in &config.sequences {
+        let found = read_sequence(sequence, base, &config.limits, &user_ids, &mut raw, &mut digest)?;
+        if raw.sequences.iter().any(|other| other.name == found.name) {
+            return Err(invalid("data.tables.sequences.name", "names that differ", &found.name));
+        }
+        raw.sequences.push(found);
+    }
     raw.titles = vec![None; item_ids.len()];
     if let Some(RawColumn { values: RawValues::Text(titles), .. }) =
         raw.items.iter().find(|c| c.name == "title")
@@ -104,6 +113,44 @@ fn read_attributes(
     }
     table.finish(raw, digest)?;
     Ok(attributes.into_iter().map(Attribute::finish).collect())
+}
+
+fn read_sequence(
+    config: &SequenceFileConfig,
+    base: &Path,
+    limits: &ReadLimits,
+    ids: &Ids,
+    raw: &mut RawData,
+    digest: &mut Digest,
+) -> Result<RawSequence, FeatureError> {
+    let mut table = Table::open(&base.join(&config.file), &config.format, limits, "data.tables.sequences")?;
+    let users = table.cells(&config.user, "user", Wanted::Id)?;
+    let values = table.cells(&config.value, "value", Wanted::Id)?;
+    let times = table.cells(&config.time.column, "time.column", Wanted::Time(config.time.unit))?;
+    let mut found = RawSequence { name: config.name.clone(), ..RawSequence::default() };
+    let mut texts = Ids::default();
+    for row in 0..table.n_rows() {
+        let parsed = (|| {
+            let user = users.id(row).map_err(|reason| (&config.user, reason))?;
+            let value = values.id(row).map_err(|reason| (&config.value, reason))?;
+            let time_s =
+                times.time_s(row, config.time.unit).map_err(|reason| (&config.time.column, reason))?;
+            Ok((ids.get(&user), value, time_s))
+        })();
+        match parsed {
+            Ok((Some(user), value, time_s)) => {
+                found.user.push(user);
+                found.value.push(texts.intern(&value));
+                found.time_s.push(time_s);
+                table.tally.settle(Fate::Kept);
+            }
+            Ok((None, ..)) => table.tally.settle(Fate::Filtered),
+            Err((column, reason)) => table.reject(row, column, reason),
+        }
+    }
+    found.values = texts.into_texts();
+    table.finish(raw, digest)?;
+    Ok(found)
 }
 
 fn parse_all<'a>(attributes: &[Attribute<'a>], row: usize) -> Result<Vec<Value>, (&'a String, String)> {

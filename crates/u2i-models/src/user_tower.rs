@@ -1,10 +1,14 @@
+use std::collections::BTreeMap;
+
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use u2i_schema::Slot;
 
 use crate::columns::ColumnTables;
-use crate::{HistoryConfig, Init, Inputs, Mlp, MlpConfig, ModelError, Pooling, Table, UserBatch};
+use crate::{
+    HistoryConfig, Init, Inputs, Mlp, MlpConfig, ModelError, Pooling, PoolingConfig, Table, UserBatch,
+};
 
 /// The user side of DSSM and YouTubeDNN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +18,10 @@ pub struct UserTowerConfig {
     pub column_dim: usize,
     /// What the tower looks back on; leave the section out for a tower without history.
     pub history: Option<HistoryConfig>,
+    /// How sequences of other events than those that are recommended are pooled, by the names of their columns; those that
+    /// are not named become their mean.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequences: BTreeMap<String, PoolingConfig>,
     /// Whether `ln(1 + number of earlier events) / 5` is an input.
     pub history_size: bool,
     /// Whether the age of the example and its square root are inputs, in 1,000 days; zero when serving
@@ -54,7 +62,8 @@ impl UserTowerConfig {
         init: &mut Init,
     ) -> Result<UserTower, ModelError> {
         let user = ColumnTables::new(&inputs.user, Slot::User, self.column_dim, sd, init);
-        let request = ColumnTables::new(&inputs.request, Slot::Request, self.column_dim, sd, init);
+        let (dim, pooling) = (self.column_dim, &self.sequences);
+        let request = ColumnTables::with_sequences(&inputs.request, Slot::Request, dim, sd, pooling, init)?;
         let pooling = self
             .history
             .as_ref()

@@ -25,7 +25,7 @@ impl From<Sample> for Chunk {
 pub enum ColumnRows {
     /// `[n]` table rows.
     Rows(Vec<u32>),
-    /// `[n, width]` table rows, filled up with [`PADDING`].
+    /// `[n, width]` table rows, filled up with [`PADDING`]: behind them, or before those of a sequence.
     Bags {
         /// Rows per entry, at least 1.
         width: usize,

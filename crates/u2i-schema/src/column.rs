@@ -59,6 +59,14 @@ pub enum Transform {
         /// Divides the logarithm.
         scale: f64,
     },
+    /// The newest `length` of a user's events of another kind, such as searches, before the moment of the request: one row
+    /// per known value, oldest first. Unknown values share row 1.
+    Sequence {
+        /// The values.
+        vocabulary: Vocabulary,
+        /// The most events that are looked at.
+        length: u32,
+    },
     /// One coordinate of the point that `x` is on a circle of circumference `period`. Missing values are 0, the centre.
     Cyclic {
         /// What is the same again after it: 24 for hours of the day.
@@ -112,6 +120,15 @@ pub enum ColumnData {
         /// Table rows.
         rows: Vec<u32>,
     },
+    /// `rows[from[i]..to[i]]` are those of entry `i`, oldest first. Entries may share them.
+    Windows {
+        /// Where each entry begins.
+        from: Vec<u32>,
+        /// Where it ends.
+        to: Vec<u32>,
+        /// Table rows.
+        rows: Vec<u32>,
+    },
     /// One real number each.
     Values(Vec<f32>),
 }
@@ -138,9 +155,9 @@ impl Transform {
     /// Rows of the embedding table that this column needs, padding included; `None` for real numbers.
     pub fn n_rows(&self) -> Option<usize> {
         match self {
-            Transform::Categorical(vocabulary) | Transform::MultiCategorical(vocabulary) => {
-                Some(vocabulary.n_rows())
-            }
+            Transform::Categorical(vocabulary)
+            | Transform::MultiCategorical(vocabulary)
+            | Transform::Sequence { vocabulary, .. } => Some(vocabulary.n_rows()),
             Transform::Hashed { buckets } => Some(*buckets as usize + 2),
             Transform::Bucketized { edges } => Some(edges.len() + 3),
             Transform::Standardized { .. } | Transform::Log { .. } | Transform::Cyclic { .. } => None,
@@ -201,6 +218,24 @@ impl Column {
                 }
                 Ok(ColumnData::Bags { offsets, rows })
             }
+            Transform::Sequence { vocabulary, length } => {
+                let (mut from, mut to, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+                for (entry, value) in raw {
+                    let begin = rows.len();
+                    match value {
+                        Raw::Missing => {}
+                        Raw::Text(text) => rows.push(vocabulary.row(text)),
+                        Raw::List(list) => {
+                            let newest = &list[list.len().saturating_sub(*length as usize)..];
+                            rows.extend(newest.iter().map(|text| vocabulary.row(text)));
+                        }
+                        other @ Raw::Number(_) => return Err(error(entry, "text or a list", other)),
+                    }
+                    from.push(begin as u32);
+                    to.push(rows.len() as u32);
+                }
+                Ok(ColumnData::Windows { from, to, rows })
+            }
             Transform::Bucketized { edges } => raw_rows(raw, |entry, value| {
                 Ok(number(value)
                     .map_err(|found| error(entry, "a number", found))?
@@ -255,6 +290,7 @@ impl ColumnData {
         match self {
             ColumnData::Rows(rows) => rows.len(),
             ColumnData::Bags { offsets, .. } => offsets.len() - 1,
+            ColumnData::Windows { from, .. } => from.len(),
             ColumnData::Values(values) => values.len(),
         }
     }
@@ -270,6 +306,9 @@ impl ColumnData {
         match self {
             ColumnData::Rows(rows) => digest.numbers(name, rows),
             ColumnData::Bags { offsets, rows } => digest.numbers(name, offsets).numbers(name, rows),
+            ColumnData::Windows { from, to, rows } => {
+                digest.numbers(name, from).numbers(name, to).numbers(name, rows)
+            }
             ColumnData::Values(values) => {
                 digest.numbers(name, &values.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
             }
@@ -298,6 +337,20 @@ impl ColumnData {
                 for (out, index) in padded.chunks_exact_mut(width).zip(indices) {
                     let bag = bag(index);
                     out[..bag.len()].copy_from_slice(bag);
+                }
+                crate::ColumnRows::Bags { width, rows: padded }
+            }
+            ColumnData::Windows { from, to, rows } => {
+                let window = |index: Option<usize>| match index {
+                    None => &[][..],
+                    Some(i) => &rows[from[i] as usize..to[i] as usize],
+                };
+                let width = indices.clone().map(|index| window(index).len()).max().unwrap_or(0).max(1);
+                let mut padded = vec![PADDING; width * indices.len()];
+                for (out, index) in padded.chunks_exact_mut(width).zip(indices) {
+                    let window = window(index);
+                    // The newest stand in one column, so that a column is a lag.
+                    out[width - window.len()..].copy_from_slice(window);
                 }
                 crate::ColumnRows::Bags { width, rows: padded }
             }

@@ -177,6 +177,17 @@ impl ColumnData {
                 }
                 ColumnData::Bags { offsets: selected.0, rows: selected.1 }
             }
+            ColumnData::Windows { from, to, rows } => {
+                let pick = |places: &[u32]| indices.iter().map(|&i| places[i]).collect::<Vec<u32>>();
+                let (from, to) = (pick(from), pick(to));
+                // What no entry shows is gone.
+                let mut shown = vec![PADDING; rows.len()];
+                for (&from, &to) in from.iter().zip(&to) {
+                    let own = from as usize..to as usize;
+                    shown[own.clone()].copy_from_slice(&rows[own]);
+                }
+                ColumnData::Windows { from, to, rows: shown }
+            }
         }
     }
 }
@@ -311,6 +322,23 @@ mod tests {
     fn store() -> EventStore {
         let request = vec![ColumnData::Rows(vec![2, 3, 4, 5, 6])];
         EventStore::new(vec![0, 3, 3, 5], vec![1, 2, 3, 2, 1], vec![10, 20, 30, 5, 6], request).unwrap()
+    }
+
+    #[test]
+    fn windows_that_are_not_selected_leave_nothing_behind() {
+        let windows = ColumnData::Windows { from: vec![0, 0, 1], to: vec![1, 2, 3], rows: vec![7, 8, 9] };
+        let picked = windows.select(&[1, 0]);
+        assert_eq!(
+            picked,
+            ColumnData::Windows { from: vec![0, 0], to: vec![2, 1], rows: vec![7, 8, PADDING] }
+        );
+        let rows =
+            |column: &ColumnData, entries: &[Option<usize>]| match column.gather(entries.iter().copied()) {
+                crate::ColumnRows::Bags { width, rows } => (width, rows),
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(rows(&windows, &[Some(2), None, Some(0)]), (2, vec![8, 9, 0, 0, 0, 7]));
+        assert_eq!(rows(&picked, &[None]), (1, vec![0]));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod clock;
 mod column;
 mod events;
 mod hash;
+mod side_events;
 mod vocabulary;
 
 pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, RequestError, Slot, UserRows};
@@ -31,6 +32,7 @@ pub use clock::{hour, weekday};
 pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform, Wave};
 pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
 pub use hash::Digest;
+pub use side_events::SideEvents;
 pub use vocabulary::{OUT_OF_VOCABULARY, Vocabulary};
 
 /// The time of an event that is known by its place in a history only.

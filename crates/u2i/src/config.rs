@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use u2i_eval::Metric;
-use u2i_features::{DataConfig, FeatureError, FeaturesConfig, SamplesConfig, SplitConfig};
+use u2i_features::{ColumnKind, DataConfig, FeatureError, FeaturesConfig, SamplesConfig, SplitConfig};
 use u2i_index::FaissSpec;
 use u2i_schema::{Digest, Side};
 use u2i_train::{LossConfig, TrainConfig};
@@ -233,6 +233,7 @@ impl Experiment {
             return at(key, message);
         }
         self.check_items()?;
+        self.check_sequences()?;
         self.loss.check().map_err(|error| ("loss".to_owned(), error.to_string()))?;
         for (i, index) in self.index.iter().enumerate() {
             if let Some(found) = index.min_recall.filter(|&least| !(least > 0.0 && least <= 1.0)) {
@@ -244,6 +245,27 @@ impl Experiment {
         let key = "evaluation.validation_metric";
         let metric = self.evaluation.metric(&self.evaluation.validation_metric);
         metric.map(drop).map_err(|message| (key.to_owned(), format!("`{key}`: {message}")))
+    }
+
+    /// That ways to pool are of sequences that there are.
+    fn check_sequences(&self) -> Result<(), (String, String)> {
+        let user = match &self.model {
+            ModelConfig::Fm(_) => return Ok(()),
+            ModelConfig::Dssm(config) => &config.user,
+            ModelConfig::YoutubeDnn(config) => &config.user,
+        };
+        let is_sequence = |name: &str| {
+            let named = self.features.column.iter().find(|column| column.name == name);
+            named.is_some_and(|column| matches!(column.kind, ColumnKind::Sequence { .. }))
+        };
+        match user.sequences.keys().find(|name| !is_sequence(name)) {
+            Some(name) => {
+                let key = format!("model.{}.user.sequences.{name}", self.model.name());
+                let message = format!("`{key}` is of no column of kind `sequence`");
+                Err((key, message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// That what is said of items reaches their vectors.

@@ -89,6 +89,7 @@ pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Ma
         item_attributes: &attributes,
         users: &prepared.users,
         events: &prepared.events,
+        sequences: &prepared.sequences,
         item_vectors: &trained.items,
         index,
         provenance: serde_json::Value::Object(provenance),

@@ -16,7 +16,8 @@ use u2i_models::{
 };
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{
-    Catalog, Column, EventStore, ItemRows, Raw, Side, Transform, Users, Vocabulary, Wave, hour,
+    Catalog, Column, ColumnData, EventStore, ItemRows, Raw, Side, SideEvents, Transform, Users, Vocabulary,
+    Wave, hour,
 };
 
 pub fn device() -> Device {
@@ -58,6 +59,7 @@ pub struct Fixture {
     pub attributes: Vec<Attribute>,
     pub users: Users,
     pub events: EventStore,
+    pub sequences: Vec<SideEvents>,
     pub vectors: ItemVectors,
 }
 
@@ -101,6 +103,7 @@ fn config(kind: Kind) -> ModelConfig {
     let user = UserTowerConfig {
         column_dim: 3,
         history: Some(history()),
+        sequences: Default::default(),
         history_size: true,
         example_age: true,
         skip: true,
@@ -134,6 +137,9 @@ impl Fixture {
         let mut columns = columns();
         if kind == Kind::Attentive {
             let wave = |wave| Transform::Cyclic { period: 24.0, wave };
+            let vocabulary = Vocabulary::new(["drama", "war"]);
+            let transform = Transform::Sequence { vocabulary, length: 3 };
+            columns.push(column("searches", Side::Request, "searched", transform));
             columns.push(column("day_sin", Side::Request, "hour", wave(Wave::Sine)));
             columns.push(column("day_cos", Side::Request, "hour", wave(Wave::Cosine)));
         }
@@ -187,7 +193,11 @@ impl Fixture {
             encode("hour", hours.iter().map(|&hour| Raw::Number(hour)).collect()),
             encode("device", times.iter().map(|time| device_at(*time)).collect()),
         ];
+        let mut sequences = Vec::new();
         if kind == Kind::Attentive {
+            let (side, windows) = searches(&offsets, &times, &mut rng);
+            request.push(windows);
+            sequences.push(side);
             for name in ["day_sin", "day_cos"] {
                 request.push(encode(name, hours.iter().map(|&hour| Raw::Number(hour)).collect()));
             }
@@ -222,7 +232,19 @@ impl Fixture {
         let data = model.encode_items(&ItemBatch::new(&rows, None, &device())).into_data();
         let data: Vec<f32> = data.try_into_vec().expect("vectors are f32");
         let vectors = ItemVectors::new(ranked, data.len() / n_ranked, data).expect("vectors are finite");
-        Fixture { config, model, weights, columns, history, catalog, attributes, users, events, vectors }
+        Fixture {
+            config,
+            model,
+            weights,
+            columns,
+            history,
+            catalog,
+            attributes,
+            users,
+            events,
+            sequences,
+            vectors,
+        }
     }
 
     pub fn contents<'a>(&'a self, index: IndexPlan<'a>) -> Contents<'a> {
@@ -235,6 +257,7 @@ impl Fixture {
             item_attributes: &self.attributes,
             users: &self.users,
             events: &self.events,
+            sequences: &self.sequences,
             item_vectors: &self.vectors,
             index,
             provenance: serde_json::json!({ "config_hash": "c0ffee" }),
@@ -245,6 +268,30 @@ impl Fixture {
     pub fn write(&self, dir: &Path, index: IndexPlan<'_>) -> Result<Manifest, BundleError> {
         u2i_bundle::write(dir, &self.contents(index))
     }
+}
+
+/// Searches of each user, some of which stand between the events, and what each event sees of them: the newest three of
+/// those before it.
+fn searches(offsets: &[u64], times: &[i64], rng: &mut Stream) -> (SideEvents, ColumnData) {
+    let mut side = SideEvents { offsets: vec![0], ..SideEvents::default() };
+    let (mut from, mut to) = (Vec::new(), Vec::new());
+    for own in offsets.windows(2) {
+        let begin = side.rows.len();
+        let mut searched: Vec<i64> = (0..rng.index(9)).map(|_| rng.index(130_000) as i64).collect();
+        searched.sort_unstable();
+        for time_s in &searched {
+            side.rows.push(1 + rng.index(3) as u32);
+            side.times_s.push(*time_s);
+        }
+        for &time_s in &times[own[0] as usize..own[1] as usize] {
+            let seen = searched.iter().filter(|&&searched| searched < time_s).count();
+            from.push((begin + seen.saturating_sub(3)) as u32);
+            to.push((begin + seen) as u32);
+        }
+        side.offsets.push(side.rows.len() as u64);
+    }
+    let rows = side.rows.clone();
+    (side, ColumnData::Windows { from, to, rows })
 }
 
 /// The device that an event came from; the request column is hashed from it.

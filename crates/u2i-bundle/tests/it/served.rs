@@ -131,6 +131,35 @@ fn the_moment_counts_where_events_have_times() {
     assert_eq!(soon, later);
 }
 
+/// What somebody searched for is what is stored of them before the moment, or what the caller says.
+#[test]
+fn a_sequence_is_stored_or_given() {
+    let fixture = Fixture::new(Kind::Attentive, Size { users: 60, ..SMALL }, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    fixture.write(&dir, IndexPlan::Exact).unwrap();
+    let recommender = Recommender::open(&dir, &device()).unwrap();
+    let side = &fixture.sequences[0];
+    let (mut n_kept, mut n_others) = (0, 0);
+    for row in 0..60 {
+        // No moment: all that was searched for counts, and no event has an age.
+        let searched = side.before(row, None, 3);
+        let words: Vec<&str> =
+            searched.iter().map(|&row| ["none of them", "drama", "war"][row as usize - 1]).collect();
+        let given = |words: &str| {
+            let context = BTreeMap::from([("searches".to_owned(), words.to_owned())]);
+            recommender.user_vectors(&[Request { context, ..user(format!("user {row}")) }]).unwrap()
+        };
+        let stored = recommender.user_vectors(&[user(format!("user {row}"))]).unwrap();
+        if !words.is_empty() {
+            assert_eq!(stored, given(&words.join("|")), "user {row}");
+            n_kept += 1;
+            n_others += usize::from(stored != given("war|drama|drama"));
+        }
+    }
+    assert!(n_kept > 30 && n_others > 20, "{n_kept} of whom {n_others} would have another vector");
+}
+
 #[test]
 fn only_what_happened_before_the_moment_is_history() {
     let fixture = Fixture::new(Kind::Fm, SMALL, 5);

@@ -14,6 +14,7 @@ mod real_data;
 mod reference;
 mod requests;
 mod sequences;
+mod side;
 mod splits;
 mod tables;
 mod times;
@@ -60,6 +61,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
         },
         users: None,
         items: None,
+        sequences: vec![],
         limits,
     }
 }

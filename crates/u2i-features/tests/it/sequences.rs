@@ -165,6 +165,7 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
                 attribute("genre", "genre:token_seq", AttributeKind::List { separator: ' ' }),
             ],
         }),
+        sequences: vec![],
         limits: ReadLimits::STRICT,
     };
     let raw = read_tables(&config, folder(&[("x.inter", events), ("x.item", items)]).path()).unwrap();

@@ -29,6 +29,7 @@ fn config(format: FileFormat) -> TablesConfig {
                 attribute("tags", AttributeKind::List { separator: '|' }),
             ],
         }),
+        sequences: vec![],
         limits: lenient(),
     }
 }
@@ -285,6 +286,7 @@ fn rows_and_open_quotes_are_bounded_by_the_limit() {
         "{error}"
     );
     let none = TablesConfig {
+        sequences: vec![],
         limits: ReadLimits { max_line_bytes: std::num::NonZeroUsize::MAX, ..lenient() },
         ..config
     };

@@ -41,6 +41,7 @@ fn user_tower(pooling: PoolingConfig) -> UserTowerConfig {
     UserTowerConfig {
         column_dim: 3,
         history: Some(history(pooling)),
+        sequences: Default::default(),
         history_size: true,
         example_age: true,
         skip: true,

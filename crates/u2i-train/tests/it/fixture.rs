@@ -109,6 +109,7 @@ fn user_tower(norm: NormKind) -> UserTowerConfig {
     UserTowerConfig {
         column_dim: 4,
         history: history(),
+        sequences: Default::default(),
         history_size: true,
         example_age: false,
         skip: true,

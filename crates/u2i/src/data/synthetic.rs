@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use u2i_features::{FileCounts, RawColumn, RawData, RawEvents, RawValues};
+use u2i_features::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::Digest;
 
@@ -34,6 +34,9 @@ const FIRST_S: i64 = 946_684_800;
 const DAY_S: f64 = 86_400.0;
 /// Users arrive during one year and stay for at most another.
 const YEAR_S: f64 = 365.0 * DAY_S;
+
+/// Of the searches, which draw nothing that events are drawn from.
+const SEARCHES_SEED: u64 = 1;
 
 const GENRES: [&str; 12] = [
     "Action",
@@ -336,6 +339,7 @@ fn tables(config: &SyntheticConfig, world: &World, people: &[Person], rows: &[Ro
         ],
         ..RawData::default()
     };
+    raw.sequences = vec![searches(world, rows, &raw)];
     let n_events = raw.n_events() as u64;
     raw.files = vec![FileCounts {
         path: PathBuf::from("synthetic"),
@@ -345,6 +349,24 @@ fn tables(config: &SyntheticConfig, world: &World, people: &[Person], rows: &[Ro
     }];
     raw.hash = hash(&raw);
     raw
+}
+
+/// Before every third event or so a user searches for the first genre of what comes next.
+fn searches(world: &World, rows: &[Row], raw: &RawData) -> RawSequence {
+    let mut found = RawSequence {
+        name: "searches".to_owned(),
+        values: GENRES.map(str::to_lowercase).to_vec(),
+        ..RawSequence::default()
+    };
+    let mut stream = Stream::new(SEARCHES_SEED, Purpose::SYNTHETIC, 7, 0);
+    for (row, &user) in rows.iter().zip(&raw.events.user) {
+        if stream.index(3) == 0 {
+            found.user.push(user);
+            found.value.push(world.genres[row.item as usize][0] as u32);
+            found.time_s.push(row.time_s - 1);
+        }
+    }
+    found
 }
 
 /// Numbers things in the order in which they are first met.

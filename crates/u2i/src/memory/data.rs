@@ -1,4 +1,4 @@
-use u2i_features::{Prepared, RawColumn, RawData, RawValues};
+use u2i_features::{Prepared, RawColumn, RawData, RawSequence, RawValues};
 use u2i_schema::{Chunk, ColumnData, EventStore, Sample};
 
 /// A block of the allocator: 8 bytes more than was asked for, in steps of 16, at least 32.
@@ -24,7 +24,12 @@ pub(super) fn raw_bytes(raw: &RawData) -> u64 {
     let events = 16 * raw.n_events() as u64;
     let ids = strings(&raw.user_ids) + strings(&raw.item_ids) + optional(&raw.titles);
     let columns = raw.users.iter().chain(&raw.items).chain(&raw.request).map(raw_column).sum::<u64>();
-    events + ids + columns
+    events + ids + columns + raw.sequences.iter().map(raw_sequence).sum::<u64>()
+}
+
+fn raw_sequence(sequence: &RawSequence) -> u64 {
+    let RawSequence { user, event, values, .. } = sequence;
+    (16 * user.len() + 4 * event.len()) as u64 + strings(values)
 }
 
 fn raw_column(column: &RawColumn) -> u64 {
@@ -39,6 +44,8 @@ pub(super) fn prepared_bytes(prepared: &Prepared) -> u64 {
     let Prepared { users, catalog, events, train, samples, validation, test, .. } = prepared;
     let targets = (samples.len() + validation.len() + test.len()) * size_of::<Sample>();
     let columns: u64 = users.columns().iter().chain(catalog.columns()).map(column).sum();
+    let sequences = prepared.sequences.iter().map(|side| 8 * side.offsets.len() + 12 * side.rows.len());
+    let columns = columns + sequences.sum::<usize>() as u64;
     // Ids of items stand in a list and in a hash table that is at most seven eighths full.
     let ids = strings(users.ids()) + catalog_ids(prepared);
     // One sampler with log q, ranks and counts; the new names of the rows of each group of tables are as many.
@@ -63,6 +70,7 @@ fn column(column: &ColumnData) -> u64 {
     4 * match column {
         ColumnData::Rows(rows) => rows.len() as u64,
         ColumnData::Bags { offsets, rows } => (offsets.len() + rows.len()) as u64,
+        ColumnData::Windows { from, to, rows } => (from.len() + to.len() + rows.len()) as u64,
         ColumnData::Values(values) => values.len() as u64,
     }
 }

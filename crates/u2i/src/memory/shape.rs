@@ -2,7 +2,7 @@ use burn::module::Module as _;
 use u2i_features::Prepared;
 use u2i_losses::FULL_SOFTMAX_BLOCK;
 use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, PoolingConfig, TwoTower as _, UserTowerConfig};
-use u2i_schema::{Column, ColumnData, Slot, Transform};
+use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
 use u2i_train::{DrawConfig, LossConfig};
 
 use crate::Error;
@@ -49,9 +49,13 @@ impl Parameters {
 }
 
 fn shortened(column: &Column) -> Column {
-    let transform = match column.transform.n_rows() {
-        Some(_) => Transform::Hashed { buckets: 1 },
-        None => column.transform.clone(),
+    let transform = match &column.transform {
+        // What is learned of the order of events is no part of a table.
+        Transform::Sequence { length, .. } => {
+            Transform::Sequence { vocabulary: Vocabulary::new([] as [&str; 0]), length: *length }
+        }
+        other if other.n_rows().is_some() => Transform::Hashed { buckets: 1 },
+        other => other.clone(),
     };
     Column { transform, ..column.clone() }
 }
@@ -150,7 +154,7 @@ impl Shape {
                 Shape {
                     history: history(config.history.as_ref(), config.dim, None),
                     // Vector and weight of each feature as looked up and masked, and the sums over them.
-                    per_target: (3 * n_user + 2) * (dim + 1),
+                    per_target: (3 * n_user + 2 + sequences(&inputs) as u64) * (dim + 1),
                     // The same, and squares.
                     per_item: (4 * (bags + 1) + 4) * (dim + 1),
                     dim: dim + 1,
@@ -270,8 +274,18 @@ fn user_tower(config: &UserTowerConfig, inputs: &Inputs, history_dim: usize) -> 
         + usize::from(config.history_size)
         + 2 * usize::from(config.example_age);
     let skip = if config.skip { heads * history_dim } else { 0 };
+    let columns = columns + sequences(inputs) * config.column_dim;
     let dim = config.mlp.layers.last().copied().unwrap_or(0);
     (columns + width + skip + 4 * dim) as u64 + layers(&config.mlp)
+}
+
+/// Vectors of sequences as looked up, masked, weighed and in the order of the product, of each target.
+fn sequences(inputs: &Inputs) -> usize {
+    let of = |column: &Column| match column.transform {
+        Transform::Sequence { length, .. } => 4 * length as usize,
+        _ => 0,
+    };
+    inputs.request.iter().map(of).sum()
 }
 
 /// Made by a stack of layers for each row: sums, activations, dropout's mask and product.

@@ -120,6 +120,7 @@ fn tables(files: &[TableFile], named: &Named) -> Result<Plan, Error> {
             },
             users: None,
             items: None,
+            sequences: Vec::new(),
             limits: LIMITS,
         })),
         reasons: vec![

@@ -264,7 +264,7 @@ fn unknown_share(data: &ColumnData) -> Option<f64> {
             let bags = offsets.windows(2).map(|pair| &rows[pair[0] as usize..pair[1] as usize]);
             (bags.clone().filter(|bag| bag.iter().all(|&row| row == UNKNOWN)).count(), bags.count())
         }
-        ColumnData::Values(_) => return None,
+        ColumnData::Values(_) | ColumnData::Windows { .. } => return None,
     };
     Some(unknown as f64 / n.max(1) as f64)
 }

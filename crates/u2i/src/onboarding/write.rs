@@ -206,6 +206,9 @@ pub(super) fn feature(writer: &mut Writer, feature: &Feature) {
         ColumnKind::BucketizedEdges { edges } => format!("{{ bucketized_edges = {{ edges = {edges:?} }} }}"),
         ColumnKind::Standardized {} => "{ standardized = {} }".to_owned(),
         ColumnKind::Log { scale } => format!("{{ log = {{ scale = {} }} }}", decimal(*scale)),
+        ColumnKind::Sequence { length, min_count } => {
+            format!("{{ sequence = {{ length = {length}, min_count = {min_count} }} }}")
+        }
         ColumnKind::Cyclic { period } => format!("{{ cyclic = {{ period = {} }} }}", decimal(*period)),
     };
     writer.blank();

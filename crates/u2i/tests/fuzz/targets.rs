@@ -141,6 +141,7 @@ fn rows_of_a_csv() {
             attributes: vec![attribute("tags", AttributeKind::List { separator: '|' })],
         }),
         items: None,
+        sequences: vec![],
         limits: ALL,
     };
     let tokens: [&[u8]; 6] =
@@ -176,6 +177,7 @@ fn atomic_files() {
         },
         users: None,
         items: None,
+        sequences: vec![],
         limits: ALL,
     };
     let tokens: [&[u8]; 6] = [b"\t", b"\"", b"2000-12-31", b"T25:00", b"+01:00", b"[UTC]"];

@@ -34,6 +34,7 @@ fn events(file: &str) -> TablesConfig {
         },
         users: None,
         items: None,
+        sequences: vec![],
         limits: ReadLimits::STRICT,
     }
 }

@@ -1,0 +1,48 @@
+use crate::NO_TIME;
+
+/// Events of another kind than those that are recommended, such as searches: each user's in their order, as rows of a
+/// vocabulary of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SideEvents {
+    /// `[users + 1]`, ascending from 0: where each user's begin.
+    pub offsets: Vec<u64>,
+    /// Table rows.
+    pub rows: Vec<u32>,
+    /// Unix times in seconds.
+    pub times_s: Vec<i64>,
+}
+
+impl SideEvents {
+    /// The newest `length` of a user's strictly before a moment, or of all where that is not given, oldest first.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such user.
+    pub fn before(&self, user: usize, at_s: Option<i64>, length: usize) -> &[u32] {
+        let own = self.offsets[user] as usize..self.offsets[user + 1] as usize;
+        let is_before = |time_s: &i64| {
+            *time_s == NO_TIME
+                || at_s.is_none_or(|at_s| *time_s < at_s)
+                || u2i_bug::planted("searches_of_the_moment_are_served")
+        };
+        let n = self.times_s[own.clone()].partition_point(is_before);
+        let seen = &self.rows[own][..n];
+        &seen[n - n.min(length)..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_before_the_moment_is_seen_and_the_newest_of_it() {
+        let side = SideEvents { offsets: vec![0, 0, 3], rows: vec![5, 6, 7], times_s: vec![10, 20, 20] };
+        assert_eq!(side.before(0, None, 2), [] as [u32; 0]);
+        for (at_s, length, wanted) in
+            [(None, 2, &[6, 7][..]), (Some(21), 9, &[5, 6, 7]), (Some(20), 9, &[5]), (Some(10), 9, &[])]
+        {
+            assert_eq!(side.before(1, at_s, length), wanted, "{at_s:?}");
+        }
+    }
+}
