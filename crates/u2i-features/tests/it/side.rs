@@ -19,8 +19,9 @@ fn log_with_sequences(seed: u64) -> RawData {
         searches.value.push(rng.index(6) as u32);
         searches.time_s.push(rng.below(32) as i64 - 1);
     }
-    let event: Vec<u32> =
-        (0..raw.n_events() as u32).filter(|&event| raw.events.item[event as usize] % 2 == 0).collect();
+    let event: Vec<u32> = (0..raw.n_events() as u32)
+        .filter(|&event| raw.events.item[event as usize].is_multiple_of(2))
+        .collect();
     let of = |all: &[u32]| event.iter().map(|&event| all[event as usize]).collect();
     let liked = RawSequence {
         name: "liked".into(),
