@@ -73,11 +73,12 @@ fn cache_dir() -> Option<PathBuf> {
 
 /// Version, machine and threads, for files of results.
 pub fn platform_line() -> String {
+    let threads = rayon::current_num_threads();
     format!(
-        "version {}, on {}-{}, {} worker threads",
+        "version {}, on {}-{}, {threads} worker thread{}",
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH,
         std::env::consts::OS,
-        rayon::current_num_threads(),
+        if threads == 1 { "" } else { "s" },
     )
 }

@@ -65,7 +65,8 @@ fn number(at: f64) -> String {
         1e6.. => format!("{}M", at / 1e6),
         1e4.. => format!("{}k", at / 1e3),
         1.0.. => format!("{at:.0}"),
-        1e-3.. => format!("{at}"),
+        // Ticks are powers of ten times 1, 2, 3 or 5: three decimals hold them, and nothing that is only rounding.
+        1e-3.. => format!("{at:.3}").trim_end_matches('0').to_owned(),
         _ => format!("{at:.0e}"),
     }
 }
@@ -74,6 +75,15 @@ fn number(at: f64) -> String {
 mod tests {
     use super::*;
     use crate::experiments::claims::picture::{Point, Series};
+
+    #[test]
+    fn numbers_on_logarithmic_axes_are_short() {
+        let cases =
+            [(0.1 * 3.0, "0.3"), (0.05, "0.05"), (0.001, "0.001"), (5.0, "5"), (2e4, "20k"), (1e6, "1M")];
+        for (at, text) in cases {
+            assert_eq!(number(at), text);
+        }
+    }
 
     #[test]
     fn a_picture_is_a_file_of_its_own_on_a_white_ground() {

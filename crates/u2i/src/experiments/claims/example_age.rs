@@ -112,7 +112,7 @@ fn run(lab: &mut Lab<'_>) -> Result<Finding, Error> {
             figures.push((format!("gain_{group_key}_{key}"), gain));
             points[0].push(a);
             points[1].push(b);
-            let short = name.replace("MovieLens ", "ML-").replace("planted, ", "");
+            let short = name.replace("MovieLens ", "ML-").replace("planted, no history", "no\nhistory");
             names.push(format!("{group}\n{short}"));
             if group == "fresh" {
                 gains.push((name, gain));

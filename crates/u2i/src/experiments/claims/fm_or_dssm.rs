@@ -44,7 +44,7 @@ pub(super) const PLANTED: Claim = Claim {
     rule: "Holds if DSSM is better than FM by more than noise in both figures, both ways; under a condition if one way only, which \
            it names; else it does not hold.",
     needs: &[DatasetName::Synthetic],
-    run: planted,
+    run: attributes_alone,
 };
 
 /// What DSSM has over FM, by where.
@@ -145,7 +145,7 @@ fn movielens(lab: &mut Lab<'_>) -> Result<Finding, Error> {
 /// The name of the share of recommended items that are of the user's kind.
 const KIND: &str = "share_of_kind";
 
-fn planted(lab: &mut Lab<'_>) -> Result<Finding, Error> {
+fn attributes_alone(lab: &mut Lab<'_>) -> Result<Finding, Error> {
     let raw = lab.named(DatasetName::Synthetic)?;
     let kinds = Kinds::of(&raw);
     let device = lab.device;
