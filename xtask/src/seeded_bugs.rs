@@ -121,7 +121,7 @@ const BUGS: &[Bug] = &[
     bug("N8", "a_lead_is_behind", "u2i-losses", "it", "published::bpr_is_the_scripts"),
     bug("N8", "a_learned_temperature_has_no_floor", "u2i-losses", "it", "temperatures::however_long_it_is_pulled_down_it_stays_above_its_floor"),
     bug("N8", "gradients_ignore_the_temperature", "u2i-losses", "it", "losses::sampled_softmax_equals_its_oracle"),
-    bug("N8", "recency_is_not_learned", "u2i-models", "it", "gradients::pooling_and_its_gradients_are_those_of_its_formula_on_200_shapes"),
+    bug("N8", "recency_is_not_learned", "u2i-models", "it", "gradients::pooling_and_its_gradients_are_those_of_its_formula_on_320_shapes"),
     bug("N8", "the_last_lookup_of_a_row_counts", "u2i-train", "lib", "rows::tests::both_ways_of_adding_give_the_sums_over_each_row"),
     bug("N5", "a_reading_is_of_its_last_step", "u2i-train", "it", "devices::a_broken_input_is_named_at_its_step_however_late_it_is_read"),
     bug("R1", "streams_ignore_the_step", "u2i-random", "lib", "tests::a_key_always_names_the_same_stream"),
