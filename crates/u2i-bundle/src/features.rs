@@ -114,7 +114,7 @@ impl Features {
             for asked in asked {
                 match (stored, asked.user, served.given(asked.request)) {
                     (Some((side, length)), Some(user), Given::Missing) => {
-                        let rows = side.before(user as usize, asked.request.at_s, length).to_vec();
+                        let rows = side.before(user as usize, asked.request.at_s, length);
                         let (from, to) = (vec![0], vec![rows.len() as u32]);
                         push(&mut column, &ColumnData::Windows { from, to, rows }, 0);
                     }

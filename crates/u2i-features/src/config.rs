@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -350,7 +351,8 @@ impl FeaturesConfig {
     /// # Errors
     ///
     /// [`InvalidValue`](FeatureError::InvalidValue) with the path of the key, such as
-    /// `features.column.2.id_dropout`, for a value that is out of range or does not go with the kind of column.
+    /// `features.column.2.id_dropout`, for a value that is out of range or does not go with the kind of column, and
+    /// [`DuplicateColumn`](FeatureError::DuplicateColumn).
     pub fn check(&self) -> Result<(), FeatureError> {
         if let Some(ItemIdConfig { id_dropout }) = self.item_id {
             check_share("features.item_id.id_dropout".to_owned(), id_dropout)?;
@@ -361,8 +363,12 @@ impl FeaturesConfig {
                 return Err(invalid("features.history.gap_edges_s", "seconds above 0 that ascend", edges));
             }
         }
+        let mut names = HashSet::new();
         for (i, column) in self.column.iter().enumerate() {
             let key = |field: &str| format!("features.column.{i}.{field}");
+            if let Some(twice) = column.names().into_iter().find(|name| !names.insert(name.clone())) {
+                return Err(FeatureError::DuplicateColumn { key: key("name"), name: twice });
+            }
             if let Some(share) = column.id_dropout {
                 check_share(key("id_dropout"), share)?;
                 if column.kind.is_number() {

@@ -20,8 +20,13 @@ pub enum FeatureError {
         found: String,
     },
     /// Two feature columns have one name.
-    #[error("features.column: two columns are called `{0}`")]
-    DuplicateColumn(String),
+    #[error("{key}: two columns are called `{name}`")]
+    DuplicateColumn {
+        /// Key of the second in the config.
+        key: String,
+        /// What models see it under.
+        name: String,
+    },
     /// A feature column is made from an attribute that the data does not have.
     #[error("features.column `{column}`: there is no {} attribute `{source_name}`, only {known:?}", word(*side))]
     UnknownSource {
@@ -231,7 +236,7 @@ impl FeatureError {
     pub fn exit_code(&self) -> u8 {
         match self {
             FeatureError::InvalidValue { .. }
-            | FeatureError::DuplicateColumn(_)
+            | FeatureError::DuplicateColumn { .. }
             | FeatureError::UnknownSource { .. }
             | FeatureError::SideMismatch { .. }
             | FeatureError::UnknownSequence { .. }

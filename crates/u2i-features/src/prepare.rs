@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use u2i_schema::{
     Catalog, Column, ColumnData, Digest, EventStore, PADDING, Sample, SampleTable, Side, SideEvents, Slot,
     TrainEvents, Users,
@@ -119,11 +117,6 @@ fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
         return Err(FeatureError::NobodyToTest { users: 0, events: 0, train: 0 });
     }
     features.check()?;
-    let mut names = HashSet::new();
-    let all = features.column.iter().flat_map(ColumnConfig::names);
-    if let Some(twice) = all.into_iter().find(|name| !names.insert(name.clone())) {
-        return Err(FeatureError::DuplicateColumn(twice));
-    }
     match features.history.as_ref().and_then(|history| history.shares.as_deref()) {
         None | Some("item_id") => Ok(()),
         Some(other) => {

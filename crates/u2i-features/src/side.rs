@@ -90,11 +90,15 @@ fn find<'a>(raw: &'a RawData, config: &ColumnConfig) -> Result<&'a RawSequence, 
 fn placed(raw: &RawData, sequence: &RawSequence, order: &Order) -> Vec<Vec<(u32, u32)>> {
     let mut rank: Vec<Option<u32>> = vec![None; raw.user_ids.len()];
     order.users.iter().zip(0..).for_each(|(&user, place)| rank[user as usize] = Some(place));
-    let mut position = Vec::new();
-    if !sequence.event.is_empty() {
-        position = vec![0; raw.n_events()];
-        for user in 0..order.n_users() {
-            order.of(user).iter().zip(0..).for_each(|(&row, place)| position[row as usize] = place);
+    let mut position = vec![0; raw.n_events()];
+    // The latest time until each event. Times ascend but for the book's split, which knows an order of its own.
+    let mut latest_s = Vec::with_capacity(order.rows.len());
+    for user in 0..order.n_users() {
+        let mut latest = i64::MIN;
+        for (&row, place) in order.of(user).iter().zip(0..) {
+            position[row as usize] = place;
+            latest = latest.max(raw.events.time_s[row as usize]);
+            latest_s.push(latest);
         }
     }
     let mut placed = vec![Vec::new(); order.n_users()];
@@ -103,11 +107,8 @@ fn placed(raw: &RawData, sequence: &RawSequence, order: &Order) -> Vec<Vec<(u32,
         let first = match sequence.event.get(row) {
             Some(&event) => position[event as usize] + 1,
             None => {
-                let time_s = sequence.time_s[row];
-                // Times ascend but for the book's split, which knows an order of its own.
-                let is_later = |&event: &u32| raw.events.time_s[event as usize] > time_s;
-                let own = order.of(user as usize);
-                own.iter().position(is_later).unwrap_or(own.len()) as u32
+                let own = &latest_s[order.offsets[user as usize]..order.offsets[user as usize + 1]];
+                own.partition_point(|&latest_s| latest_s <= sequence.time_s[row]) as u32
             }
         };
         placed[user as usize].push((first, row as u32));

@@ -83,8 +83,11 @@ impl HistoryConfig {
             let reason = "the model looks at a history that the features do not have";
             return Err(ModelError::Unsupported { key: "history", reason });
         };
-        let log_weights =
-            self.pooling.slopes().map(|slopes| log_weights(slopes, length, init)).transpose()?;
+        let log_weights = self
+            .pooling
+            .slopes()
+            .map(|slopes| log_weights("history.pooling.*.slopes", slopes, length, init))
+            .transpose()?;
         let queries = match &self.pooling {
             PoolingConfig::Attention { slopes } => Some(init.linear(dim, slopes.len()).weight),
             _ => None,
@@ -285,7 +288,10 @@ impl SequencePooling {
             let reason = "the largest value is not there for sequences of other events";
             return Err(ModelError::Unsupported { key: "user.sequences", reason });
         }
-        let log_weights = config.slopes().map(|slopes| log_weights(slopes, length, init)).transpose()?;
+        let log_weights = config
+            .slopes()
+            .map(|slopes| log_weights("user.sequences.*.slopes", slopes, length, init))
+            .transpose()?;
         let queries = match config {
             PoolingConfig::Attention { slopes } => Some(init.linear(dim, slopes.len()).weight),
             _ => None,
@@ -326,10 +332,15 @@ impl SequencePooling {
 }
 
 /// `[heads, length]` log-weights that fall by a head's slope from lag to lag.
-fn log_weights(slopes: &[f64], length: usize, init: &mut Init) -> Result<Param<Tensor<2>>, ModelError> {
+fn log_weights(
+    key: &'static str,
+    slopes: &[f64],
+    length: usize,
+    init: &mut Init,
+) -> Result<Param<Tensor<2>>, ModelError> {
     if slopes.is_empty() || slopes.iter().any(|slope| !slope.is_finite()) {
         return Err(ModelError::Range {
-            key: "history.pooling.*.slopes",
+            key,
             found: format!("{slopes:?}"),
             expected: "at least one finite slope",
         });

@@ -427,17 +427,19 @@ mod tests {
         (events, users, catalog)
     }
 
+    fn maker<'a>(
+        events: &'a EventStore,
+        users: &'a Users,
+        catalog: &'a Catalog,
+        history_len: usize,
+    ) -> BatchMaker<'a> {
+        BatchMaker { events, users, catalog, history_len, newest_s: None, gap_edges_s: &[] }
+    }
+
     #[test]
     fn a_chunk_is_the_sliding_window_of_its_targets() {
         let (events, users, catalog) = parts();
-        let maker = BatchMaker {
-            events: &events,
-            users: &users,
-            catalog: &catalog,
-            history_len: 2,
-            newest_s: Some(3 * 86_400),
-            gap_edges_s: &[],
-        };
+        let maker = BatchMaker { newest_s: Some(3 * 86_400), ..maker(&events, &users, &catalog, 2) };
         let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
         let batch = maker.users(&chunks);
         assert_eq!(batch.history, [0, 1, 2, 3, 0, 2, 0, 0]);
@@ -469,14 +471,7 @@ mod tests {
         assert_eq!((catalog.unknown_row(), catalog.n_id_rows()), (Some(4), 4));
         assert_eq!(ItemRows::new(&catalog, &[4, 1]).ids, [4, 1]);
         // A history shows what is known only.
-        let maker = BatchMaker {
-            events: &events,
-            users: &users,
-            catalog: &catalog,
-            history_len: 2,
-            newest_s: None,
-            gap_edges_s: &[],
-        };
+        let maker = maker(&events, &users, &catalog, 2);
         assert_eq!(maker.users(&[Chunk { user: 1, first: 2, targets: 1 }]).history, [2, 0]);
     }
 
@@ -511,14 +506,7 @@ mod tests {
         let (events, users, catalog) = parts();
         let day = 86_400;
         let edges = [day, 2 * day];
-        let maker = BatchMaker {
-            events: &events,
-            users: &users,
-            catalog: &catalog,
-            history_len: 2,
-            newest_s: None,
-            gap_edges_s: &edges,
-        };
+        let maker = BatchMaker { gap_edges_s: &edges, ..maker(&events, &users, &catalog, 2) };
         let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
         // A row for each of three targets of each chunk, a column for each of the four events of its window.
         let none = [0; 4];
@@ -546,14 +534,7 @@ mod tests {
     #[test]
     fn ages_are_zero_when_serving() {
         let (events, users, catalog) = parts();
-        let maker = BatchMaker {
-            events: &events,
-            users: &users,
-            catalog: &catalog,
-            history_len: 0,
-            newest_s: None,
-            gap_edges_s: &[],
-        };
+        let maker = maker(&events, &users, &catalog, 0);
         let next = maker.users(&[Chunk { user: 0, first: 4, targets: 1 }]);
         assert_eq!((next.example_age_days, next.n_earlier, next.history), (vec![0.0], vec![4], vec![]));
     }
@@ -567,14 +548,7 @@ mod tests {
         let items = plain.all_items().to_vec();
         let events =
             EventStore::new(plain.offsets().to_vec(), items, plain.all_times_s().to_vec(), request).unwrap();
-        let maker = BatchMaker {
-            events: &events,
-            users: &users,
-            catalog: &catalog,
-            history_len: 2,
-            newest_s: None,
-            gap_edges_s: &[],
-        };
+        let maker = maker(&events, &users, &catalog, 2);
         let chunks = [Chunk { user: 0, first: 3, targets: 2 }, Chunk { user: 1, first: 2, targets: 1 }];
         assert_eq!(maker.users(&chunks).request, [ColumnRows::Rows(vec![5, PADDING, PADDING])]);
 

@@ -221,7 +221,9 @@ impl Experiment {
         }
         if let Err(error) = self.features.check() {
             let key = match &error {
-                FeatureError::InvalidValue { key, .. } => key.clone(),
+                FeatureError::InvalidValue { key, .. } | FeatureError::DuplicateColumn { key, .. } => {
+                    key.clone()
+                }
                 _ => "features".to_owned(),
             };
             return Err((key, error.to_string()));

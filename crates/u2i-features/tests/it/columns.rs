@@ -137,7 +137,7 @@ fn a_source_renames_an_attribute_and_names_are_unique() {
     let data = run(vec![age("years"), age("years_again")]).unwrap();
     assert_eq!(data.columns[0].name, "years");
     let error = run(vec![age("years"), age("years")]).unwrap_err();
-    assert!(matches!(error, FeatureError::DuplicateColumn(name) if name == "years"));
+    assert!(matches!(error, FeatureError::DuplicateColumn { name, .. } if name == "years"));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_cyclic_column_is_a_point_on_a_circle() {
 
     let taken =
         run(vec![cyclic("day", "hour", 24.0), column("day_sin", Side::User, ColumnKind::Standardized {})]);
-    assert!(matches!(taken.unwrap_err(), FeatureError::DuplicateColumn(name) if name == "day_sin"));
+    assert!(matches!(taken.unwrap_err(), FeatureError::DuplicateColumn { name, .. } if name == "day_sin"));
     for period in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let error = run(vec![cyclic("day", "hour", period)]).unwrap_err();
         assert!(error.to_string().starts_with("features.column.0.kind.cyclic.period: "), "{error}");

@@ -324,10 +324,12 @@ fn features_that_cannot_be_are_refused_with_their_line() {
         );
     }
     // A column that models see under a name that another has.
-    let twice = text("dssm.toml")
-        + hour
-        + &hour.replace("\"hour\"", "\"hour_sin\"").replace("cyclic", "standardized");
-    assert!(Experiment::parse(&twice, Path::new("x.toml")).is_err());
+    let twice = "\n[[features.column]]\nname = \"hour_sin\"\nside = \"request\"\nsource = \"hour\"\nkind = { standardized = {} }\n";
+    let own = text("dssm.toml") + hour;
+    assert!(Experiment::parse(&own, Path::new("x.toml")).is_ok());
+    let error = Experiment::parse(&format!("{own}{twice}"), Path::new("x.toml")).unwrap_err().to_string();
+    let line = own.matches('\n').count() + 3;
+    assert!(error.starts_with(&format!("x.toml:{line}:")) && error.contains("called `hour_sin`"), "{error}");
 }
 
 /// Every loss that the page shows trains, each to another result, and each key below it counts, those that may be left out,

@@ -142,6 +142,9 @@ fn run(lab: &mut Lab<'_>) -> Result<Finding, Error> {
         .note(
             "The history can tell the time, too: who watched what came out last month asks now. Without it, a model of these inputs that \
              is not told the age of its examples can only learn the mean of the whole time.",
+        )
+        .note(
+            "The planted data was changed once after a first look, which had only 77 test targets.",
         ))
 }
 
