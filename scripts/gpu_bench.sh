@@ -12,8 +12,6 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-packages=(torch==2.9.1 numpy==2.2.6)
-home="${XDG_CACHE_HOME:-$HOME/.cache}/u2i/torch"
 say() { echo "gpu_bench: $*" >&2; }
 fail() { say "$*" && exit 2; }
 
@@ -44,14 +42,7 @@ cargo build --release --locked --manifest-path "$top/Cargo.toml" --package u2i-b
     --features "$features"
 ours="$CARGO_TARGET_DIR/release/train_speed"
 
-# Written last, so that an environment that was left half made is made again.
-if [ "$(cat "$home/packages" 2>/dev/null)" != "${packages[*]}" ]; then
-    say "python3 -m venv $home, with ${packages[*]}"
-    rm -rf "$home"
-    python3 -m venv "$home"
-    "$home/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
-    echo "${packages[*]}" >"$home/packages"
-fi
+python=$("$top/scripts/peers.sh" --python)
 
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
@@ -62,11 +53,11 @@ for size in "${sizes[@]}"; do
             arguments=(--model "$model" --size "$size" ${steps[@]+"${steps[@]}"})
             "$ours" --device "$device" "${arguments[@]}" >>"$lines"
             "$ours" --device cpu "${arguments[@]}" >>"$lines"
-            "$home/bin/python" "$top/benches/training/peers/train_speed.py" "${arguments[@]}" >>"$lines"
+            "$python" "$top/benches/training/peers/train_speed.py" "${arguments[@]}" >>"$lines"
         done
     done
 done
-table=$("$home/bin/python" "$top/benches/training/peers/table.py" "$lines")
+table=$("$python" "$top/benches/training/peers/table.py" "$lines")
 if [ -n "$out" ]; then
     printf '%s\n' "$table" >"$out"
     say "$out"

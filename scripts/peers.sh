@@ -1,30 +1,42 @@
 #!/usr/bin/env bash
-# Has Python read a bundle: numpy, faiss, safetensors and pyarrow, of fixed versions, in an environment of their own
-# outside of the checkout.
+# Python packages of fixed versions that ours is held against, in environments of their own outside of the checkout.
 #
-#     scripts/peers.sh FOLDER
+#     scripts/peers.sh FOLDER      has Python read a bundle: numpy, faiss, safetensors and pyarrow. FOLDER holds what the
+#                                  example `write_for_peers` of u2i-bundle wrote
+#     scripts/peers.sh --python    makes the environment of the benchmarks, PyTorch among it (7 GB), and prints the path
+#                                  of its python
 #
-# FOLDER holds what the example `write_for_peers` of u2i-bundle wrote. Ends with 77 where there is no Python, or its
-# packages cannot be had, and says which.
+# Ends with 77 where there is no Python, or its packages cannot be had, and says which.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-packages=(numpy==2.2.6 faiss-cpu==1.12.0 safetensors==0.6.2 pyarrow==21.0.0)
-home="${XDG_CACHE_HOME:-$HOME/.cache}/u2i/peers"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/u2i"
 skip() {
     echo "peers: skipped, $1" >&2
     exit 77
 }
-
-folder=${1:?usage: scripts/peers.sh FOLDER}
-command -v python3 >/dev/null || skip "there is no python3"
-# Written last, so that an environment that was left half made is made again.
-if [ "$(cat "$home/packages" 2>/dev/null)" != "${packages[*]}" ]; then
-    echo "peers: python3 -m venv $home, with ${packages[*]}" >&2
+# The environment in folder $1 with the packages that follow.
+environment() {
+    local home=$1
+    shift
+    command -v python3 >/dev/null || skip "there is no python3"
+    # Written last, so that an environment that was left half made is made again.
+    [ "$(cat "$home/packages" 2>/dev/null)" != "$*" ] || return 0
+    echo "peers: python3 -m venv $home, with $*" >&2
     rm -rf "$home"
     python3 -m venv "$home" >&2 || skip "python3 has no venv"
-    "$home/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" >&2 ||
-        skip "pip cannot install ${packages[*]}"
-    echo "${packages[*]}" >"$home/packages"
-fi
-"$home/bin/python" "$top/scripts/check_bundle.py" "$folder"
+    "$home/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 || skip "pip cannot install $*"
+    echo "$*" >"$home/packages"
+}
+
+case ${1:?usage: scripts/peers.sh FOLDER, or --python} in
+--python)
+    environment "$cache/torch" torch==2.9.1 numpy==2.2.6 torch-rechub==0.9.0 faiss-cpu==1.12.0 pandas==2.3.3 \
+        safetensors==0.6.2
+    echo "$cache/torch/bin/python"
+    ;;
+*)
+    environment "$cache/peers" numpy==2.2.6 faiss-cpu==1.12.0 safetensors==0.6.2 pyarrow==21.0.0
+    "$cache/peers/bin/python" "$top/scripts/check_bundle.py" "$1"
+    ;;
+esac

@@ -62,7 +62,7 @@ pub fn library_crates() -> impl Iterator<Item = &'static str> {
 }
 
 /// What measures the house, and may use all of it.
-const BENCHES: [&str; 2] = ["u2i-benches", "u2i-bench-training"];
+const BENCHES: [&str; 3] = ["u2i-benches", "u2i-bench-compare", "u2i-bench-training"];
 
 /// Features of burn that switch no backend on. Whatever is not named here is taken for a backend.
 const BURN_WITHOUT_BACKEND: [&str; 3] = ["std", "optim", "autodiff"];

@@ -2,6 +2,7 @@
 //! a whole can be asked; experiments, tables and guards are library code in `u2i`.
 #![allow(clippy::print_stderr, reason = "a command-line tool says what it does")]
 
+mod bench;
 mod cargo;
 mod ci;
 mod claims;
@@ -54,6 +55,8 @@ enum Job {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure ours beside what people would otherwise use, in one run, and write docs/benchmarks.md
+    Bench(bench::Options),
     /// All tests and doc tests, in the profile of the runs; fails if one skipped with U2I_DATA_DIR set
     Test,
     /// Which crate may depend on which, and who switches on polars, faiss and burn's backends
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Job::Reproduce { args } => reproduce::run("reproduce", &args),
         Job::Ablate { args } => reproduce::run("ablate", &args),
         Job::Claims { args } => reproduce::run("claims", &claims::arguments(&args)),
+        Job::Bench(options) => bench::run(&options),
         Job::Test => test::run(),
         Job::Fence => fence::run(),
         Job::ImportCheck { crates } => import_check::run(&crates),

@@ -1,7 +1,9 @@
-//! Training at the sizes that `scripts/gpu_bench.sh` compares: synthetic events, the recipes' models, timed steps.
+//! Training at the sizes that benchmarks compare: synthetic events, the recipes' models, timed steps.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Instant;
+
+use u2i_device::burn::tensor::Device;
 
 use u2i_losses::Temperature;
 use u2i_models::{
@@ -15,8 +17,8 @@ use u2i_schema::{
     Vocabulary,
 };
 use u2i_train::{
-    Decay, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, ScheduleConfig, StepReport,
-    TrainConfig, TrainData, TrainDevice, TrainError, fit,
+    Decay, DrawConfig, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, ScheduleConfig,
+    StepReport, TrainConfig, TrainData, TrainDevice, TrainError, fit,
 };
 
 /// What is trained on.
@@ -61,6 +63,15 @@ impl Shape {
     }
 }
 
+/// What of a history a model sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooled {
+    /// The recipes' four heads, weighted by recency, added to the output, too.
+    Recency,
+    /// Its plain mean.
+    Mean,
+}
+
 /// Which model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
@@ -73,9 +84,13 @@ pub enum Model {
 }
 
 impl Model {
-    fn config(self, dim: usize) -> ModelConfig {
+    fn config(self, dim: usize, pooled: Pooled) -> ModelConfig {
         let history = |slopes: &[f64]| {
-            Some(HistoryConfig { pooling: PoolingConfig::Recency { slopes: slopes.to_vec() }, dropout: 0.0 })
+            let pooling = match pooled {
+                Pooled::Recency => PoolingConfig::Recency { slopes: slopes.to_vec() },
+                Pooled::Mean => PoolingConfig::Mean {},
+            };
+            Some(HistoryConfig { pooling, dropout: 0.0 })
         };
         let mlp = || MlpConfig {
             layers: vec![128, dim],
@@ -90,7 +105,7 @@ impl Model {
             sequences: Default::default(),
             history_size: true,
             example_age: false,
-            skip: true,
+            skip: pooled == Pooled::Recency,
             mlp: mlp(),
         };
         match self {
@@ -130,15 +145,26 @@ pub struct Data {
 impl Data {
     /// Draws it.
     pub fn new(shape: Shape) -> Self {
+        let log = ((shape.items + 1) as f64).ln();
+        Data::drawn(shape, |stream| {
+            let rank = ((stream.unit() * log).exp() as usize).clamp(1, shape.items);
+            // Popular items lie anywhere in the table.
+            1 + (rank * 7_919) % shape.items
+        })
+    }
+
+    /// Draws it, with all items equally likely: what a step touches of a table is then the same however large it is.
+    pub fn uniform(shape: Shape) -> Self {
+        Data::drawn(shape, |stream| 1 + stream.below(shape.items as u64) as usize)
+    }
+
+    fn drawn(shape: Shape, draw: impl Fn(&mut Stream) -> usize) -> Self {
         let Shape { items: n_items, users: n_users, events: n_events, .. } = shape;
         let mut stream = Stream::new(1, Purpose::SYNTHETIC, 0, 0);
-        let log = ((n_items + 1) as f64).ln();
         let mut counts = vec![1u32; n_items + 1];
         counts[0] = 0;
         let mut item = || {
-            let rank = ((stream.unit() * log).exp() as usize).clamp(1, n_items);
-            // Popular items lie anywhere in the table.
-            let item = 1 + (rank * 7_919) % n_items;
+            let item = draw(&mut stream);
             counts[item] += 1;
             item as u32
         };
@@ -163,7 +189,23 @@ impl Data {
         }
     }
 
-    fn inputs(&self) -> Inputs {
+    /// Slices its batches.
+    pub fn batches(&self) -> BatchMaker<'_> {
+        let Data { events, users, catalog, .. } = self;
+        BatchMaker { events, users, catalog, history_len: Shape::HISTORY, newest_s: None, gap_edges_s: &[] }
+    }
+
+    /// All targets.
+    pub fn samples(&self) -> &SampleTable {
+        &self.samples
+    }
+
+    /// Its items.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn inputs(&self, shares_item_id: bool) -> Inputs {
         let vocabulary = |n: usize| Vocabulary::new((0..n).map(|value| value.to_string()));
         let user = |&n: &usize| Column {
             name: format!("column_{n}"),
@@ -176,11 +218,7 @@ impl Data {
             user: Shape::USER_COLUMNS.iter().map(user).collect(),
             request: vec![],
             item: vec![Column { name: "genres".into(), side: Side::Item, transform: genres }],
-            history: Some(HistoryInput {
-                length: Shape::HISTORY,
-                shares_item_id: false,
-                gap_edges_s: vec![],
-            }),
+            history: Some(HistoryInput { length: Shape::HISTORY, shares_item_id, gap_edges_s: vec![] }),
         }
     }
 }
@@ -213,36 +251,12 @@ pub fn time_steps(
     let every = on.read_every.get();
     let warm_up = warm_up.max(1).next_multiple_of(every);
     let last = warm_up + steps.max(1).next_multiple_of(every);
-    let in_epoch = data.samples.len() / data.shape.batch();
-    let loss = LossConfig::SampledSoftmax {
-        negatives: NonZeroUsize::new(Shape::NEGATIVES).expect("some negatives"),
-        sampler: SamplerConfig::Uniform {},
-        temperature: Temperature::new(0.1).expect("a temperature"),
-        temperature_floor: None,
-        draw: None,
-        mask: None,
-    };
-    let config = TrainConfig {
-        // One, but for the tiny size. The device is read at the end of an epoch, too, so that only within the first
-        // one readings come every so many steps.
-        epochs: NonZeroUsize::new(last.div_ceil(in_epoch.max(1))).unwrap_or(NonZeroUsize::MIN),
-        chunk_targets: NonZeroU32::new(Shape::TARGETS as u32).expect("some targets"),
-        chunks_per_step: NonZeroUsize::new(data.shape.chunks).expect("some chunks"),
-        optimizer: OptimizerConfig::Adam { learning_rate: 1e-3, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 },
-        schedule: ScheduleConfig { warm_up_steps: 0, decay: Decay::Constant {} },
-        early_stopping: None,
-    };
-    let mut init = Init::new(1, &on.device.clone().autodiff());
-    let model: AnyModel = model.config(data.shape.dim).init(&data.inputs(), &mut init)?;
-    let Data { events, users, catalog, .. } = data;
-    let batches =
-        BatchMaker { events, users, catalog, history_len: Shape::HISTORY, newest_s: None, gap_edges_s: &[] };
-    let train = TrainData { batches, samples: &data.samples, id_dropout: &[] };
     let mut timer = Timer { warm_up, last, begin: None, end: None, targets: 0, loss: f32::NAN };
-    match fit(model, &train, &loss, &config, 1, on, &mut timer, |_, _| Ok(None)) {
-        Ok(_) | Err(TrainError::Interrupted { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
+    let in_epoch = data.samples.len() / data.shape.batch();
+    // One, but for the tiny size. The device is read at the end of an epoch, too, so that only within the first
+    // one readings come every so many steps.
+    let epochs = NonZeroUsize::new(last.div_ceil(in_epoch.max(1))).unwrap_or(NonZeroUsize::MIN);
+    Plan::recipe(model).train(data, on, epochs, &mut timer)?;
     let (Some(begin), Some(end)) = (timer.begin, timer.end) else { return Err(Error::TooFewSteps(in_epoch)) };
     Ok(Measured {
         steps: last - warm_up,
@@ -250,6 +264,82 @@ pub fn time_steps(
         wall_s: end.duration_since(begin).as_secs_f64(),
         loss: timer.loss,
     })
+}
+
+/// What is trained, and by which loss.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The model.
+    pub model: Model,
+    /// What of a history it sees.
+    pub pooled: Pooled,
+    /// Whether one table holds the items of histories and of targets.
+    pub shares_item_id: bool,
+    /// The loss.
+    pub loss: LossConfig,
+}
+
+impl Plan {
+    /// As in the recipes: recency, 512 shared negatives, temperature 0.1.
+    pub fn recipe(model: Model) -> Self {
+        let loss = sampled_softmax(Shape::NEGATIVES, None);
+        Plan { model, pooled: Pooled::Recency, shares_item_id: false, loss }
+    }
+
+    /// The model on `device`, with its first weights.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn init(&self, data: &Data, device: &Device) -> Result<AnyModel, ModelError> {
+        let mut init = Init::new(1, device);
+        self.model.config(data.shape.dim, self.pooled).init(&data.inputs(self.shares_item_id), &mut init)
+    }
+
+    /// Trains it until `observer` stops it, at most so many epochs.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or trained.
+    pub fn train(
+        &self,
+        data: &Data,
+        on: &TrainDevice,
+        epochs: NonZeroUsize,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
+        let config = TrainConfig {
+            epochs,
+            chunk_targets: NonZeroU32::new(Shape::TARGETS as u32).expect("some targets"),
+            chunks_per_step: NonZeroUsize::new(data.shape.chunks).expect("some chunks"),
+            optimizer: OptimizerConfig::Adam {
+                learning_rate: 1e-3,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-8,
+            },
+            schedule: ScheduleConfig { warm_up_steps: 0, decay: Decay::Constant {} },
+            early_stopping: None,
+        };
+        let model = self.init(data, &on.device.clone().autodiff())?;
+        let train = TrainData { batches: data.batches(), samples: &data.samples, id_dropout: &[] };
+        match fit(model, &train, &self.loss, &config, 1, on, observer, |_, _| Ok(None)) {
+            Ok(_) | Err(TrainError::Interrupted { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Softmax over uniformly drawn negatives, temperature 0.1.
+pub fn sampled_softmax(negatives: usize, draw: Option<DrawConfig>) -> LossConfig {
+    LossConfig::SampledSoftmax {
+        negatives: NonZeroUsize::new(negatives).expect("some negatives"),
+        sampler: SamplerConfig::Uniform {},
+        temperature: Temperature::new(0.1).expect("a temperature"),
+        temperature_floor: None,
+        draw,
+        mask: None,
+    }
 }
 
 /// Why nothing was measured.

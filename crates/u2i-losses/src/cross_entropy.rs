@@ -1,8 +1,8 @@
 //! The one log-sum-exp behind every softmax loss.
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Tensor, TensorData};
 
-use crate::Temperature;
+use crate::{Temperature, host};
 
 /// Scores of one positive and of shared negatives per row; see [`Candidates::cross_entropy`].
 pub(crate) struct Candidates {
@@ -25,50 +25,111 @@ impl Candidates {
     ///
     /// Autodiff would walk several `[batch, negatives]` tensors again on the way back. The gradient of a
     /// softmax is known, so it is computed here, outside the graph, from the one tensor that holds the
-    /// probabilities, and attached by [`attach`]: a quarter less time at 1,700 × 512 × 64. It cannot be
-    /// differentiated again.
+    /// probabilities, and attached by [`attach`]. It cannot be differentiated again.
     pub fn cross_entropy(self, temperature: Temperature) -> Tensor<1> {
+        let on_host = host::is_host(&self.users.device());
+        self.by(temperature, on_host)
+    }
+
+    /// The same, in the memory of the host or with tensors.
+    pub(crate) fn by(self, temperature: Temperature, on_host: bool) -> Tensor<1> {
+        let Candidates { users, positives, negatives, hits, positive_offset, negative_offset } = self;
+        let negative_offset = match negative_offset {
+            Some(_) if u2i_bug::planted("log_q_is_left_out") => None,
+            Some(offset) if u2i_bug::planted("log_q_is_added") => Some(-offset.inner()),
+            offset => offset.map(Tensor::inner),
+        };
+        let hits = match u2i_bug::planted("hits_are_negatives") {
+            true => hits.inner().zeros_like(),
+            false => hits.inner(),
+        };
+        let inverse = 1.0 / temperature.get();
+        // Of the users' gradient; the others' has it from the scaled users.
+        let back = if u2i_bug::planted("gradients_ignore_the_temperature") { 1.0 } else { inverse };
+        let inner = Candidates {
+            users: users.clone().inner(),
+            positives: positives.clone().inner(),
+            negatives: negatives.clone().inner(),
+            hits,
+            positive_offset: positive_offset.map(Tensor::inner),
+            negative_offset,
+        };
+        let is_tracked = users.is_tracked() || positives.is_tracked() || negatives.is_tracked();
+        let (loss, gradients) = if on_host {
+            inner.in_memory(inverse, is_tracked)
+        } else {
+            inner.with_tensors(inverse, is_tracked)
+        };
+        let Some([users_grad, positives_grad, negatives_grad]) = gradients else { return loss };
+        let loss = attach(loss, users, users_grad * back);
+        attach(attach(loss, positives, positives_grad), negatives, negatives_grad)
+    }
+
+    /// The loss, and its gradients by scaled users, positives and negatives.
+    fn with_tensors(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<[Tensor<2>; 3]>) {
         let Candidates { users, positives, negatives, hits, positive_offset, negative_offset } = self;
         let [batch, _] = users.dims();
-        let inverse = 1.0 / temperature.get();
-        let scaled = users.clone().inner() * inverse;
-        let own_items = positives.clone().inner();
-        let other_items = negatives.clone().inner();
-
-        let positive = (scaled.clone() * own_items.clone()).sum_dim(1);
+        let scaled = users * inverse;
+        let positive = (scaled.clone() * positives.clone()).sum_dim(1);
         let positive = match positive_offset {
-            Some(offset) => positive - offset.inner().unsqueeze_dim(1),
+            Some(offset) => positive - offset.unsqueeze_dim(1),
             None => positive,
         };
-        let scores = scaled.clone().matmul(other_items.clone().transpose());
+        let scores = scaled.clone().matmul(negatives.clone().transpose());
         let scores = match negative_offset {
-            Some(_) if u2i_bug::planted("log_q_is_left_out") => scores,
-            Some(offset) if u2i_bug::planted("log_q_is_added") => scores + offset.inner().unsqueeze_dim(0),
-            Some(offset) => scores - offset.inner().unsqueeze_dim(0),
+            Some(offset) => scores - offset.unsqueeze_dim(0),
             None => scores,
         };
-        let scores = match u2i_bug::planted("hits_are_negatives") {
-            true => scores,
-            false => scores.mask_fill(hits.inner(), f32::NEG_INFINITY),
-        };
-
-        let Softmax { rows, own, others, weights } = Softmax::new(positive, scores);
+        let Softmax { rows, own, others, weights } =
+            Softmax::new(positive, scores.mask_fill(hits, f32::NEG_INFINITY));
         let loss = rows.mean();
-        if !(users.is_tracked() || positives.is_tracked() || negatives.is_tracked()) {
-            return loss;
+        if !gradients {
+            return (loss, None);
         }
-
-        let inverse = if u2i_bug::planted("gradients_ignore_the_temperature") { 1.0 } else { inverse };
         // Rows are divided by their sums on the `dim` side, which is narrower than `negatives`.
         let total = (own + others.clone()) * batch as f32;
         let push = -others / total.clone();
-        let pull = weights.clone().matmul(other_items) / total.clone();
-        let users_grad = (pull + own_items * push.clone()) * inverse;
+        let pull = weights.clone().matmul(negatives) / total.clone();
+        let users_grad = pull + positives * push.clone();
         let negatives_grad = weights.transpose().matmul(scaled.clone() / total);
-        let positives_grad = scaled * push;
-        let loss = attach(loss, users, users_grad);
-        attach(attach(loss, positives, positives_grad), negatives, negatives_grad)
+        (loss, Some([users_grad, scaled * push, negatives_grad]))
     }
+
+    /// The same, block by block.
+    fn in_memory(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<[Tensor<2>; 3]>) {
+        let device = self.users.device();
+        let ([batch, dim], [n, _]) = (self.users.dims(), self.negatives.dims());
+        let values = |data: TensorData| data.try_into_vec::<f32>().expect("vectors are f32");
+        let hits = self.hits.into_data().convert::<bool>().try_into_vec().expect("marks are boolean");
+        let positive_offset = self.positive_offset.map(|offset| values(offset.into_data()));
+        let negative_offset = self.negative_offset.map(|offset| values(offset.into_data()));
+        let rows = host::Rows {
+            dim,
+            users: &values(self.users.into_data()),
+            positives: &values(self.positives.into_data()),
+            negatives: &values(self.negatives.into_data()),
+            hits: &hits,
+            positive_offset: positive_offset.as_deref(),
+            negative_offset: negative_offset.as_deref(),
+            inverse,
+        };
+        let host::Solved { loss, users, positives, negatives } = rows.solve(gradients);
+        let loss = Tensor::from_data([loss], &device);
+        let tensor = |data, rows| Tensor::from_data(TensorData::new(data, [rows, dim]), &device);
+        let gradients =
+            gradients.then(|| [tensor(users, batch), tensor(positives, batch), tensor(negatives, n)]);
+        (loss, gradients)
+    }
+}
+
+/// Whether exponentials are of what scores are below the highest.
+pub(crate) fn is_shifted() -> bool {
+    !u2i_bug::planted("exponentials_are_not_shifted")
+}
+
+/// Whether a loss that is next to nothing keeps its digits.
+pub(crate) fn keeps_small_losses() -> bool {
+    !u2i_bug::planted("small_losses_lose_their_digits")
 }
 
 /// Softmaxes of rows, each shifted by its highest score.
@@ -86,9 +147,9 @@ pub(crate) struct Softmax {
 impl Softmax {
     /// Of the positives' scores, `[batch, 1]`, and the negatives', `[batch, negatives]`, −∞ where masked.
     pub fn new(positive: Tensor<2>, scores: Tensor<2>) -> Self {
-        let highest = match u2i_bug::planted("exponentials_are_not_shifted") {
-            true => positive.zeros_like(),
-            false => scores.clone().max_dim(1).max_pair(positive.clone()),
+        let highest = match is_shifted() {
+            true => scores.clone().max_dim(1).max_pair(positive.clone()),
+            false => positive.zeros_like(),
         };
         let weights = (scores - highest.clone()).exp();
         let others = weights.clone().sum_dim(1);
@@ -100,9 +161,9 @@ impl Softmax {
 
 /// Where the positive is highest, `own` is 1 and small losses keep their digits: `ln(1 + others)`.
 pub(crate) fn rows(positive: Tensor<2>, highest: Tensor<2>, own: Tensor<2>, others: Tensor<2>) -> Tensor<2> {
-    let total = match u2i_bug::planted("small_losses_lose_their_digits") {
-        true => (own + others).log(),
-        false => (own - 1.0 + others).log1p(),
+    let total = match keeps_small_losses() {
+        true => (own - 1.0 + others).log1p(),
+        false => (own + others).log(),
     };
     total + (highest - positive)
 }
@@ -114,4 +175,64 @@ pub(crate) fn attach<const D: usize>(value: Tensor<1>, input: Tensor<D>, gradien
     }
     let linear = (input * gradient).sum();
     linear.clone() - linear.detach() + value
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use u2i_random::{Purpose, Stream};
+
+    use super::*;
+
+    /// Shapes that fill blocks and do not, rows whose negatives are all hits, with and without offsets.
+    #[test]
+    fn the_host_finds_what_tensors_find() {
+        let device = Device::flex().autodiff();
+        let mut stream = Stream::new(7, Purpose::SYNTHETIC, 0, 0);
+        for (case, (batch, n, dim)) in
+            [(1, 1, 1), (3, 7, 5), (130, 9, 16), (1_100, 300, 24), (40, 5_000, 8)].into_iter().enumerate()
+        {
+            let mut draw = |rows: usize| {
+                let data: Vec<f32> = (0..rows * dim).map(|_| stream.normal() as f32).collect();
+                TensorData::new(data, [rows, dim])
+            };
+            let (users, positives, negatives) = (draw(batch), draw(batch), draw(n));
+            let mut offsets = |n: usize| {
+                let data: Vec<f32> = (0..n).map(|_| stream.normal() as f32).collect();
+                TensorData::new(data, [n])
+            };
+            let (of_positives, of_negatives) = (offsets(batch), offsets(n));
+            let hits: Vec<bool> = (0..batch * n).map(|i| i / n == 2 || stream.unit() < 0.05).collect();
+            let hits = TensorData::new(hits, [batch, n]);
+            let run = |on_host| {
+                let leaf = |data: &TensorData| Tensor::<2>::from_data(data.clone(), &device).require_grad();
+                let offset =
+                    |data: &TensorData| (case % 2 == 0).then(|| Tensor::from_data(data.clone(), &device));
+                let [users, positives, negatives] = [&users, &positives, &negatives].map(leaf);
+                let candidates = Candidates {
+                    users: users.clone(),
+                    positives: positives.clone(),
+                    negatives: negatives.clone(),
+                    hits: Tensor::from_data(hits.clone(), &device),
+                    positive_offset: offset(&of_positives),
+                    negative_offset: offset(&of_negatives),
+                };
+                let loss = candidates.by(Temperature::new(0.3).unwrap(), on_host);
+                let mut gradients = loss.clone().backward();
+                let mut found: Vec<Vec<f32>> = vec![vec![loss.into_scalar::<f32>()]];
+                found.extend([users, positives, negatives].map(|leaf| {
+                    leaf.grad_remove(&mut gradients).unwrap().into_data().try_into_vec::<f32>().unwrap()
+                }));
+                found
+            };
+            for (host, tensors) in run(true).iter().zip(run(false)) {
+                let most = tensors.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+                let off = host.iter().zip(&tensors).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
+                assert!(
+                    host.len() == tensors.len() && off <= 2e-6 * most,
+                    "{batch} {n} {dim}: {off} of {most}"
+                );
+            }
+        }
+    }
 }

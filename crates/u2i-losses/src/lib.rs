@@ -43,6 +43,8 @@ mod cross_entropy;
 #[cfg(feature = "tensor")]
 mod full_softmax;
 #[cfg(feature = "tensor")]
+mod host;
+#[cfg(feature = "tensor")]
 mod in_batch_softmax;
 #[cfg(feature = "tensor")]
 mod learned_temperature;

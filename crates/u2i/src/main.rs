@@ -38,6 +38,7 @@ stopped by a signal after what was reached is kept.";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    u2i::keep_freed_memory();
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {

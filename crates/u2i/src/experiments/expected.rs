@@ -119,13 +119,13 @@ impl Expected {
     /// If the file cannot be read or understood.
     pub fn of(dataset: DatasetName, configs: Option<&Path>) -> Result<Option<Self>, Error> {
         let Some(folder) = configs else {
-            return match dataset {
-                DatasetName::Ml1m => {
-                    let text = include_str!("../../../../configs/ml-1m/expected.toml");
-                    Expected::parse(text, Path::new("configs/ml-1m/expected.toml")).map(Some)
-                }
-                _ => Ok(None),
+            let text = match dataset {
+                DatasetName::Ml1m => include_str!("../../../../configs/ml-1m/expected.toml"),
+                DatasetName::Ml100k => include_str!("../../../../configs/ml-100k/expected.toml"),
+                _ => return Ok(None),
             };
+            let path = format!("configs/{dataset}/expected.toml");
+            return Expected::parse(text, Path::new(&path)).map(Some);
         };
         Expected::load(&folder.join(dataset.to_string()).join("expected.toml"))
     }

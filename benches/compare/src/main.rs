@@ -1,0 +1,54 @@
+//! Our side of what `cargo xtask bench` compares: each contest is a process that runs rounds when it is told to.
+
+mod arrays;
+mod bare;
+mod plain;
+mod prepare;
+mod rounds;
+mod search;
+mod train;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Runs our side of a contest, or writes what both sides read.
+#[derive(Parser)]
+struct Arguments {
+    /// Where what both sides read is
+    #[arg(long)]
+    data: PathBuf,
+    /// Writes that, and runs nothing
+    #[arg(long)]
+    write: bool,
+    #[command(subcommand)]
+    contest: Contest,
+}
+
+#[derive(Subcommand)]
+enum Contest {
+    /// Training steps
+    #[command(subcommand)]
+    Train(train::Contest),
+    /// Files to the first batch, or to samples
+    #[command(subcommand)]
+    Prepare(prepare::Contest),
+    /// Search
+    #[command(subcommand)]
+    Search(search::Contest),
+}
+
+fn main() -> Result<()> {
+    let Arguments { data, write, contest } = Arguments::parse();
+    // As `u2i` does.
+    u2i::keep_freed_memory();
+    match (contest, write) {
+        (Contest::Train(contest), true) => contest.write(&data),
+        (Contest::Train(contest), false) => contest.run(),
+        (Contest::Prepare(contest), true) => contest.write(&data),
+        (Contest::Prepare(contest), false) => contest.run(&data),
+        (Contest::Search(contest), true) => contest.write(&data),
+        (Contest::Search(contest), false) => contest.run(&data),
+    }
+}

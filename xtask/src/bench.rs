@@ -1,0 +1,231 @@
+//! `cargo xtask bench`: ours and the peers in one run, a round of each in turn, and `docs/benchmarks.md` from what that took.
+
+mod contender;
+mod contests;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use crate::cargo::{cargo, output, root, run as run_command, target_dir};
+use contender::Contender;
+use contests::{CONTESTS, Contest, Measure, Peer};
+use table::Row;
+
+/// Measured side by side.
+#[derive(Args)]
+pub struct Options {
+    /// With the peers in Python, too: they go into a virtual environment outside of the checkout, about 7 GB
+    #[arg(long)]
+    against: Option<Against>,
+    /// Only these contests, by their ids; docs/benchmarks.md keeps what it says of the others
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    only: Vec<String>,
+    /// Also writes the rows there, as a list of `{id, variant, threads, ours, peer, unit, ratio, …}`
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The folder of MovieLens 1M. Then $U2I_DATA_DIR/ml-1m is looked into
+    #[arg(long, value_name = "DIR")]
+    movielens: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Against {
+    Python,
+}
+
+/// Runs what is asked for, and writes the tables.
+pub fn run(options: &Options) -> Result<()> {
+    for id in &options.only {
+        let known: Vec<&str> = CONTESTS.iter().map(|contest| contest.id).collect();
+        ensure!(known.contains(&id.as_str()), "there is no contest `{id}`, of {}", known.join(", "));
+    }
+    let is_asked = |contest: &&Contest| {
+        let in_rust = matches!(contest.peer, Peer::Ours(_));
+        let named = options.only.iter().any(|id| id == contest.id);
+        (options.only.is_empty() && (in_rust || options.against.is_some())) || named
+    };
+    let asked: Vec<&Contest> = CONTESTS.iter().filter(is_asked).collect();
+    // As tests and binaries are built: `-p` would give burn other features and build it again.
+    let scope = ["--release", "--locked", "--workspace", "--exclude", "u2i-benches", "--bin", "bench_u2i"];
+    run_command(cargo().current_dir(root()).arg("build").args(scope))?;
+    let needs_python = asked.iter().any(|contest| matches!(contest.peer, Peer::Python(_)));
+    let place = Place {
+        ours: target_dir().join("release/bench_u2i"),
+        python: if needs_python { Some(python()?) } else { None },
+        data: target_dir().join("bench"),
+        movielens: movielens(options.movielens.as_deref()),
+    };
+    fs::create_dir_all(&place.data).with_context(|| format!("cannot make {}", place.data.display()))?;
+    let mut rows = Vec::new();
+    for contest in asked {
+        for &threads in contest.threads {
+            eprintln!("xtask: {} {}, {threads} thread(s)", contest.id, contest.variant);
+            match place.run(contest, threads) {
+                Ok(row) => {
+                    eprintln!("xtask: {row}");
+                    rows.push(row);
+                }
+                Err(error) => bail!(error.context(format!("the contest {}", contest.id))),
+            }
+        }
+    }
+    if let Some(path) = &options.json {
+        let list = Value::Array(rows.iter().map(Row::json).collect());
+        fs::write(path, format!("{list:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    table::update(rows, &root().join("docs/benchmarks.json"), &root().join("docs/benchmarks.md"))
+}
+
+/// Python with the peers' packages, as `scripts/peers.sh --python` makes it.
+fn python() -> Result<PathBuf> {
+    let path = output(Command::new(root().join("scripts/peers.sh")).arg("--python"))?;
+    Ok(PathBuf::from(path.trim()))
+}
+
+fn movielens(given: Option<&Path>) -> Option<PathBuf> {
+    given
+        .map(Path::to_path_buf)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("U2I_DATA_DIR")?).join("ml-1m")))
+}
+
+/// Where everything is.
+struct Place {
+    ours: PathBuf,
+    python: Option<PathBuf>,
+    data: PathBuf,
+    movielens: Option<PathBuf>,
+}
+
+impl Place {
+    fn run(&self, contest: &Contest, threads: usize) -> Result<Row> {
+        let write = self.ours(contest.ours)?.arg("--write").status().context("cannot start our side")?;
+        ensure!(write.success(), "our side cannot write what both read");
+        if let Peer::Ours(arguments) = contest.peer {
+            let write = self.ours(arguments)?.arg("--write").status().context("cannot start our side")?;
+            ensure!(write.success(), "our side cannot write what both read");
+        }
+        let start = |is_ours: bool| -> Result<Contender> {
+            let mut command = match (is_ours, &contest.peer) {
+                (true, _) => self.ours(contest.ours)?,
+                (false, Peer::Ours(arguments)) => self.ours(arguments)?,
+                (false, Peer::Python(line)) => self.peer(line, threads)?,
+            };
+            Contender::start(&mut command, threads)
+        };
+        let mut rounds = [Vec::new(), Vec::new()];
+        let mut ready = [Value::Null, Value::Null];
+        if contest.fresh {
+            for _ in 0..contest.rounds {
+                for side in [0, 1] {
+                    let mut contender = start(side == 0)?;
+                    rounds[side].push(contender.round()?);
+                    ready[side] = contender.end()?;
+                }
+            }
+        } else {
+            let mut contenders = [start(true)?, start(false)?];
+            for round in 0..=contest.rounds {
+                // Each is first as often as second.
+                let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+                for side in order {
+                    let took = contenders[side].round()?;
+                    // The first round warms caches up.
+                    if round > 0 {
+                        rounds[side].push(took);
+                    }
+                }
+            }
+            let [ours, peer] = contenders;
+            ready = [ours.end()?, peer.end()?];
+        }
+        let [ours, peer] = &rounds;
+        let mut row = Row::new(contest, threads, (ours, &ready[0]), (peer, &ready[1]))?;
+        if ["evaluate", "exact"].contains(&contest.id) {
+            let lists =
+                ["ours", "peer"].map(|side| lists(&self.data.join(format!("{}_{side}.npy", contest.id))));
+            let [ours, peer] = lists;
+            let same = same_lists(&ours?, &peer?)?;
+            // Rounding may exchange the last item of a list for one next to it.
+            ensure!(same > 0.98, "only {:.2} % of the lists are the same on both sides", 100.0 * same);
+            row.set("same_lists", Value::from(same));
+        }
+        Ok(row)
+    }
+
+    fn ours(&self, arguments: &str) -> Result<Command> {
+        let mut command = Command::new(&self.ours);
+        command.arg("--data").arg(&self.data).args(arguments.split_whitespace());
+        if arguments == "prepare movielens" {
+            command.arg("--files").arg(self.movielens()?);
+        }
+        Ok(command)
+    }
+
+    fn peer(&self, line: &str, threads: usize) -> Result<Command> {
+        let mut words = line.split_whitespace();
+        let script = words.next().context("a script")?;
+        let python = self.python.as_ref().context("peers run in Python")?;
+        let mut command = Command::new(python);
+        command.arg(root().join("benches/peers").join(script)).args(words);
+        command.arg("--threads").arg(threads.to_string()).arg("--data");
+        match script {
+            "prepare_pandas.py" => command.arg(self.movielens()?),
+            _ => command.arg(&self.data),
+        };
+        Ok(command)
+    }
+
+    fn movielens(&self) -> Result<&Path> {
+        let folder = self.movielens.as_deref();
+        folder.context("MovieLens 1M is read here: name its folder with --movielens, or set U2I_DATA_DIR")
+    }
+}
+
+/// Items of a list of 100 for each query, as both sides write them: `int32` behind the header of a `.npy` file.
+fn lists(path: &Path) -> Result<Vec<[u8; 4]>> {
+    let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let wrong = || format!("{} is no list of items", path.display());
+    let length = file.get(8..10).with_context(wrong)?;
+    let begin = 10 + usize::from(length[0]) + 256 * usize::from(length[1]);
+    ensure!(file[10..].starts_with(b"{'descr': '<i4'"), wrong());
+    let (items, rest) = file.get(begin..).with_context(wrong)?.as_chunks::<4>();
+    ensure!(rest.is_empty() && items.len().is_multiple_of(LIST), wrong());
+    Ok(items.to_vec())
+}
+
+const LIST: usize = 100;
+
+/// Share of the lists that hold the same items, in whatever order.
+fn same_lists(ours: &[[u8; 4]], peer: &[[u8; 4]]) -> Result<f64> {
+    ensure!(ours.len() == peer.len() && !ours.is_empty(), "{} and {} items", ours.len(), peer.len());
+    let sorted = |list: &[[u8; 4]]| {
+        let mut list = list.to_vec();
+        list.sort_unstable();
+        list
+    };
+    let pairs = ours.chunks(LIST).zip(peer.chunks(LIST));
+    let same = pairs.filter(|(a, b)| sorted(a) == sorted(b)).count();
+    Ok(same as f64 / (ours.len() / LIST) as f64)
+}
+
+/// What a round says of itself.
+fn measured(measure: Measure, round: &Value) -> Result<f64> {
+    let number = |key: &str| {
+        let value = round[key].as_f64().with_context(|| format!("a round says no `{key}`: {round}"))?;
+        ensure!(value.is_finite() && value > 0.0, "a round says that `{key}` is {value}");
+        Ok(value)
+    };
+    Ok(match measure {
+        Measure::PerCpuSecond(_) => number("work")? / number("cpu_s")?,
+        Measure::Faster | Measure::Slower => number("wall_s")?,
+        Measure::SlowerMedian => number("p50_s")?,
+        Measure::StepSlower => number("wall_s")? / number("steps")?,
+        Measure::Leaner => number("peak_rss_mib")?,
+    })
+}

@@ -1,0 +1,284 @@
+//! What is compared with what, and what is wanted of it.
+
+/// A comparison.
+pub struct Contest {
+    /// As `--only` and the rows of `--json` name it.
+    pub id: &'static str,
+    /// Which of several under one name, empty where there is one.
+    pub variant: &'static str,
+    /// What is measured.
+    pub what: &'static str,
+    /// Arguments of our side.
+    pub ours: &'static str,
+    /// Who it is measured against.
+    pub peer: Peer,
+    /// What of a round is compared.
+    pub measure: Measure,
+    /// What is wanted.
+    pub bar: Bar,
+    /// Whether each round has a process of its own, as where files are read and memory is measured.
+    pub fresh: bool,
+    /// Rounds of each side.
+    pub rounds: usize,
+    /// Numbers of threads that both sides are held to, one after another.
+    pub threads: &'static [usize],
+}
+
+/// The other side.
+pub enum Peer {
+    /// A script in `benches/peers` with its arguments.
+    Python(&'static str),
+    /// Our binary again, with other arguments.
+    Ours(&'static str),
+}
+
+/// What of a round is compared, and its unit.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Measure {
+    /// Work a second of processor time; ours through the peer's.
+    PerCpuSecond(&'static str),
+    /// Seconds of a round; the peer's through ours.
+    Faster,
+    /// Seconds of a round; ours through the peer's.
+    Slower,
+    /// Seconds that a round itself measured; ours through the peer's.
+    SlowerMedian,
+    /// Seconds of a step; ours through the peer's.
+    StepSlower,
+    /// MiB at the peak; the peer's through ours.
+    Leaner,
+}
+
+/// What a ratio must be.
+#[derive(Clone, Copy)]
+pub enum Bar {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Bar {
+    pub fn is_met(self, ratio: f64) -> bool {
+        match self {
+            Bar::AtLeast(bar) => ratio >= bar,
+            Bar::AtMost(bar) => ratio <= bar,
+        }
+    }
+
+    pub fn text(self) -> String {
+        match self {
+            Bar::AtLeast(bar) => format!("≥ {bar}"),
+            Bar::AtMost(bar) => format!("≤ {bar}"),
+        }
+    }
+}
+
+const BOTH: &[usize] = &[1, 2];
+const ONE: &[usize] = &[1];
+
+/// All of them, in the order they are run.
+pub const CONTESTS: &[Contest] = &[
+    Contest {
+        id: "train-vs-torch",
+        variant: "",
+        what: "YouTubeDNN of the recipe, ML-1M size, 2,048 positives a step",
+        ours: "train recipe",
+        peer: Peer::Python("youtube_dnn_torch.py"),
+        measure: Measure::PerCpuSecond("positives / CPU s"),
+        bar: Bar::AtLeast(1.5),
+        fresh: false,
+        rounds: 7,
+        threads: BOTH,
+    },
+    Contest {
+        id: "train-vs-rechub",
+        variant: "20 negatives for each positive",
+        what: "YouTubeDNN over plain means",
+        ours: "train plain",
+        peer: Peer::Python("rechub.py --model youtube_dnn --negatives 20"),
+        measure: Measure::PerCpuSecond("positives / CPU s"),
+        bar: Bar::AtLeast(5.0),
+        fresh: false,
+        rounds: 3,
+        threads: BOTH,
+    },
+    Contest {
+        id: "train-vs-rechub",
+        variant: "20 that the batch shares",
+        what: "YouTubeDNN over plain means",
+        ours: "train plain --shared",
+        peer: Peer::Python("rechub.py --model youtube_dnn --negatives 20"),
+        measure: Measure::PerCpuSecond("positives / CPU s"),
+        bar: Bar::AtLeast(5.0),
+        fresh: false,
+        rounds: 3,
+        threads: ONE,
+    },
+    Contest {
+        id: "dssm-vs-rechub",
+        variant: "",
+        what: "DSSM, pointwise, 4 negatives of each positive",
+        ours: "train pointwise --negatives 4",
+        peer: Peer::Python("rechub.py --model dssm --negatives 4"),
+        measure: Measure::PerCpuSecond("positives and negatives / CPU s"),
+        bar: Bar::AtLeast(4.0),
+        fresh: false,
+        rounds: 3,
+        threads: BOTH,
+    },
+    Contest {
+        id: "table-growth",
+        variant: "",
+        what: "a step at 10⁷ rows × 32 in one table, through one at 10⁴",
+        ours: "train rows --rows 10000000",
+        peer: Peer::Ours("train rows --rows 10000"),
+        measure: Measure::StepSlower,
+        bar: Bar::AtMost(1.5),
+        fresh: false,
+        rounds: 7,
+        threads: BOTH,
+    },
+    Contest {
+        id: "prepare-vs-pandas",
+        variant: "",
+        what: "ML-1M, files to the first batch",
+        ours: "prepare movielens",
+        peer: Peer::Python("prepare_pandas.py"),
+        measure: Measure::Faster,
+        bar: Bar::AtLeast(20.0),
+        fresh: true,
+        rounds: 3,
+        threads: BOTH,
+    },
+    Contest {
+        id: "prepare-vs-pandas-memory",
+        variant: "",
+        what: "the same, memory at its peak",
+        ours: "prepare movielens",
+        peer: Peer::Python("prepare_pandas.py"),
+        measure: Measure::Leaner,
+        bar: Bar::AtLeast(5.0),
+        fresh: true,
+        rounds: 3,
+        threads: ONE,
+    },
+    Contest {
+        id: "prepare-vs-polars",
+        variant: "",
+        what: "10⁷ events of a CSV file, read, split and made to samples, against polars reading and sorting it",
+        ours: "prepare events",
+        peer: Peer::Ours("prepare polars"),
+        measure: Measure::Slower,
+        bar: Bar::AtMost(2.0),
+        fresh: true,
+        rounds: 3,
+        threads: BOTH,
+    },
+    Contest {
+        id: "evaluate",
+        variant: "",
+        what: "the best 100 of 3,706 items × 64 for 6,040 users, seen ones excluded",
+        ours: "search evaluate",
+        peer: Peer::Python("faiss_flat.py --what evaluate"),
+        measure: Measure::Faster,
+        bar: Bar::AtLeast(1.0),
+        fresh: false,
+        rounds: 9,
+        threads: BOTH,
+    },
+    Contest {
+        id: "exact",
+        variant: "",
+        what: "the best 100 of 10⁶ items × 64 for 1,000 users",
+        ours: "search exact",
+        peer: Peer::Python("faiss_flat.py --what exact"),
+        measure: Measure::Faster,
+        bar: Bar::AtLeast(1.0),
+        fresh: false,
+        rounds: 3,
+        threads: BOTH,
+    },
+    Contest {
+        id: "search-overhead",
+        variant: "IVF, one query at a time",
+        what: "the best 100 of 10⁵ items × 64",
+        ours: "search faiss --kind ivf --batch 1 --side ours",
+        peer: Peer::Ours("search faiss --kind ivf --batch 1 --side bare"),
+        measure: Measure::Slower,
+        bar: Bar::AtMost(1.05),
+        fresh: false,
+        rounds: 15,
+        threads: ONE,
+    },
+    Contest {
+        id: "search-overhead",
+        variant: "IVF, 64 queries at a time",
+        what: "the best 100 of 10⁵ items × 64",
+        ours: "search faiss --kind ivf --batch 64 --side ours",
+        peer: Peer::Ours("search faiss --kind ivf --batch 64 --side bare"),
+        measure: Measure::Slower,
+        bar: Bar::AtMost(1.05),
+        fresh: false,
+        rounds: 15,
+        threads: BOTH,
+    },
+    Contest {
+        id: "search-overhead",
+        variant: "HNSW, one query at a time",
+        what: "the best 100 of 10⁵ items × 64",
+        ours: "search faiss --kind hnsw --batch 1 --side ours",
+        peer: Peer::Ours("search faiss --kind hnsw --batch 1 --side bare"),
+        measure: Measure::Slower,
+        bar: Bar::AtMost(1.05),
+        fresh: false,
+        rounds: 15,
+        threads: ONE,
+    },
+    Contest {
+        id: "search-overhead",
+        variant: "HNSW, 64 queries at a time",
+        what: "the best 100 of 10⁵ items × 64",
+        ours: "search faiss --kind hnsw --batch 64 --side ours",
+        peer: Peer::Ours("search faiss --kind hnsw --batch 64 --side bare"),
+        measure: Measure::Slower,
+        bar: Bar::AtMost(1.05),
+        fresh: false,
+        rounds: 15,
+        threads: BOTH,
+    },
+    Contest {
+        id: "end-to-end",
+        variant: "",
+        what: "a user encoded and searched for among 10⁶ items (IVF), p50, against plain loops and bare faiss",
+        ours: "search end-to-end --side ours",
+        peer: Peer::Ours("search end-to-end --side bare"),
+        measure: Measure::SlowerMedian,
+        bar: Bar::AtMost(1.2),
+        fresh: false,
+        rounds: 7,
+        threads: ONE,
+    },
+    Contest {
+        id: "sampled-vs-full",
+        variant: "1,000 negatives",
+        what: "a step with full softmax over 10⁶ items, through one with sampled negatives",
+        ours: "train million --loss full",
+        peer: Peer::Ours("train million --loss 1000"),
+        measure: Measure::StepSlower,
+        bar: Bar::AtLeast(100.0),
+        fresh: false,
+        rounds: 3,
+        threads: ONE,
+    },
+    Contest {
+        id: "sampled-vs-full",
+        variant: "5,000 negatives",
+        what: "a step with full softmax over 10⁶ items, through one with sampled negatives",
+        ours: "train million --loss full",
+        peer: Peer::Ours("train million --loss 5000"),
+        measure: Measure::StepSlower,
+        bar: Bar::AtLeast(0.0),
+        fresh: false,
+        rounds: 3,
+        threads: ONE,
+    },
+];
