@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -62,24 +62,24 @@ pub fn run(options: &Options) -> Result<()> {
         movielens: movielens(options.movielens.as_deref()),
     };
     fs::create_dir_all(&place.data).with_context(|| format!("cannot make {}", place.data.display()))?;
-    let mut rows = Vec::new();
+    let (json, markdown) = (root().join("docs/benchmarks.json"), root().join("docs/benchmarks.md"));
+    let mut rows: Vec<Value> = Vec::new();
     for contest in asked {
         for &threads in contest.threads {
             eprintln!("xtask: {} {}, {threads} thread(s)", contest.id, contest.variant);
-            match place.run(contest, threads) {
-                Ok(row) => {
-                    eprintln!("xtask: {row}");
-                    rows.push(row);
-                }
-                Err(error) => bail!(error.context(format!("the contest {}", contest.id))),
+            let row = place.run(contest, threads).with_context(|| format!("the contest {}", contest.id))?;
+            eprintln!("xtask: {row}");
+            rows.push(row.json());
+            // At once, so that what was measured is kept if a later contest fails or is stopped.
+            table::update(vec![row], &json, &markdown)?;
+            if let Some(path) = &options.json {
+                let list = Value::Array(rows.clone());
+                fs::write(path, format!("{list:#}\n"))
+                    .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
     }
-    if let Some(path) = &options.json {
-        let list = Value::Array(rows.iter().map(Row::json).collect());
-        fs::write(path, format!("{list:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    table::update(rows, &root().join("docs/benchmarks.json"), &root().join("docs/benchmarks.md"))
+    Ok(())
 }
 
 /// Python with the peers' packages, as `scripts/peers.sh --python` makes it.
@@ -104,16 +104,14 @@ struct Place {
 
 impl Place {
     fn run(&self, contest: &Contest, threads: usize) -> Result<Row> {
-        let write = self.ours(contest.ours)?.arg("--write").status().context("cannot start our side")?;
-        ensure!(write.success(), "our side cannot write what both read");
+        self.write(contest.ours)?;
         if let Peer::Ours(arguments) = contest.peer {
-            let write = self.ours(arguments)?.arg("--write").status().context("cannot start our side")?;
-            ensure!(write.success(), "our side cannot write what both read");
+            self.write(arguments)?;
         }
         let start = |is_ours: bool| -> Result<Contender> {
             let mut command = match (is_ours, &contest.peer) {
-                (true, _) => self.ours(contest.ours)?,
-                (false, Peer::Ours(arguments)) => self.ours(arguments)?,
+                (true, _) => self.ours(&[], contest.ours)?,
+                (false, Peer::Ours(arguments)) => self.ours(&[], arguments)?,
                 (false, Peer::Python(line)) => self.peer(line, threads)?,
             };
             Contender::start(&mut command, threads)
@@ -158,9 +156,14 @@ impl Place {
         Ok(row)
     }
 
-    fn ours(&self, arguments: &str) -> Result<Command> {
+    /// Has our side write what both sides read.
+    fn write(&self, arguments: &str) -> Result<()> {
+        run_command(&mut self.ours(&["--write"], arguments)?)
+    }
+
+    fn ours(&self, options: &[&str], arguments: &str) -> Result<Command> {
         let mut command = Command::new(&self.ours);
-        command.arg("--data").arg(&self.data).args(arguments.split_whitespace());
+        command.args(options).arg("--data").arg(&self.data).args(arguments.split_whitespace());
         if arguments == "prepare movielens" {
             command.arg("--files").arg(self.movielens()?);
         }

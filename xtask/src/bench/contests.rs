@@ -266,7 +266,7 @@ pub const CONTESTS: &[Contest] = &[
         measure: Measure::StepSlower,
         bar: Bar::AtLeast(100.0),
         fresh: false,
-        rounds: 3,
+        rounds: 1,
         threads: ONE,
     },
     Contest {
@@ -278,7 +278,7 @@ pub const CONTESTS: &[Contest] = &[
         measure: Measure::StepSlower,
         bar: Bar::AtLeast(0.0),
         fresh: false,
-        rounds: 3,
+        rounds: 1,
         threads: ONE,
     },
 ];
