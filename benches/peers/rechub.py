@@ -6,7 +6,7 @@ Read are `DIR/rechub.safetensors`: for each positive its user, the 50 items befo
 padding) and its target; columns of users, and genres of items. The models are `YoutubeDNN`, a softmax over a
 positive and negatives of its own, and `DSSM`, binary cross-entropy of rows of a user and an item, each
 positive followed by its negatives. Both have vectors of 64 numbers, a hidden layer of 128, histories that
-become their mean, and batches of 2,048 rows.
+become their mean, and batches of 2,048 positives (and, of DSSM, their negatives).
 
 A round is one epoch of `MatchTrainer.train_one_epoch`, and the making of batches by the loader that
 `MatchDataGenerator` gives (shuffled, no workers) is part of it, as it is part of what its users wait for.
@@ -91,7 +91,8 @@ def main():
     make = {"youtube_dnn": youtube_dnn, "dssm": dssm}[args.model]
     model, mode, x, y = make(file, args.negatives, np.random.default_rng(1))
     few = {name: values[:1] for name, values in x.items()}
-    loader, _, _ = MatchDataGenerator(x, y).generate_dataloader(few, few, batch_size=BATCH, num_workers=0)
+    batch = BATCH * len(y) // len(file["targets"])
+    loader, _, _ = MatchDataGenerator(x, y).generate_dataloader(few, few, batch_size=batch, num_workers=0)
     adam = {"lr": 1e-3, "weight_decay": 1e-6}
     trainer = MatchTrainer(model, mode=mode, optimizer_params=adam, device="cpu")
 

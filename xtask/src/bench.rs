@@ -45,10 +45,10 @@ pub fn run(options: &Options) -> Result<()> {
         let known: Vec<&str> = CONTESTS.iter().map(|contest| contest.id).collect();
         ensure!(known.contains(&id.as_str()), "there is no contest `{id}`, of {}", known.join(", "));
     }
-    let is_asked = |contest: &&Contest| {
-        let in_rust = matches!(contest.peer, Peer::Ours(_));
-        let named = options.only.iter().any(|id| id == contest.id);
-        (options.only.is_empty() && (in_rust || options.against.is_some())) || named
+    // What is named is run whatever it takes.
+    let is_asked = |contest: &&Contest| match options.only.is_empty() {
+        true => options.against.is_some() || matches!(contest.peer, Peer::Ours(_)),
+        false => options.only.iter().any(|id| id == contest.id),
     };
     let asked: Vec<&Contest> = CONTESTS.iter().filter(is_asked).collect();
     // As tests and binaries are built: `-p` would give burn other features and build it again.
@@ -59,6 +59,7 @@ pub fn run(options: &Options) -> Result<()> {
         ours: target_dir().join("release/bench_u2i"),
         python: if needs_python { Some(python()?) } else { None },
         data: target_dir().join("bench"),
+        commit: commit()?,
         movielens: movielens(options.movielens.as_deref()),
     };
     fs::create_dir_all(&place.data).with_context(|| format!("cannot make {}", place.data.display()))?;
@@ -82,6 +83,17 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// What is measured; with a mark where files are not as they were committed.
+fn commit() -> Result<String> {
+    let text = output(Command::new("git").current_dir(root()).args([
+        "describe",
+        "--always",
+        "--dirty",
+        "--exclude=*",
+    ]))?;
+    Ok(text.trim().to_owned())
+}
+
 /// Python with the peers' packages, as `scripts/peers.sh --python` makes it.
 fn python() -> Result<PathBuf> {
     let path = output(Command::new(root().join("scripts/peers.sh")).arg("--python"))?;
@@ -99,6 +111,7 @@ struct Place {
     ours: PathBuf,
     python: Option<PathBuf>,
     data: PathBuf,
+    commit: String,
     movielens: Option<PathBuf>,
 }
 
@@ -129,7 +142,7 @@ impl Place {
         } else {
             let mut contenders = [start(true)?, start(false)?];
             for round in 0..=contest.rounds {
-                // Each is first as often as second.
+                // Neither is always first.
                 let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
                 for side in order {
                     let took = contenders[side].round()?;
@@ -144,6 +157,7 @@ impl Place {
         }
         let [ours, peer] = &rounds;
         let mut row = Row::new(contest, threads, (ours, &ready[0]), (peer, &ready[1]))?;
+        row.set("commit", Value::from(self.commit.as_str()));
         if ["evaluate", "exact"].contains(&contest.id) {
             let lists =
                 ["ours", "peer"].map(|side| lists(&self.data.join(format!("{}_{side}.npy", contest.id))));

@@ -40,7 +40,11 @@ impl Array {
         file.extend(u16::try_from(length)?.to_le_bytes());
         file.extend(format!("{header:<width$}\n", width = length - 1).as_bytes());
         file.extend(bytes);
-        fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
+        // Under another name first, so that half a file is not taken for a whole one.
+        let partial = path.with_extension("partial");
+        fs::write(&partial, file)
+            .and_then(|()| fs::rename(&partial, path))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 

@@ -4,7 +4,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Instant;
 
 use u2i_device::burn::tensor::Device;
-
 use u2i_losses::Temperature;
 use u2i_models::{
     Activation, AnyModel, DssmConfig, FmConfig, HistoryConfig, HistoryInput, Init, Inputs, ItemTowerConfig,
@@ -153,7 +152,8 @@ impl Data {
         })
     }
 
-    /// Draws it, with all items equally likely: what a step touches of a table is then the same however large it is.
+    /// Draws it, with all items equally likely: what a step touches of a table is then nearly the same however large
+    /// it is (of 10⁴ rows about 2,800, of 10⁷ about 3,300).
     pub fn uniform(shape: Shape) -> Self {
         Data::drawn(shape, |stream| 1 + stream.below(shape.items as u64) as usize)
     }

@@ -24,10 +24,11 @@ impl Candidates {
     /// Mean over the batch of `log( exp(s+) + sum_j exp(s_j) ) - s+`, in nats, `[1]`.
     ///
     /// Autodiff would walk several `[batch, negatives]` tensors again on the way back. The gradient of a
-    /// softmax is known, so it is computed here, outside the graph, from the one tensor that holds the
-    /// probabilities, and attached by [`attach`]. It cannot be differentiated again.
+    /// softmax is known, so it is computed here, outside the graph, and attached by [`attach`]: in the memory of
+    /// the host block by block, elsewhere from the one tensor that holds the probabilities. It cannot be
+    /// differentiated again.
     pub fn cross_entropy(self, temperature: Temperature) -> Tensor<1> {
-        let on_host = host::is_host(&self.users.device());
+        let on_host = [&self.users, &self.positives, &self.negatives].into_iter().all(host::is_here);
         self.by(temperature, on_host)
     }
 

@@ -1,7 +1,7 @@
 //! The softmax of [`Candidates`](crate::cross_entropy::Candidates) in the memory of a CPU: score, loss and gradients of some
-//! rows at a time, so that no matrix of `batch × negatives` is written to memory and read again.
+//! rows at a time, so that no scores of `batch × negatives` are written to memory and read again.
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Tensor};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
@@ -12,14 +12,14 @@ use crate::cross_entropy::{is_shifted, keeps_small_losses};
 /// threads.
 const PARTS: usize = 8;
 
-/// Scores that are in the cache at once: 256 KiB.
+/// Scores that are in the cache at once, 256 KiB; more where 16 rows have more, above 4,096 negatives.
 const SCORES: usize = 1 << 16;
 
-/// Whether burn keeps the device's tensors in the host's memory. burn says so nowhere but in the names of its backends; by
-/// another name a loss takes the way over tensors, to the same value.
-pub(crate) fn is_host(device: &Device) -> bool {
-    let name = format!("{device:?}");
-    ["Flex(", "Flex)", "NdArray("].iter().any(|backend| name.contains(backend))
+/// Whether burn keeps a tensor as 32-bit numbers in the host's memory. Which devices do burn says nowhere but in the names of
+/// its backends; by another name a loss takes the way over tensors, to the same value.
+pub(crate) fn is_here(tensor: &Tensor<2>) -> bool {
+    let name = format!("{:?}", tensor.device());
+    tensor.dtype() == DType::F32 && ["Flex(", "NdArray("].iter().any(|backend| name.contains(backend))
 }
 
 /// What the loss is of.
@@ -236,7 +236,7 @@ fn largest(values: &[f32]) -> f32 {
 
 /// `e^x` without a branch, so that several are computed at once: 2 to the nearest whole power, and the rest, at most
 /// ln 2 / 2 either way, by its series. The error is below 1e-7 of the value from -87 to 0; below that it is 0, where
-/// the value is less than the smallest normal number, and NaN stays NaN.
+/// the value is at most 1.7e-38, and NaN stays NaN.
 fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5 · 2²³ leaves a whole number, which also stands in the last bits of the sum.
     const ROUND: f32 = 12_582_912.0;
@@ -259,12 +259,16 @@ fn exp(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+
     use super::*;
 
     #[test]
-    fn burns_cpu_backend_is_found_by_its_name() {
-        assert!(is_host(&Device::flex()));
-        assert!(is_host(&Device::flex().autodiff()));
+    fn burns_cpu_backend_is_found_by_its_name_and_only_its_32_bit_numbers_are_read() {
+        for device in [Device::flex(), Device::flex().autodiff()] {
+            assert!(is_here(&Tensor::zeros([1, 1], &device)), "{device:?}");
+            assert!(!is_here(&Tensor::zeros([1, 1], (&device, DType::F64))), "{device:?}");
+        }
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl StageCost {
 }
 
 /// Has the system's allocator keep what is freed, for a program that trains: a step makes and frees megabytes, and mapping
-/// and unmapping them each time takes a fifth of its time in page faults. Blocks above 32 MiB are given back as ever, and the
-/// most that is held at once does not grow. Does nothing but with glibc.
+/// and unmapping them each time takes 15 % of its time in page faults. Blocks above 32 MiB are given back as ever. Does nothing
+/// but with glibc.
 #[allow(unsafe_code, reason = "no safe interface sets it")]
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -14,8 +14,8 @@ pub struct Contest {
     pub peer: Peer,
     /// What of a round is compared.
     pub measure: Measure,
-    /// What is wanted.
-    pub bar: Bar,
+    /// What is wanted; nothing of what only stands beside another for comparison.
+    pub bar: Option<Bar>,
     /// Whether each round has a process of its own, as where files are read and memory is measured.
     pub fresh: bool,
     /// Rounds of each side.
@@ -75,6 +75,80 @@ impl Bar {
 const BOTH: &[usize] = &[1, 2];
 const ONE: &[usize] = &[1];
 
+const RECHUB: Contest = Contest {
+    id: "train-vs-rechub",
+    variant: "20 negatives for each positive",
+    what: "YouTubeDNN over plain means",
+    ours: "train plain",
+    peer: Peer::Python("rechub.py --model youtube_dnn --negatives 20"),
+    measure: Measure::PerCpuSecond("positives / CPU s"),
+    bar: Some(Bar::AtLeast(5.0)),
+    fresh: false,
+    rounds: 3,
+    threads: BOTH,
+};
+
+const PANDAS: Contest = Contest {
+    id: "prepare-vs-pandas",
+    variant: "",
+    what: "ML-1M, files to the first batch",
+    ours: "prepare movielens",
+    peer: Peer::Python("prepare_pandas.py"),
+    measure: Measure::Faster,
+    bar: Some(Bar::AtLeast(20.0)),
+    fresh: true,
+    rounds: 3,
+    threads: BOTH,
+};
+
+const EVALUATE: Contest = Contest {
+    id: "evaluate",
+    variant: "",
+    what: "the best 100 of 3,706 items × 64 for 6,040 users, seen ones excluded",
+    ours: "search evaluate",
+    peer: Peer::Python("faiss_flat.py --what evaluate"),
+    measure: Measure::Faster,
+    bar: Some(Bar::AtLeast(1.0)),
+    fresh: false,
+    rounds: 9,
+    threads: BOTH,
+};
+
+const IVF_1: &str = "search faiss --kind ivf --batch 1 --side ours";
+const IVF_64: &str = "search faiss --kind ivf --batch 64 --side ours";
+const HNSW_1: &str = "search faiss --kind hnsw --batch 1 --side ours";
+const HNSW_64: &str = "search faiss --kind hnsw --batch 64 --side ours";
+
+const OVERHEAD: Contest = Contest {
+    id: "search-overhead",
+    variant: "IVF, one query at a time",
+    what: "the best 100 of 10⁵ items × 64",
+    ours: IVF_1,
+    peer: Peer::Ours("search faiss --kind ivf --batch 1 --side bare"),
+    measure: Measure::Slower,
+    bar: Some(Bar::AtMost(1.05)),
+    fresh: false,
+    rounds: 15,
+    threads: ONE,
+};
+
+/// PyPI's faiss stands beside the linked one, and nothing is wanted of it.
+const PYPI: Contest = Contest { bar: None, rounds: 5, ..OVERHEAD };
+
+const FULL: Contest = Contest {
+    id: "sampled-vs-full",
+    variant: "1,000 negatives",
+    what: "a step with full softmax over 10⁶ items, through one with sampled negatives",
+    ours: "train million --loss full",
+    peer: Peer::Ours("train million --loss 1000"),
+    measure: Measure::StepSlower,
+    bar: Some(Bar::AtLeast(100.0)),
+    fresh: false,
+    // A full step takes a minute.
+    rounds: 1,
+    threads: ONE,
+};
+
 /// All of them, in the order they are run.
 pub const CONTESTS: &[Contest] = &[
     Contest {
@@ -83,35 +157,17 @@ pub const CONTESTS: &[Contest] = &[
         what: "YouTubeDNN of the recipe, ML-1M size, 2,048 positives a step",
         ours: "train recipe",
         peer: Peer::Python("youtube_dnn_torch.py"),
-        measure: Measure::PerCpuSecond("positives / CPU s"),
-        bar: Bar::AtLeast(1.5),
-        fresh: false,
+        bar: Some(Bar::AtLeast(1.5)),
         rounds: 7,
-        threads: BOTH,
+        ..RECHUB
     },
+    RECHUB,
     Contest {
-        id: "train-vs-rechub",
-        variant: "20 negatives for each positive",
-        what: "YouTubeDNN over plain means",
-        ours: "train plain",
-        peer: Peer::Python("rechub.py --model youtube_dnn --negatives 20"),
-        measure: Measure::PerCpuSecond("positives / CPU s"),
-        bar: Bar::AtLeast(5.0),
-        fresh: false,
-        rounds: 3,
-        threads: BOTH,
-    },
-    Contest {
-        id: "train-vs-rechub",
-        variant: "20 that the batch shares",
-        what: "YouTubeDNN over plain means",
+        variant: "20 that our batch shares, 20 for each positive in the peer",
         ours: "train plain --shared",
-        peer: Peer::Python("rechub.py --model youtube_dnn --negatives 20"),
-        measure: Measure::PerCpuSecond("positives / CPU s"),
-        bar: Bar::AtLeast(5.0),
-        fresh: false,
-        rounds: 3,
+        bar: None,
         threads: ONE,
+        ..RECHUB
     },
     Contest {
         id: "dssm-vs-rechub",
@@ -120,10 +176,8 @@ pub const CONTESTS: &[Contest] = &[
         ours: "train pointwise --negatives 4",
         peer: Peer::Python("rechub.py --model dssm --negatives 4"),
         measure: Measure::PerCpuSecond("positives and negatives / CPU s"),
-        bar: Bar::AtLeast(4.0),
-        fresh: false,
-        rounds: 3,
-        threads: BOTH,
+        bar: Some(Bar::AtLeast(4.0)),
+        ..RECHUB
     },
     Contest {
         id: "table-growth",
@@ -132,118 +186,81 @@ pub const CONTESTS: &[Contest] = &[
         ours: "train rows --rows 10000000",
         peer: Peer::Ours("train rows --rows 10000"),
         measure: Measure::StepSlower,
-        bar: Bar::AtMost(1.5),
+        bar: Some(Bar::AtMost(1.5)),
         fresh: false,
         rounds: 7,
         threads: BOTH,
     },
-    Contest {
-        id: "prepare-vs-pandas",
-        variant: "",
-        what: "ML-1M, files to the first batch",
-        ours: "prepare movielens",
-        peer: Peer::Python("prepare_pandas.py"),
-        measure: Measure::Faster,
-        bar: Bar::AtLeast(20.0),
-        fresh: true,
-        rounds: 3,
-        threads: BOTH,
-    },
+    PANDAS,
     Contest {
         id: "prepare-vs-pandas-memory",
-        variant: "",
         what: "the same, memory at its peak",
-        ours: "prepare movielens",
-        peer: Peer::Python("prepare_pandas.py"),
         measure: Measure::Leaner,
-        bar: Bar::AtLeast(5.0),
-        fresh: true,
-        rounds: 3,
+        bar: Some(Bar::AtLeast(5.0)),
         threads: ONE,
+        ..PANDAS
     },
     Contest {
         id: "prepare-vs-polars",
-        variant: "",
         what: "10⁷ events of a CSV file, read, split and made to samples, against polars reading and sorting it",
         ours: "prepare events",
         peer: Peer::Ours("prepare polars"),
         measure: Measure::Slower,
-        bar: Bar::AtMost(2.0),
-        fresh: true,
-        rounds: 3,
-        threads: BOTH,
+        bar: Some(Bar::AtMost(2.0)),
+        ..PANDAS
     },
-    Contest {
-        id: "evaluate",
-        variant: "",
-        what: "the best 100 of 3,706 items × 64 for 6,040 users, seen ones excluded",
-        ours: "search evaluate",
-        peer: Peer::Python("faiss_flat.py --what evaluate"),
-        measure: Measure::Faster,
-        bar: Bar::AtLeast(1.0),
-        fresh: false,
-        rounds: 9,
-        threads: BOTH,
-    },
+    EVALUATE,
     Contest {
         id: "exact",
-        variant: "",
         what: "the best 100 of 10⁶ items × 64 for 1,000 users",
         ours: "search exact",
         peer: Peer::Python("faiss_flat.py --what exact"),
-        measure: Measure::Faster,
-        bar: Bar::AtLeast(1.0),
-        fresh: false,
         rounds: 3,
-        threads: BOTH,
+        ..EVALUATE
     },
+    OVERHEAD,
     Contest {
-        id: "search-overhead",
-        variant: "IVF, one query at a time",
-        what: "the best 100 of 10⁵ items × 64",
-        ours: "search faiss --kind ivf --batch 1 --side ours",
-        peer: Peer::Ours("search faiss --kind ivf --batch 1 --side bare"),
-        measure: Measure::Slower,
-        bar: Bar::AtMost(1.05),
-        fresh: false,
-        rounds: 15,
-        threads: ONE,
-    },
-    Contest {
-        id: "search-overhead",
         variant: "IVF, 64 queries at a time",
-        what: "the best 100 of 10⁵ items × 64",
-        ours: "search faiss --kind ivf --batch 64 --side ours",
+        ours: IVF_64,
         peer: Peer::Ours("search faiss --kind ivf --batch 64 --side bare"),
-        measure: Measure::Slower,
-        bar: Bar::AtMost(1.05),
-        fresh: false,
-        rounds: 15,
         threads: BOTH,
+        ..OVERHEAD
     },
     Contest {
-        id: "search-overhead",
         variant: "HNSW, one query at a time",
-        what: "the best 100 of 10⁵ items × 64",
-        ours: "search faiss --kind hnsw --batch 1 --side ours",
+        ours: HNSW_1,
         peer: Peer::Ours("search faiss --kind hnsw --batch 1 --side bare"),
-        measure: Measure::Slower,
-        bar: Bar::AtMost(1.05),
-        fresh: false,
-        rounds: 15,
-        threads: ONE,
+        ..OVERHEAD
     },
     Contest {
-        id: "search-overhead",
         variant: "HNSW, 64 queries at a time",
-        what: "the best 100 of 10⁵ items × 64",
-        ours: "search faiss --kind hnsw --batch 64 --side ours",
+        ours: HNSW_64,
         peer: Peer::Ours("search faiss --kind hnsw --batch 64 --side bare"),
-        measure: Measure::Slower,
-        bar: Bar::AtMost(1.05),
-        fresh: false,
-        rounds: 15,
         threads: BOTH,
+        ..OVERHEAD
+    },
+    Contest {
+        variant: "IVF, one query at a time, beside PyPI's faiss",
+        peer: Peer::Python("faiss_flat.py --what ivf"),
+        ..PYPI
+    },
+    Contest {
+        variant: "IVF, 64 queries at a time, beside PyPI's faiss",
+        ours: IVF_64,
+        peer: Peer::Python("faiss_flat.py --what ivf --batch 64"),
+        ..PYPI
+    },
+    Contest {
+        variant: "HNSW, one query at a time, beside PyPI's faiss",
+        ours: HNSW_1,
+        peer: Peer::Python("faiss_flat.py --what hnsw"),
+        ..PYPI
+    },
+    Contest {
+        variant: "HNSW, 64 queries at a time, beside PyPI's faiss",
+        ours: HNSW_64,
+        peer: Peer::Python("faiss_flat.py --what hnsw --batch 64"),
+        ..PYPI
     },
     Contest {
         id: "end-to-end",
@@ -252,33 +269,11 @@ pub const CONTESTS: &[Contest] = &[
         ours: "search end-to-end --side ours",
         peer: Peer::Ours("search end-to-end --side bare"),
         measure: Measure::SlowerMedian,
-        bar: Bar::AtMost(1.2),
+        bar: Some(Bar::AtMost(1.2)),
         fresh: false,
         rounds: 7,
         threads: ONE,
     },
-    Contest {
-        id: "sampled-vs-full",
-        variant: "1,000 negatives",
-        what: "a step with full softmax over 10⁶ items, through one with sampled negatives",
-        ours: "train million --loss full",
-        peer: Peer::Ours("train million --loss 1000"),
-        measure: Measure::StepSlower,
-        bar: Bar::AtLeast(100.0),
-        fresh: false,
-        rounds: 1,
-        threads: ONE,
-    },
-    Contest {
-        id: "sampled-vs-full",
-        variant: "5,000 negatives",
-        what: "a step with full softmax over 10⁶ items, through one with sampled negatives",
-        ours: "train million --loss full",
-        peer: Peer::Ours("train million --loss 5000"),
-        measure: Measure::StepSlower,
-        bar: Bar::AtLeast(0.0),
-        fresh: false,
-        rounds: 1,
-        threads: ONE,
-    },
+    FULL,
+    Contest { variant: "5,000 negatives", peer: Peer::Ours("train million --loss 5000"), bar: None, ..FULL },
 ];
