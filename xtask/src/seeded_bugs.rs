@@ -49,6 +49,7 @@ const BUGS: &[Bug] = &[
     bug("D3", "columns_may_repeat", "u2i-features", "it", "tables::broken_files_are_refused"),
     bug("D4", "rejects_vanish", "u2i-features", "it", "movielens::no_bad_row_passes_and_no_good_row_is_lost"),
     bug("D4", "a_reject_names_the_next_line", "u2i-features", "it", "tables::quoted_fields_come_back_and_short_rows_are_rejected_at_their_line"),
+    bug("D4", "attributes_stay_with_the_first_part", "u2i-features", "it", "parts::each_row_of_each_part_is_read_with_its_own_cells_and_line"),
     bug("D4", "any_number_of_rejects_passes", "u2i-features", "it", "tables::bad_rows_are_rejected_with_line_column_and_reason"),
     bug("D5", "ids_lose_leading_zeros", "u2i-features", "lib", "ids::tests::ids_are_exact_text"),
     bug("D5", "floats_are_ids", "u2i-features", "it", "tables::parquet_ids_are_text_or_integers_and_never_floats"),

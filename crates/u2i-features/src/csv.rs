@@ -2,18 +2,33 @@ use crate::FeatureError;
 use crate::tally::Tally;
 use crate::text::{Encoding, Line, Lines};
 
-/// The good rows of a CSV file as UTF-8 without header, and where they stood.
+/// The good rows of a CSV file, a part at a time.
 ///
 /// polars parses the fields; that rows are whole, and which line they are on, is found out here, because its
 /// reader fills short rows up and does not know its lines.
 pub(crate) struct Rows {
+    lines: Lines,
+    pub(crate) separator: u8,
+    pub(crate) quoting: Quoting,
+    encoding: Encoding,
     /// Names in the header.
     pub(crate) header: Vec<String>,
-    /// Rows, each ended by a newline.
+    /// A row, so that there is room for the next.
+    record: Vec<u8>,
+}
+
+/// Some rows of a CSV file.
+#[derive(Default)]
+pub(crate) struct Part {
+    /// A header, for polars to have one: numbers from 0 on. Then rows as UTF-8, each ended by a newline.
     pub(crate) bytes: Vec<u8>,
     /// The line on which each row begins.
     pub(crate) lines: Vec<u64>,
 }
+
+/// Bytes of the rows of a part: enough that polars is not called too often, and little beside what is made of them all.
+/// `tests/it/parts.rs` reads a file of three.
+const PART_BYTES: usize = 1 << 22;
 
 /// What a `"` means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,45 +45,64 @@ impl Quoting {
     }
 }
 
-/// Reads the rows of `lines`, rejecting those that have not as many fields as the header.
-pub(crate) fn rows(
-    lines: &mut Lines,
-    separator: u8,
-    quoting: Quoting,
-    encoding: Encoding,
-    tally: &mut Tally,
-) -> Result<Rows, FeatureError> {
-    let mut rows = Rows { header: Vec::new(), bytes: Vec::new(), lines: Vec::new() };
-    let mut record = Vec::new();
-    while let Some(Record { line, n_fields }) = next_record(lines, separator, quoting, &mut record)? {
-        let decoded = encoding.decode(&record);
-        if line == 1 {
-            if let Err(reason) = n_fields {
-                return Err(FeatureError::Header { path: lines.path().to_owned(), reason });
-            }
-            let Some(header) = decoded else { return Err(not_utf8(lines, line)) };
-            rows.header = header_names(header.trim_start_matches('\u{feff}'), separator, quoting);
-            continue;
+impl Rows {
+    /// Reads the header.
+    pub(crate) fn new(
+        mut lines: Lines,
+        separator: u8,
+        quoting: Quoting,
+        encoding: Encoding,
+    ) -> Result<Self, FeatureError> {
+        let mut record = Vec::new();
+        let Some(Record { line, n_fields }) = next_record(&mut lines, separator, quoting, &mut record)?
+        else {
+            return Err(FeatureError::Empty { path: lines.path().to_owned() });
+        };
+        if let Err(reason) = n_fields {
+            return Err(FeatureError::Header { path: lines.path().to_owned(), reason });
         }
-        tally.row();
-        match n_fields {
-            Err(reason) => tally.reject(line, "", reason),
-            Ok(n) if n != rows.header.len() => {
-                tally.reject(line, "", format!("expected {} fields, found {n}", rows.header.len()));
-            }
-            Ok(_) => {
-                let Some(text) = decoded else { return Err(not_utf8(lines, line)) };
-                rows.bytes.extend_from_slice(text.as_bytes());
-                // polars takes one carriage return before a newline for a part of it.
-                rows.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
-                rows.lines.push(line);
+        let Some(header) = encoding.decode(&record) else { return Err(not_utf8(&lines, line)) };
+        let header = header_names(header.trim_start_matches('\u{feff}'), separator, quoting);
+        Ok(Rows { lines, separator, quoting, encoding, header, record })
+    }
+
+    /// Reads on, rejecting rows that have not as many fields as the header. `None` if there is no more row.
+    pub(crate) fn next_part(&mut self, tally: &mut Tally) -> Result<Option<Part>, FeatureError> {
+        let names: Vec<String> = (0..self.header.len()).map(|column| column.to_string()).collect();
+        let mut bytes = names.join(&char::from(self.separator).to_string()).into_bytes();
+        bytes.push(b'\n');
+        let mut part = Part { bytes, lines: Vec::new() };
+        while part.bytes.len() < PART_BYTES {
+            let record = next_record(&mut self.lines, self.separator, self.quoting, &mut self.record)?;
+            let Some(Record { line, n_fields }) = record else { break };
+            tally.row();
+            match n_fields {
+                Err(reason) => tally.reject(line, "", reason),
+                Ok(n) if n != self.header.len() => {
+                    tally.reject(line, "", format!("expected {} fields, found {n}", self.header.len()));
+                }
+                Ok(_) => {
+                    let text = self.encoding.decode(&self.record);
+                    let Some(text) = text else { return Err(not_utf8(&self.lines, line)) };
+                    part.bytes.extend_from_slice(text.as_bytes());
+                    // polars takes one carriage return before a newline for a part of it.
+                    part.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
+                    part.lines.push(line);
+                }
             }
         }
+        Ok((!part.lines.is_empty()).then_some(part))
     }
-    if rows.header.is_empty() {
-        return Err(FeatureError::Empty { path: lines.path().to_owned() });
+
+    /// How many rows the file has, judged by those that were read; 0 until there are enough of them.
+    pub(crate) fn expected(&self) -> usize {
+        self.lines.expected()
     }
-    Ok(rows)
+
+    /// SHA-256 of the file, once there is no more row.
+    pub(crate) fn sha256(self) -> [u8; 32] {
+        self.lines.sha256()
+    }
 }
 
 fn not_utf8(lines: &Lines, line: u64) -> FeatureError {
@@ -174,6 +208,7 @@ fn header_names(header: &str, separator: u8, quoting: Quoting) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ReadLimits;
 
     fn scan(record: &[&str]) -> Result<usize, String> {
         let mut scanner =
@@ -198,6 +233,37 @@ mod tests {
         for (record, wanted) in cases {
             assert_eq!(scan(record), wanted.map_err(str::to_owned), "{record:?}");
         }
+    }
+
+    /// Memory for reading does not grow with the file: each part is bounded, and together they hold every row once.
+    #[test]
+    fn parts_are_bounded_and_hold_every_row_once_with_its_line() {
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let n_rows = 2 * PART_BYTES / 100 + 10;
+        let row = |row: usize| format!("{row:098},");
+        // A row that goes on over two lines, one that is too short, and then more than two parts.
+        let rows = (0..n_rows).map(|number| row(number) + "\n").collect::<String>();
+        std::fs::write(&path, format!("a,b\n\"two\nlines\",x\nshort\n{rows}")).unwrap();
+        let limits = ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT };
+        let mut tally = Tally::new(&path, &limits);
+        let lines = Lines::open(&path, &limits).unwrap();
+        let mut read = Rows::new(lines, b',', Quoting::Rfc4180, Encoding::Utf8).unwrap();
+        let (mut text, mut at, mut n_parts) = (String::new(), Vec::new(), 0);
+        while let Some(part) = read.next_part(&mut tally).unwrap() {
+            assert!(part.bytes.len() <= PART_BYTES + 100, "{}", part.bytes.len());
+            text += std::str::from_utf8(&part.bytes).unwrap().strip_prefix("0,1\n").unwrap();
+            at.extend(part.lines);
+            n_parts += 1;
+        }
+        assert_eq!(n_parts, 3);
+        assert_eq!(text, format!("\"two\nlines\",x\n{rows}"));
+        assert!(at.iter().copied().eq(std::iter::once(2).chain(5..5 + n_rows as u64)));
+        (0..at.len()).for_each(|_| tally.settle(crate::tally::Fate::Kept));
+        let rejects = tally.finish().unwrap().rejects;
+        assert_eq!(rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [4]);
+        let mut whole = <sha2::Sha256 as sha2::Digest>::new();
+        sha2::Digest::update(&mut whole, std::fs::read(&path).unwrap());
+        assert_eq!(read.sha256(), <[u8; 32]>::from(sha2::Digest::finalize(whole)));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use u2i_schema::{Column, ColumnData, PADDING, Raw, Side, TrainEvents, Transform, Vocabulary, Wave};
 
-use crate::config::{ColumnConfig, ColumnKind, invalid};
+use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, invalid};
 use crate::ids::id_order;
 use crate::order::Order;
 use crate::sources::value;
@@ -17,8 +17,9 @@ pub(crate) struct Training {
 }
 
 impl Training {
-    /// `items`: index into the raw items of each item number that `train` uses, from 1.
-    pub(crate) fn new(train: &TrainEvents, order: &Order, items: &[u32]) -> Self {
+    /// `items`: index into the raw items of each item number that `train` uses, from 1. Events are listed only if a
+    /// column of `features` is fitted on them.
+    pub(crate) fn new(train: &TrainEvents, order: &Order, items: &[u32], features: &FeaturesConfig) -> Self {
         let length = |user: usize| match u2i_bug::planted("columns_are_fitted_on_all_events") {
             true => order.of(user).len(),
             false => train.events().items(user).len(),
@@ -27,8 +28,11 @@ impl Training {
             (0..order.n_users()).filter(|&user| length(user) > 0).map(|user| order.users[user]).collect();
         let counts = train.counts(items.len());
         let trained = items.iter().zip(&counts[PADDING as usize + 1..]).filter(|&(_, &count)| count > 0);
-        let events =
-            (0..order.n_users()).flat_map(|user| order.of(user)[..length(user)].iter().copied()).collect();
+        let fits_events = features.column.iter().any(|column| {
+            column.side == Side::Request && !matches!(column.kind, ColumnKind::Sequence { .. })
+        });
+        let listed = if fits_events { order.n_users() } else { 0 };
+        let events = (0..listed).flat_map(|user| order.of(user)[..length(user)].iter().copied()).collect();
         Training { users, items: trained.map(|(&item, _)| item).collect(), events }
     }
 

@@ -13,8 +13,9 @@ use crate::text::{Encoding, Lines};
 use crate::time::{self, short};
 use crate::{FeatureError, FileCounts, RawData, csv};
 
-/// A file as a frame, its rows still to be judged.
+/// A file as frames, one after the other, their rows still to be judged.
 pub(crate) struct Table {
+    /// The part that is looked at: some rows of a text file, all of a Parquet file.
     frame: DataFrame,
     /// Names in the file, in the order of the frame.
     names: Vec<String>,
@@ -22,16 +23,23 @@ pub(crate) struct Table {
     times: HashMap<String, Ticks>,
     /// Columns that are not in the frame, as nothing could use them, with their type.
     skipped: Vec<(String, String)>,
-    /// Line of each row; Parquet has none.
-    lines: Option<Vec<u64>>,
+    source: Source,
     pub(crate) tally: Tally,
     path: PathBuf,
     /// Where the config names the file.
     pub(crate) key: &'static str,
-    sha256: [u8; 32],
+}
+
+/// Where frames come from.
+enum Source {
+    /// Text, and the line of each row of the frame.
+    Text(Box<csv::Rows>, Vec<u64>),
+    /// A Parquet file, by its SHA-256; it has no lines.
+    Parquet([u8; 32]),
 }
 
 impl Table {
+    /// A file with its first part. Go on with [`next_part`](Self::next_part).
     pub(crate) fn open(
         path: &Path,
         format: &FileFormat,
@@ -40,54 +48,79 @@ impl Table {
     ) -> Result<Self, FeatureError> {
         limits.check()?;
         let mut tally = Tally::new(path, limits);
-        let polars = |source| FeatureError::Polars { path: path.to_owned(), source };
-        let (mut times, mut skipped) = (HashMap::new(), Vec::new());
-        let mut text = |separator, quoting, encoding: Encoding| {
-            let mut text = Lines::open(path, limits)?;
-            let csv::Rows { header, bytes, lines } =
-                csv::rows(&mut text, separator, quoting, encoding, &mut tally)?;
-            let frame = parse_csv(header.len(), bytes, separator, quoting, lines.len()).map_err(polars)?;
-            Ok::<_, FeatureError>((frame, header, Some(lines), text.sha256()))
+        let text = |separator, quoting, encoding: Encoding| {
+            csv::Rows::new(Lines::open(path, limits)?, separator, quoting, encoding)
         };
-        let (mut frame, names, lines, sha256) = match format {
+        let rows = match format {
             FileFormat::Csv { separator, encoding } => {
-                text(one_byte(*separator, key)?, csv::Quoting::Rfc4180, *encoding)?
+                Some(text(one_byte(*separator, key)?, csv::Quoting::Rfc4180, *encoding)?)
             }
-            FileFormat::Tsv { encoding } => text(b'\t', csv::Quoting::None, *encoding)?,
-            FileFormat::Parquet {} => {
-                let bytes = std::fs::read(path)
-                    .map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
-                let sha256 =
-                    sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&bytes)).into();
-                if bytes.is_empty() {
-                    return Err(FeatureError::Empty { path: path.to_owned() });
-                }
-                let read: Parquet = parquet::read(bytes).map_err(polars)?;
-                (times, skipped) = (read.times, read.skipped);
-                let names = read.frame.get_column_names().iter().map(|name| name.to_string()).collect();
-                (0..read.frame.height()).for_each(|_| tally.row());
-                (read.frame, names, None, sha256)
+            FileFormat::Tsv { encoding } => Some(text(b'\t', csv::Quoting::None, *encoding)?),
+            FileFormat::Parquet {} => None,
+        };
+        let path = path.to_owned();
+        let mut table = match rows {
+            Some(rows) => {
+                let (names, source) = (rows.header.clone(), Source::Text(Box::new(rows), Vec::new()));
+                let (times, skipped) = (HashMap::new(), Vec::new());
+                Table { frame: DataFrame::empty(), names, times, skipped, source, tally, path, key }
+            }
+            None => {
+                let (Parquet { mut frame, times, skipped }, sha256) = read_parquet(&path)?;
+                frame.rechunk_mut();
+                let names = frame.get_column_names().iter().map(|name| name.to_string()).collect();
+                (0..frame.height()).for_each(|_| tally.row());
+                let source = Source::Parquet(sha256);
+                Table { frame, names, times, skipped, source, tally, path, key }
             }
         };
-        frame.rechunk_mut();
+        let names = &table.names;
         let repeats = |&i: &usize| names[..i].contains(&names[i]) && !u2i_bug::planted("columns_may_repeat");
         if let Some(repeated) = (1..names.len()).find(repeats) {
-            let column = names[repeated].clone();
-            return Err(FeatureError::RepeatedHeader { path: path.to_owned(), column, found: names });
+            let (column, found) = (names[repeated].clone(), table.names);
+            return Err(FeatureError::RepeatedHeader { path: table.path, column, found });
         }
-        Ok(Table { frame, names, times, skipped, lines, tally, path: path.to_owned(), key, sha256 })
+        if !table.next_part()? && matches!(table.source, Source::Text(..)) {
+            table.frame = DataFrame::empty_with_schema(&text_schema(table.names.len()));
+        }
+        Ok(table)
     }
 
+    /// Goes on to the next rows; false if there are none, and then the last ones stay.
+    pub(crate) fn next_part(&mut self) -> Result<bool, FeatureError> {
+        let Source::Text(rows, lines) = &mut self.source else { return Ok(false) };
+        let Some(part) = rows.next_part(&mut self.tally)? else { return Ok(false) };
+        // What was looked at makes room first.
+        self.frame = DataFrame::empty();
+        let frame = parse_csv(rows, part.bytes, part.lines.len());
+        self.frame = frame.map_err(|source| FeatureError::Polars { path: self.path.clone(), source })?;
+        self.frame.rechunk_mut();
+        *lines = part.lines;
+        Ok(true)
+    }
+
+    /// How many rows all parts have, judged by those that were read; 0 if that is not known.
+    pub(crate) fn expected(&self) -> usize {
+        match &self.source {
+            Source::Text(rows, _) => rows.expected(),
+            Source::Parquet(_) => self.frame.height(),
+        }
+    }
+
+    /// Rows of this part.
     pub(crate) fn n_rows(&self) -> usize {
         self.frame.height()
     }
 
     pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
-        let line = self.lines.as_ref().map_or(row as u64 + 1, |lines| lines[row]);
+        let line = match &self.source {
+            Source::Text(_, lines) => lines[row],
+            Source::Parquet(_) => row as u64 + 1,
+        };
         self.tally.reject(line, column, reason);
     }
 
-    /// The cells of a column that the config binds at `key`.
+    /// The cells of a column that the config binds at `key`, in this part.
     pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<Cells, FeatureError> {
         let key = format!("{}.{key}", self.key);
         let missing = || u2i_bug::planted("a_missing_column_is_the_last").then(|| self.names.len() - 1);
@@ -168,7 +201,11 @@ impl Table {
     pub(crate) fn finish(self, raw: &mut RawData, digest: &mut Digest) -> Result<(), FeatureError> {
         let counts = self.tally.finish()?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        *digest = std::mem::take(digest).part(&name, &self.sha256);
+        let sha256 = match self.source {
+            Source::Text(rows, _) => rows.sha256(),
+            Source::Parquet(sha256) => sha256,
+        };
+        *digest = std::mem::take(digest).part(&name, &sha256);
         raw.files.push(counts);
         Ok(())
     }
@@ -185,26 +222,24 @@ fn one_byte(separator: char, key: &str) -> Result<u8, FeatureError> {
     }
 }
 
-/// Parses rows that are known to be whole into one text column per field.
-fn parse_csv(
-    n_columns: usize,
-    bytes: Vec<u8>,
-    separator: u8,
-    quoting: csv::Quoting,
-    n_rows: usize,
-) -> PolarsResult<DataFrame> {
-    let names: Vec<String> = (0..n_columns).map(|column| column.to_string()).collect();
-    let schema =
-        Schema::from_iter(names.iter().map(|name| Field::new(name.as_str().into(), DataType::String)));
-    if n_rows == 0 {
-        return Ok(DataFrame::empty_with_schema(&schema));
+fn read_parquet(path: &Path) -> Result<(Parquet, [u8; 32]), FeatureError> {
+    let bytes = std::fs::read(path).map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
+    let sha256 = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&bytes)).into();
+    if bytes.is_empty() {
+        return Err(FeatureError::Empty { path: path.to_owned() });
     }
+    let read =
+        parquet::read(bytes).map_err(|source| FeatureError::Polars { path: path.to_owned(), source })?;
+    Ok((read, sha256))
+}
+
+/// Parses rows that are known to be whole into one text column per field.
+fn parse_csv(rows: &csv::Rows, bytes: Vec<u8>, n_rows: usize) -> PolarsResult<DataFrame> {
+    let (separator, quoting) = (rows.separator, rows.quoting);
     // A header of our own: whatever the first row holds, it is taken as a row.
-    let header = names.join(&char::from(separator).to_string());
-    let bytes = [header.as_bytes(), b"\n", &bytes].concat();
     let frame = CsvReadOptions::default()
         .with_has_header(true)
-        .with_schema(Some(schema.into()))
+        .with_schema(Some(text_schema(rows.header.len()).into()))
         .map_parse_options(|options| options.with_separator(separator).with_quote_char(quoting.char()))
         .into_reader_with_file_handle(Cursor::new(bytes))
         .finish()?;
@@ -213,6 +248,11 @@ fn parse_csv(
         ComputeError: "parsed {} rows of a CSV file that has {n_rows}", frame.height()
     );
     Ok(frame)
+}
+
+/// So many columns of text, with numbers for names.
+fn text_schema(n_columns: usize) -> Schema {
+    Schema::from_iter((0..n_columns).map(|place| Field::new(place.to_string().into(), DataType::String)))
 }
 
 /// What a column is read for.

@@ -33,6 +33,15 @@ impl Ids {
         index
     }
 
+    /// The same of a number, as its canonical text; `None` if it is not below [`DENSE`].
+    pub(crate) fn intern_small(&mut self, number: u64) -> Option<u32> {
+        let number = usize::try_from(number).ok().filter(|&number| number < DENSE)?;
+        match self.dense.get(number) {
+            Some(&index) if index != UNSEEN => Some(index),
+            _ => Some(self.intern(&number.to_string())),
+        }
+    }
+
     pub(crate) fn get(&self, text: &str) -> Option<u32> {
         match small(text) {
             Some(number) => self.dense.get(number).copied().filter(|&index| index != UNSEEN),
@@ -98,7 +107,9 @@ mod tests {
                 .all(|(text, index)| ids.intern(text) == index && ids.get(text) == Some(index))
         );
         assert_eq!(ids.get("8"), None);
-        assert_eq!(ids.into_texts(), texts);
+        assert_eq!([7, 1000, 4_194_303].map(|number| ids.intern_small(number)), [Some(0), Some(3), Some(10)]);
+        assert_eq!((ids.intern("4194303"), ids.intern_small(4_194_304)), (10, None));
+        assert_eq!(ids.into_texts(), [&texts[..], &["4194303"]].concat());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Raw event files to time-ordered training samples, without leakage.
 //!
-//! [`DataConfig::read`] turns MovieLens folders, one's own CSV and Parquet files or sequences of pairs into [`RawData`];
-//! [`prepare`] orders the events, splits them, fits feature columns on training events only and chooses the
-//! training targets. What comes out, [`Prepared`], is plain data of `u2i-schema`.
+//! [`DataConfig::read`] turns MovieLens folders, one's own CSV and Parquet files or sequences of pairs into
+//! [`RawData`]; [`prepare`] orders the events, splits them, fits feature columns on training events only and chooses
+//! the training targets. What comes out, [`Prepared`], is plain data of `u2i-schema`.
 //!
 //! ```toml
 //! u2i-features = { git = "https://github.com/u2i-rs/u2i" }
@@ -28,6 +28,7 @@ mod parquet;
 mod prepare;
 mod prepared;
 mod profile;
+mod ratings;
 mod raw;
 mod requests;
 mod samples;

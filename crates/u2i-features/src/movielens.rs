@@ -4,6 +4,7 @@ use u2i_schema::Digest;
 
 use crate::config::ReadLimits;
 use crate::ids::Ids;
+use crate::ratings::{PLAIN_BYTES, Ratings, plain_rating};
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
 use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
@@ -131,24 +132,30 @@ impl<'a> Reader<'a> {
     }
 
     fn events(&mut self, path: &Path) -> Result<(), FeatureError> {
-        let (mut users, mut items) = (Ids::default(), Ids::default());
-        let (mut events, mut liked) = (RawEvents::default(), Vec::new());
-        self.rows(path, ["user", "item", "rating", "timestamp"], |fields: &[&[u8]; 4]| {
+        let mut ratings = Ratings::default();
+        let separator = self.separator;
+        let at_once = |ratings: &mut Ratings, text: &[u8], expected| {
+            let (n_bytes, (user, item, rating, time_s)) = plain_rating(text, separator)?;
+            // Either is found in its table, or the row is read as any other.
+            let (user, item) = (ratings.users.intern_small(user)?, ratings.items.intern_small(item)?);
+            ratings.keep(user, item, rating, time_s, expected);
+            Some(n_bytes)
+        };
+        self.rows(path, &mut ratings, at_once, |ratings, line, expected| {
+            let fields = fields_of(separator, line, ["user", "item", "rating", "timestamp"])?;
             let (user, item) = (integer("user", fields[0])?, integer("item", fields[1])?);
-            if !matches!(fields[2], [b'1'..=b'5']) {
+            let [rating @ b'1'..=b'5'] = *fields[2] else {
                 return Err(bad("rating", "a rating from 1 to 5", fields[2]));
-            }
+            };
             let is_seconds = |&time_s: &i64| time_s < YEAR_2100_S || u2i_bug::planted("milliseconds_pass");
             let time_s = integer("timestamp", fields[3])?.parse::<i64>().ok().filter(is_seconds);
             let time_s = time_s.ok_or_else(|| bad("timestamp", "seconds before the year 2100", fields[3]))?;
-            if matches!(fields[2], b"4" | b"5") {
-                liked.push(events.user.len() as u32);
-            }
-            events.user.push(users.intern(user));
-            events.item.push(items.intern(item));
-            events.time_s.push(time_s);
+            let (user, item) = (ratings.users.intern(user), ratings.items.intern(item));
+            ratings.keep(user, item, rating, time_s, expected);
             Ok(Fate::Kept)
         })?;
+        ratings.liked.shrink_to_fit();
+        let Ratings { users, items, events, liked } = ratings;
         (self.user_ids, self.item_ids, self.events, self.liked) = (users, items, events, liked);
         Ok(())
     }
@@ -163,24 +170,33 @@ impl<'a> Reader<'a> {
     ) -> Result<(), FeatureError> {
         let ids = std::mem::take(&mut self.user_ids);
         let mut seen = vec![false; ids.len()];
-        let read = self.rows(path, names, |fields: &[&[u8]; 5]| {
-            let user = integer("user", fields[0])?;
-            let [gender, age, occupation, zip] = places.map(|place| fields[place]);
-            let years = integer("age", age)?.parse::<u16>().map_err(|_| bad("age", "years", age))?;
-            for (name, field) in [("gender", gender), ("occupation", occupation), ("zip", zip)] {
-                if field.is_empty() {
-                    return Err(Bad(name, "expected text, found nothing".to_owned()));
+        let separator = self.separator;
+        let read = self.rows(
+            path,
+            &mut (),
+            |_, _, _| None,
+            |_, line, _| {
+                let fields = fields_of(separator, line, names)?;
+                let user = integer("user", fields[0])?;
+                let [gender, age, occupation, zip] = places.map(|place| fields[place]);
+                let years = integer("age", age)?.parse::<u16>().map_err(|_| bad("age", "years", age))?;
+                for (name, field) in [("gender", gender), ("occupation", occupation), ("zip", zip)] {
+                    if field.is_empty() {
+                        return Err(Bad(name, "expected text, found nothing".to_owned()));
+                    }
                 }
-            }
-            let Some(user) = first_time("user", ids.get(user), &mut seen)? else { return Ok(Fate::Filtered) };
-            let zip = text(zip);
-            columns.gender[user] = Some(text(gender));
-            columns.age[user] = f64::from(years);
-            columns.occupation[user] = Some(text(occupation));
-            columns.zip3[user] = Some(zip.chars().take(3).collect());
-            columns.zip[user] = Some(zip);
-            Ok(Fate::Kept)
-        });
+                let Some(user) = first_time("user", ids.get(user), &mut seen)? else {
+                    return Ok(Fate::Filtered);
+                };
+                let zip = text(zip);
+                columns.gender[user] = Some(text(gender));
+                columns.age[user] = f64::from(years);
+                columns.occupation[user] = Some(text(occupation));
+                columns.zip3[user] = Some(zip.chars().take(3).collect());
+                columns.zip[user] = Some(zip);
+                Ok(Fate::Kept)
+            },
+        );
         self.user_ids = ids;
         read
     }
@@ -194,51 +210,67 @@ impl<'a> Reader<'a> {
     ) -> Result<(), FeatureError> {
         let ids = std::mem::take(&mut self.item_ids);
         let mut seen = vec![false; ids.len()];
-        let read = self.rows(path, names, |fields: &[&[u8]; N]| {
-            let item = integer("item", fields[0])?;
-            let (title, genres) = title_and_genres(fields)?;
-            if title.is_empty() {
-                return Err(Bad("title", "expected a title, found nothing".to_owned()));
-            }
-            let Some(item) = first_time("item", ids.get(item), &mut seen)? else { return Ok(Fate::Filtered) };
-            if let Some(year) = year(&title) {
-                columns.year[item] = f64::from(year);
-                columns.year5[item] = Some((year / 5 * 5).to_string());
-            }
-            columns.first_genre[item] = genres.first().cloned();
-            columns.genres[item] = genres;
-            columns.titles[item] = Some(title);
-            Ok(Fate::Kept)
-        });
+        let separator = self.separator;
+        let read = self.rows(
+            path,
+            &mut (),
+            |_, _, _| None,
+            |_, line, _| {
+                let fields = fields_of(separator, line, names)?;
+                let item = integer("item", fields[0])?;
+                let (title, genres) = title_and_genres(&fields)?;
+                if title.is_empty() {
+                    return Err(Bad("title", "expected a title, found nothing".to_owned()));
+                }
+                let Some(item) = first_time("item", ids.get(item), &mut seen)? else {
+                    return Ok(Fate::Filtered);
+                };
+                if let Some(year) = year(&title) {
+                    columns.year[item] = f64::from(year);
+                    columns.year5[item] = Some((year / 5 * 5).to_string());
+                }
+                columns.first_genre[item] = genres.first().cloned();
+                columns.genres[item] = genres;
+                columns.titles[item] = Some(title);
+                Ok(Fate::Kept)
+            },
+        );
         self.item_ids = ids;
         read
     }
 
-    /// Hands each row of a file to `row` and counts what became of it.
-    fn rows<const N: usize>(
+    /// Hands each row of a file to `row` and counts what became of it. Before that `at_once` may keep a row: it is
+    /// given the text that begins with one, and says how many bytes the row has with its end. Both are told the number
+    /// of rows to be expected.
+    fn rows<S>(
         &mut self,
         path: &Path,
-        names: [&'static str; N],
-        mut row: impl FnMut(&[&[u8]; N]) -> Result<Fate, Bad>,
+        state: &mut S,
+        mut at_once: impl FnMut(&mut S, &[u8], usize) -> Option<usize>,
+        mut row: impl FnMut(&mut S, &[u8], usize) -> Result<Fate, Bad>,
     ) -> Result<(), FeatureError> {
         let mut lines = Lines::open(path, self.limits)?;
         let mut tally = Tally::new(path, self.limits);
         let max_line_bytes = lines.max_line_bytes();
-        while let Some((number, line)) = lines.next_line()? {
+        loop {
+            // No row that is kept at once is longer than this.
+            if max_line_bytes >= PLAIN_BYTES
+                && let Some(n_bytes) = at_once(state, lines.in_memory(), lines.expected())
+            {
+                lines.pass(n_bytes);
+                tally.row();
+                tally.settle(Fate::Kept);
+                continue;
+            }
+            let expected = lines.expected();
+            let Some((number, line)) = lines.next_line()? else { break };
             tally.row();
             let settled = match line {
                 Line::TooLong => {
                     Err(Bad("", format!("longer than {max_line_bytes} bytes (key max_line_bytes)")))
                 }
                 Line::Nul => Err(Bad("", "has a NUL byte".to_owned())),
-                Line::Text(line) => {
-                    let mut fields = [&b""[..]; N];
-                    match self.separator.split(line, &mut fields) {
-                        n if n == N => row(&fields),
-                        n if n > N && u2i_bug::planted("further_fields_are_ignored") => row(&fields),
-                        n => Err(Bad("", format!("expected the {N} fields {}, found {n}", names.join(", ")))),
-                    }
-                }
+                Line::Text(line) => row(state, line, expected),
             };
             match settled {
                 Ok(fate) => tally.settle(fate),
@@ -259,14 +291,11 @@ impl<'a> Reader<'a> {
         let number =
             |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Number(values) };
         let item_ids = self.item_ids.into_texts();
-        let of_liked = |all: &[u32]| self.liked.iter().map(|&event| all[event as usize]).collect();
         let liked = RawSequence {
             name: "liked".to_owned(),
-            user: of_liked(&self.events.user),
-            value: of_liked(&self.events.item),
             values: item_ids.clone(),
-            time_s: self.liked.iter().map(|&event| self.events.time_s[event as usize]).collect(),
             event: self.liked,
+            ..RawSequence::default()
         };
         RawData {
             user_ids: self.user_ids.into_texts(),
@@ -328,6 +357,19 @@ impl ItemColumns {
             year: vec![f64::NAN; n],
             year5: vec![None; n],
         }
+    }
+}
+
+fn fields_of<'a, const N: usize>(
+    separator: Separator,
+    line: &'a [u8],
+    names: [&'static str; N],
+) -> Result<[&'a [u8]; N], Bad> {
+    let mut fields = [&b""[..]; N];
+    match separator.split(line, &mut fields) {
+        n if n == N => Ok(fields),
+        n if n > N && u2i_bug::planted("further_fields_are_ignored") => Ok(fields),
+        n => Err(Bad("", format!("expected the {N} fields {}, found {n}", names.join(", ")))),
     }
 }
 

@@ -57,33 +57,32 @@ impl Order {
     }
 
     fn sort_by_time(&mut self, raw: &RawData, ties: Ties) {
-        let time = |row: u32| raw.events.time_s[row as usize];
         let mut item_rank = vec![0u32; raw.item_ids.len()];
         for (place, item) in id_order(&raw.item_ids).into_iter().enumerate() {
             item_rank[item as usize] = place as u32;
         }
         let item = |row: u32| item_rank[raw.events.item[row as usize] as usize];
+        let mut sorter = Sorter { times_s: &raw.events.time_s, rows: Vec::new(), keys: Vec::new() };
         for user in 0..self.n_users() {
-            // Stable, and rows are in file order: what is equal stays as in the file.
+            // Rows are in file order: what is equal stays as in the file.
             let rows = &mut self.rows[self.offsets[user]..self.offsets[user + 1]];
             match ties {
                 Ties::File if u2i_bug::planted("ties_reverse_the_file") => {
-                    rows.sort_by_key(|&row| (time(row), std::cmp::Reverse(row)));
+                    rows.reverse();
+                    sorter.sort(rows, |_| 0);
                 }
-                Ties::ItemId if u2i_bug::planted("ties_ignore_the_item_id") => {
-                    rows.sort_by_key(|&row| time(row))
-                }
-                Ties::File => rows.sort_by_key(|&row| time(row)),
-                Ties::ItemId => rows.sort_by_key(|&row| (time(row), item(row))),
+                Ties::ItemId if u2i_bug::planted("ties_ignore_the_item_id") => sorter.sort(rows, |_| 0),
+                Ties::File => sorter.sort(rows, |_| 0),
+                Ties::ItemId => sorter.sort(rows, item),
                 Ties::Shuffled { seed } => {
                     // Whatever the file says goes first.
                     if !u2i_bug::planted("shuffled_ties_follow_the_file") {
-                        rows.sort_by_key(|&row| (time(row), item(row)));
+                        sorter.sort(rows, item);
                     }
                     if !u2i_bug::planted("ties_are_not_shuffled") {
                         Stream::new(seed, Purpose::TIES, 0, user as u64).shuffle(rows);
                     }
-                    rows.sort_by_key(|&row| time(row));
+                    sorter.sort(rows, |_| 0);
                 }
             }
         }
@@ -98,5 +97,48 @@ impl Order {
             offsets.push(rows.len());
         }
         *self = Order { users: kept.into_iter().map(|user| self.users[user]).collect(), offsets, rows };
+    }
+}
+
+/// Sorts rows by time and, where that is the same, by a number.
+struct Sorter<'a> {
+    times_s: &'a [i64],
+    rows: Vec<u32>,
+    /// Time, number and place of each row.
+    keys: Vec<u128>,
+}
+
+impl Sorter<'_> {
+    /// What is equal in both stays where it was.
+    fn sort(&mut self, rows: &mut [u32], number: impl Fn(u32) -> u32) {
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.keys.clear();
+        self.keys.extend(rows.iter().zip(0u32..).map(|(&row, place)| {
+            // Shifted, so that negative times come first.
+            let time = self.times_s[row as usize].wrapping_sub(i64::MIN) as u64;
+            (u128::from(time) << 64) | (u128::from(number(row)) << 32) | u128::from(place)
+        }));
+        // No key is there twice, and the times stand beside each other: faster than a stable sort that looks them up.
+        self.keys.sort_unstable();
+        rows.iter_mut().zip(&self.keys).for_each(|(row, &key)| *row = self.rows[key as u32 as usize]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_in_the_order_of_time_then_number_then_place() {
+        let times_s = [i64::MAX, -1, 7, 7, 0, i64::MIN, 7];
+        let mut sorter = Sorter { times_s: &times_s, rows: Vec::new(), keys: Vec::new() };
+        let mut sorted = |mut rows: Vec<u32>, number: fn(u32) -> u32| {
+            sorter.sort(&mut rows, number);
+            rows
+        };
+        assert_eq!(sorted(vec![0, 1, 2, 3, 4, 5, 6], |_| 0), [5, 1, 4, 2, 3, 6, 0]);
+        assert_eq!(sorted(vec![6, 5, 3, 2, 0], |_| 0), [5, 6, 3, 2, 0]);
+        assert_eq!(sorted(vec![0, 2, 3, 6], |row| u32::MAX - row), [6, 3, 2, 0]);
     }
 }

@@ -46,7 +46,9 @@ pub fn prepare(
         return Err(FeatureError::NoTrainingTargets { users, events, train });
     }
     let items = item_order(raw, &provisional);
-    let training = Training::new(&provisional, &order, &as_in_file);
+    let training = Training::new(&provisional, &order, &as_in_file, features);
+    // Each copy of the events that stays on would be a third of all that is held.
+    drop(provisional);
 
     let mut fitted = [Side::User, Side::Item, Side::Request].map(|_| Vec::new());
     let mut id_dropout: Vec<(Slot, f64)> =
@@ -70,11 +72,12 @@ pub fn prepare(
         }
     }
     let [user_columns, item_columns, request_columns] = &fitted;
-    let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
-    let train = TrainEvents::prefixes(&events, &parts.lengths);
     let ids =
         |ids: &[String], order: &[u32]| order.iter().map(|&i| ids[i as usize].clone()).collect::<Vec<_>>();
     let users = Users::new(ids(&raw.user_ids, &order.users), encode(user_columns, &order.users)?);
+    let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
+    drop(order);
+    let train = TrainEvents::prefixes(&events, &parts.lengths);
     let titles = items.iter().map(|&item| raw.titles[item as usize].clone()).collect();
     let counts = train.counts(items.len());
     let catalog = Catalog::new(ids(&raw.item_ids, &items), titles, counts, encode(item_columns, &items)?);
@@ -228,15 +231,17 @@ fn split_hash(
     for item_idx in 1..=catalog.n_items() as u32 {
         digest = digest.part("item", catalog.item_id(item_idx).as_bytes());
     }
-    let times: Vec<u64> = events.all_times_s().iter().map(|&time| time as u64).collect();
-    let pairs = |samples: &[Sample]| samples.iter().flat_map(|s| [s.user, s.position]).collect::<Vec<u32>>();
-    digest
+    let times_s = events.all_times_s().iter().map(|&time_s| time_s as u64);
+    let pairs = |digest: Digest, name, samples: &[Sample]| {
+        let numbers = samples.iter().flat_map(|sample| [sample.user, sample.position]).map(u64::from);
+        digest.stream(name, 2 * samples.len(), numbers)
+    };
+    let digest = digest
         .numbers("offsets", events.offsets())
         .numbers("items", events.all_items())
-        .numbers("times_s", &times)
-        .numbers("lengths", &parts.lengths)
-        .numbers("samples", &pairs(samples.samples()))
-        .numbers("validation", &pairs(&parts.validation))
-        .numbers("test", &pairs(&parts.test))
-        .finish()
+        .stream("times_s", events.n_events(), times_s)
+        .numbers("lengths", &parts.lengths);
+    let digest = pairs(digest, "samples", samples.samples());
+    let digest = pairs(digest, "validation", &parts.validation);
+    pairs(digest, "test", &parts.test).finish()
 }

@@ -108,11 +108,23 @@ pub fn profile_table(
 ) -> Result<TableProfile, FeatureError> {
     let limits = ReadLimits { max_reject_ratio: 1.0, max_line_bytes };
     let mut table = Table::open(path, format, &limits, "data")?;
-    let mut columns = Vec::new();
-    for (place, name) in table.names().iter().enumerate() {
-        columns.push(profile(&table, place, name)?);
+    let mut gathered: Vec<Gathered> = table.names().iter().map(|_| Gathered::default()).collect();
+    let mut n_rows = 0;
+    loop {
+        for (place, gathered) in gathered.iter_mut().enumerate() {
+            let (_, Some(wanted)) = stored(&table, place) else { continue };
+            let cells = table.cells(&table.names()[place], "column", wanted)?;
+            (0..table.n_rows()).for_each(|row| gathered.add(&cells, row));
+        }
+        n_rows += table.n_rows();
+        if !table.next_part()? {
+            break;
+        }
     }
-    let n_rows = table.n_rows();
+    let finish = |(place, gathered): (usize, Gathered)| {
+        gathered.finish(&table.names()[place], stored(&table, place).0, n_rows)
+    };
+    let mut columns: Vec<ColumnProfile> = gathered.into_iter().enumerate().map(finish).collect();
     columns.extend(
         table
             .skipped()
@@ -124,24 +136,18 @@ pub fn profile_table(
     Ok(TableProfile { n_rows, columns, rejects })
 }
 
-fn profile(table: &Table, place: usize, name: &str) -> Result<ColumnProfile, FeatureError> {
-    let (stored, wanted) = match table.dtype(place) {
-        (_, Some(_)) => (Stored::Times, Wanted::Time(TimeUnit::Datetime)),
-        (DataType::String, None) => (Stored::Text, Wanted::Text),
-        (dtype, None) if dtype.is_integer() => (Stored::Integers, Wanted::Text),
-        (dtype, None) if dtype.is_float() => (Stored::Floats, Wanted::Number),
+/// How a column is stored, and what it is read for, if it can be.
+fn stored(table: &Table, place: usize) -> (Stored, Option<Wanted>) {
+    match table.dtype(place) {
+        (_, Some(_)) => (Stored::Times, Some(Wanted::Time(TimeUnit::Datetime))),
+        (DataType::String, None) => (Stored::Text, Some(Wanted::Text)),
+        (dtype, None) if dtype.is_integer() => (Stored::Integers, Some(Wanted::Text)),
+        (dtype, None) if dtype.is_float() => (Stored::Floats, Some(Wanted::Number)),
         (DataType::List(inner), None) if inner.is_integer() || **inner == DataType::String => {
-            (Stored::Lists, Wanted::List)
+            (Stored::Lists, Some(Wanted::List))
         }
-        (dtype, None) => {
-            let stored = Stored::Other(dtype.to_string());
-            return Ok(Gathered::default().finish(name, stored, table.n_rows()));
-        }
-    };
-    let cells = table.cells(name, "column", wanted)?;
-    let mut gathered = Gathered::default();
-    (0..table.n_rows()).for_each(|row| gathered.add(&cells, row));
-    Ok(gathered.finish(name, stored, table.n_rows()))
+        (dtype, None) => (Stored::Other(dtype.to_string()), None),
+    }
 }
 
 #[derive(Default)]

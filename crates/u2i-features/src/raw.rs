@@ -51,7 +51,9 @@ pub struct RawSequence {
     pub values: Vec<String>,
     /// Unix time in seconds.
     pub time_s: Vec<i64>,
-    /// Index into [`RawData::events`] of the event that each is, where they are some of those; empty where they are not.
+    /// Index into [`RawData::events`] of the event that each is, where they are some of those; empty where they are
+    /// not. `user`, `value` and `time_s` may then be empty: they are the event's user, item and time, and `values`
+    /// are [`RawData::item_ids`].
     pub event: Vec<u32>,
 }
 
@@ -118,6 +120,44 @@ impl RawData {
     }
 }
 
+impl RawEvents {
+    /// Makes room for one more event at least, and as [`room`] says if there is none.
+    pub(crate) fn make_room(&mut self, expected: usize) {
+        let n = self.user.len();
+        if n == self.user.capacity() {
+            let more = room(n, expected);
+            self.user.reserve_exact(more);
+            self.item.reserve_exact(more);
+            self.time_s.reserve_exact(more);
+        }
+    }
+}
+
+/// Where there are `n` rows, room for how many more to make: for `expected` in all and a few more, or for some if that
+/// is not known. A file can make one expect what it does not have, so the room for that is bounded by what it has had.
+pub(crate) fn room(n: usize, expected: usize) -> usize {
+    let more = (expected + expected / 64).saturating_sub(n).min((4 * n).max(1 << 20));
+    more.max(n / 8).max(1 << 14)
+}
+
+impl RawSequence {
+    /// Number of events.
+    pub(crate) fn len(&self) -> usize {
+        self.event.len().max(self.user.len())
+    }
+
+    /// User, value and time of an event.
+    pub(crate) fn entry(&self, row: usize, events: &RawEvents) -> (u32, u32, i64) {
+        match self.user.is_empty() {
+            true => {
+                let event = self.event[row] as usize;
+                (events.user[event], events.item[event], events.time_s[event])
+            }
+            false => (self.user[row], self.value[row], self.time_s[row]),
+        }
+    }
+}
+
 impl RawValues {
     /// Number of entries.
     pub fn len(&self) -> usize {
@@ -131,5 +171,27 @@ impl RawValues {
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_for_as_many_rows_as_are_expected_within_what_the_rows_so_far_bear_out() {
+        let cases = [
+            // Nothing is known, or there are more rows already.
+            (0, 0, 16_384),
+            (1_000_000, 900_000, 125_000),
+            // 1,000,000 rows and a 64th, less those that there are.
+            (16_384, 1_000_000, 999_241),
+            // A first part of blank lines, before a file of ten billion bytes.
+            (16_384, 10_000_000_000, 1_048_576),
+            (1_000_000, 10_000_000_000, 4_000_000),
+        ];
+        for (n, expected, wanted) in cases {
+            assert_eq!(room(n, expected), wanted, "{n} of {expected}");
+        }
     }
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use crate::FeatureError;
 use crate::config::{FileFormat, ReadLimits, TimeConfig, invalid};
 use crate::frame::{Cells, Table, Wanted};
+use crate::raw::room;
 use crate::tally::Fate;
 
 /// How a file of users or histories, for whom recommendations are wanted, is read.
@@ -55,40 +56,58 @@ pub fn read_requests(path: &Path, config: &RequestsConfig) -> Result<Vec<Request
         return Err(invalid("requests", "a column of users or of histories", "neither"));
     }
     let mut table = Table::open(path, format, limits, "requests")?;
-    let users = user.as_ref().map(|column| table.cells(column, "user", Wanted::Id)).transpose()?;
-    let histories =
-        history.as_ref().map(|history| table.cells(&history.column, "history", Wanted::List)).transpose()?;
-    let times = at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(at.unit))).transpose()?;
     let bound =
         [user.as_ref(), history.as_ref().map(|history| &history.column), at.as_ref().map(|at| &at.column)];
     let skipped = table.skipped().iter().map(|(name, _)| name);
-    let others = table.names().iter().chain(skipped).filter(|name| !bound.contains(&Some(name)));
-    let context = others
-        .map(|name| Ok((name.clone(), table.cells(name, "context", Wanted::Context)?)))
-        .collect::<Result<Vec<_>, FeatureError>>()?;
-
-    let mut rows = Vec::with_capacity(table.n_rows());
-    for row in 0..table.n_rows() {
-        let id = users.as_ref().and_then(|cells| cells.text(row)).map(String::from);
-        let items = histories
+    let others: Vec<String> =
+        table.names().iter().chain(skipped).filter(|name| !bound.contains(&Some(name))).cloned().collect();
+    let mut rows = Vec::new();
+    loop {
+        let users = user.as_ref().map(|column| table.cells(column, "user", Wanted::Id)).transpose()?;
+        let histories = history
             .as_ref()
-            .zip(history.as_ref())
-            .map(|(cells, history)| trimmed(cells.list(row, history.separator)))
-            .filter(|items| !items.is_empty());
-        let at_s = match (&times, at) {
-            (Some(cells), Some(at)) if !cells.is_blank(row) => cells.time_s(row, at.unit).map(Some),
-            _ => Ok(None),
-        };
-        let nobody = id.is_none() && items.is_none() && !u2i_bug::planted("a_request_may_be_of_nobody");
-        match (at_s, at) {
-            (Err(reason), Some(at)) => table.reject(row, &at.column, reason),
-            _ if nobody => table.reject(row, "", "expected a user or a history, found neither".to_owned()),
-            (at_s, _) => {
-                let text = |(name, cells): &(String, Cells)| Some((name.clone(), cells.shown(row)?));
-                let context = context.iter().filter_map(text).collect();
-                rows.push(RequestRow { user: id, history: items, at_s: at_s.unwrap_or_default(), context });
-                table.tally.settle(Fate::Kept);
+            .map(|history| table.cells(&history.column, "history", Wanted::List))
+            .transpose()?;
+        let times = at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(at.unit))).transpose()?;
+        let context = others
+            .iter()
+            .map(|name| Ok((name, table.cells(name, "context", Wanted::Context)?)))
+            .collect::<Result<Vec<_>, FeatureError>>()?;
+        for row in 0..table.n_rows() {
+            let id = users.as_ref().and_then(|cells| cells.text(row)).map(String::from);
+            let items = histories
+                .as_ref()
+                .zip(history.as_ref())
+                .map(|(cells, history)| trimmed(cells.list(row, history.separator)))
+                .filter(|items| !items.is_empty());
+            let at_s = match (&times, at) {
+                (Some(cells), Some(at)) if !cells.is_blank(row) => cells.time_s(row, at.unit).map(Some),
+                _ => Ok(None),
+            };
+            let nobody = id.is_none() && items.is_none() && !u2i_bug::planted("a_request_may_be_of_nobody");
+            match (at_s, at) {
+                (Err(reason), Some(at)) => table.reject(row, &at.column, reason),
+                _ if nobody => {
+                    table.reject(row, "", "expected a user or a history, found neither".to_owned());
+                }
+                (at_s, _) => {
+                    let text = |(name, cells): &(&String, Cells)| Some(((*name).clone(), cells.shown(row)?));
+                    let context = context.iter().filter_map(text).collect();
+                    if rows.len() == rows.capacity() {
+                        rows.reserve_exact(room(rows.len(), table.expected()));
+                    }
+                    rows.push(RequestRow {
+                        user: id,
+                        history: items,
+                        at_s: at_s.unwrap_or_default(),
+                        context,
+                    });
+                    table.tally.settle(Fate::Kept);
+                }
             }
+        }
+        if !table.next_part()? {
+            break;
         }
     }
     table.counts()?;

@@ -5,8 +5,16 @@ use crate::config::{PerUser, SamplesConfig};
 
 /// Chooses training targets among each user's training events but the first, which has no history.
 pub(crate) fn samples(config: &SamplesConfig, train: &TrainEvents, seed: u64) -> SampleTable {
-    let mut samples = Vec::new();
-    for user in 0..train.events().n_users() {
+    let most = |n: usize| match config.per_user {
+        PerUser::All {} => n,
+        PerUser::Newest { n: cap } | PerUser::Drawn { n: cap } => n.min(cap.get() as usize),
+        PerUser::Fixed { n: wanted } if n > 0 => wanted.get() as usize,
+        PerUser::Fixed { .. } => 0,
+    };
+    let n_targets = |user| train.events().items(user).len().saturating_sub(1);
+    let n_users = train.events().n_users();
+    let mut samples = Vec::with_capacity((0..n_users).map(|user| most(n_targets(user))).sum());
+    for user in 0..n_users {
         let n = train.events().items(user).len() as u32;
         let stream = || Stream::new(seed, Purpose::SAMPLES, 0, user as u64);
         let mut take = |position| samples.push(Sample { user: user as u32, position });

@@ -39,8 +39,9 @@ pub(crate) fn fit_sequence(
         let begin = values.len();
         let own = &placed[user];
         for &(_, row) in own {
-            values.push(sequence.value[row as usize]);
-            times_s.push(sequence.time_s[row as usize]);
+            let (_, value, time_s) = sequence.entry(row as usize, &raw.events);
+            values.push(value);
+            times_s.push(time_s);
         }
         is_trained.resize(values.len(), false);
         for position in 0..order.of(user).len() {
@@ -102,19 +103,20 @@ fn placed(raw: &RawData, sequence: &RawSequence, order: &Order) -> Vec<Vec<(u32,
         }
     }
     let mut placed = vec![Vec::new(); order.n_users()];
-    for row in 0..sequence.user.len() {
-        let Some(user) = rank[sequence.user[row] as usize] else { continue };
+    for row in 0..sequence.len() {
+        let (user, _, time_s) = sequence.entry(row, &raw.events);
+        let Some(user) = rank[user as usize] else { continue };
         let first = match sequence.event.get(row) {
             Some(&event) => position[event as usize] + 1,
             None => {
                 let own = &latest_s[order.offsets[user as usize]..order.offsets[user as usize + 1]];
-                own.partition_point(|&latest_s| latest_s <= sequence.time_s[row]) as u32
+                own.partition_point(|&latest_s| latest_s <= time_s) as u32
             }
         };
         placed[user as usize].push((first, row as u32));
     }
     for own in &mut placed {
-        own.sort_by_key(|&(first, row)| (first, sequence.time_s[row as usize]));
+        own.sort_by_key(|&(first, row)| (first, sequence.entry(row as usize, &raw.events).2));
     }
     placed
 }

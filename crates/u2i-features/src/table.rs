@@ -27,29 +27,36 @@ pub fn read_tables(config: &TablesConfig, base: &Path) -> Result<RawData, Featur
     let events = &config.events;
     let mut table =
         Table::open(&base.join(&events.file), &events.format, &config.limits, "data.tables.events")?;
-    let users = table.cells(&events.user, "user", Wanted::Id)?;
-    let items = table.cells(&events.item, "item", Wanted::Id)?;
-    let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
     let mut request = bind(&table, &events.request, "request")?;
-    for row in 0..table.n_rows() {
-        let parsed = (|| {
-            let user = users.id(row).map_err(|reason| (&events.user, reason))?;
-            let item = items.id(row).map_err(|reason| (&events.item, reason))?;
-            let time_s =
-                times.time_s(row, events.time.unit).map_err(|reason| (&events.time.column, reason))?;
-            let values = parse_all(&request, row)?;
-            Ok((user, item, time_s, values))
-        })();
-        match parsed {
-            Ok((user, item, time_s, values)) => {
-                raw.events.user.push(user_ids.intern(&user));
-                raw.events.item.push(item_ids.intern(&item));
-                raw.events.time_s.push(time_s);
-                request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
-                table.tally.settle(Fate::Kept);
+    loop {
+        let users = table.cells(&events.user, "user", Wanted::Id)?;
+        let items = table.cells(&events.item, "item", Wanted::Id)?;
+        let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
+        for row in 0..table.n_rows() {
+            let parsed = (|| {
+                let user = users.id(row).map_err(|reason| (&events.user, reason))?;
+                let item = items.id(row).map_err(|reason| (&events.item, reason))?;
+                let time_s =
+                    times.time_s(row, events.time.unit).map_err(|reason| (&events.time.column, reason))?;
+                let values = parse_all(&request, row)?;
+                Ok((user, item, time_s, values))
+            })();
+            match parsed {
+                Ok((user, item, time_s, values)) => {
+                    raw.events.make_room(table.expected());
+                    raw.events.user.push(user_ids.intern(&user));
+                    raw.events.item.push(item_ids.intern(&item));
+                    raw.events.time_s.push(time_s);
+                    request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
+                    table.tally.settle(Fate::Kept);
+                }
+                Err((column, reason)) => table.reject(row, column, reason),
             }
-            Err((column, reason)) => table.reject(row, column, reason),
         }
+        if !table.next_part()? {
+            break;
+        }
+        rebind(&mut request, &table, "request")?;
     }
     raw.request = request.into_iter().map(Attribute::finish).collect();
     table.finish(&mut raw, &mut digest)?;
@@ -88,28 +95,35 @@ fn read_attributes(
     digest: &mut Digest,
 ) -> Result<Vec<RawColumn>, FeatureError> {
     let mut table = Table::open(&base.join(&config.file), &config.format, limits, key)?;
-    let id_cells = table.cells(&config.id, "id", Wanted::Id)?;
     let mut attributes = bind(&table, &config.attributes, "attributes")?;
     attributes.iter_mut().for_each(|attribute| attribute.resize(ids.len()));
     let mut seen = vec![false; ids.len()];
-    for row in 0..table.n_rows() {
-        let parsed = (|| {
-            let id = id_cells.id(row).map_err(|reason| (&config.id, reason))?;
-            let values = parse_all(&attributes, row)?;
-            let Some(index) = ids.get(&id) else { return Ok(None) };
-            if std::mem::replace(&mut seen[index as usize], true) {
-                return Err((&config.id, format!("a second row of the id {id:?}")));
+    loop {
+        let id_cells = table.cells(&config.id, "id", Wanted::Id)?;
+        for row in 0..table.n_rows() {
+            let parsed = (|| {
+                let id = id_cells.id(row).map_err(|reason| (&config.id, reason))?;
+                let values = parse_all(&attributes, row)?;
+                let Some(index) = ids.get(&id) else { return Ok(None) };
+                if std::mem::replace(&mut seen[index as usize], true) {
+                    return Err((&config.id, format!("a second row of the id {id:?}")));
+                }
+                Ok(Some((index as usize, values)))
+            })();
+            match parsed {
+                Ok(Some((index, values))) => {
+                    let each = attributes.iter_mut().zip(values);
+                    each.for_each(|(attribute, value)| attribute.set(index, value));
+                    table.tally.settle(Fate::Kept);
+                }
+                Ok(None) => table.tally.settle(Fate::Filtered),
+                Err((column, reason)) => table.reject(row, column, reason),
             }
-            Ok(Some((index as usize, values)))
-        })();
-        match parsed {
-            Ok(Some((index, values))) => {
-                attributes.iter_mut().zip(values).for_each(|(attribute, value)| attribute.set(index, value));
-                table.tally.settle(Fate::Kept);
-            }
-            Ok(None) => table.tally.settle(Fate::Filtered),
-            Err((column, reason)) => table.reject(row, column, reason),
         }
+        if !table.next_part()? {
+            break;
+        }
+        rebind(&mut attributes, &table, "attributes")?;
     }
     table.finish(raw, digest)?;
     Ok(attributes.into_iter().map(Attribute::finish).collect())
@@ -124,28 +138,33 @@ fn read_sequence(
     digest: &mut Digest,
 ) -> Result<RawSequence, FeatureError> {
     let mut table = Table::open(&base.join(&config.file), &config.format, limits, "data.tables.sequences")?;
-    let users = table.cells(&config.user, "user", Wanted::Id)?;
-    let values = table.cells(&config.value, "value", Wanted::Id)?;
-    let times = table.cells(&config.time.column, "time.column", Wanted::Time(config.time.unit))?;
     let mut found = RawSequence { name: config.name.clone(), ..RawSequence::default() };
     let mut texts = Ids::default();
-    for row in 0..table.n_rows() {
-        let parsed = (|| {
-            let user = users.id(row).map_err(|reason| (&config.user, reason))?;
-            let value = values.id(row).map_err(|reason| (&config.value, reason))?;
-            let time_s =
-                times.time_s(row, config.time.unit).map_err(|reason| (&config.time.column, reason))?;
-            Ok((ids.get(&user), value, time_s))
-        })();
-        match parsed {
-            Ok((Some(user), value, time_s)) => {
-                found.user.push(user);
-                found.value.push(texts.intern(&value));
-                found.time_s.push(time_s);
-                table.tally.settle(Fate::Kept);
+    loop {
+        let users = table.cells(&config.user, "user", Wanted::Id)?;
+        let values = table.cells(&config.value, "value", Wanted::Id)?;
+        let times = table.cells(&config.time.column, "time.column", Wanted::Time(config.time.unit))?;
+        for row in 0..table.n_rows() {
+            let parsed = (|| {
+                let user = users.id(row).map_err(|reason| (&config.user, reason))?;
+                let value = values.id(row).map_err(|reason| (&config.value, reason))?;
+                let time_s =
+                    times.time_s(row, config.time.unit).map_err(|reason| (&config.time.column, reason))?;
+                Ok((ids.get(&user), value, time_s))
+            })();
+            match parsed {
+                Ok((Some(user), value, time_s)) => {
+                    found.user.push(user);
+                    found.value.push(texts.intern(&value));
+                    found.time_s.push(time_s);
+                    table.tally.settle(Fate::Kept);
+                }
+                Ok((None, ..)) => table.tally.settle(Fate::Filtered),
+                Err((column, reason)) => table.reject(row, column, reason),
             }
-            Ok((None, ..)) => table.tally.settle(Fate::Filtered),
-            Err((column, reason)) => table.reject(row, column, reason),
+        }
+        if !table.next_part()? {
+            break;
         }
     }
     found.values = texts.into_texts();
@@ -172,15 +191,34 @@ fn bind<'a>(
             return Err(invalid(format!("{}.{key}.name", table.key), "names that differ", &config.name));
         }
         let column = config.column.as_ref().unwrap_or(&config.name);
-        let (wanted, values) = match config.kind {
-            AttributeKind::Text {} => (Wanted::Text, RawValues::Text(Vec::new())),
-            AttributeKind::Number {} => (Wanted::Number, RawValues::Number(Vec::new())),
-            AttributeKind::List { .. } => (Wanted::List, RawValues::List(Vec::new())),
+        let values = match config.kind {
+            AttributeKind::Text {} => RawValues::Text(Vec::new()),
+            AttributeKind::Number {} => RawValues::Number(Vec::new()),
+            AttributeKind::List { .. } => RawValues::List(Vec::new()),
         };
-        let cells = table.cells(column, key, wanted)?;
+        let cells = table.cells(column, key, wanted(&config.kind))?;
         attributes.push(Attribute { name: &config.name, column, kind: &config.kind, cells, values });
     }
     Ok(attributes)
+}
+
+/// Binds attributes to the part that `table` has gone on to.
+fn rebind(attributes: &mut [Attribute<'_>], table: &Table, key: &str) -> Result<(), FeatureError> {
+    if u2i_bug::planted("attributes_stay_with_the_first_part") {
+        return Ok(());
+    }
+    for attribute in attributes {
+        attribute.cells = table.cells(attribute.column, key, wanted(attribute.kind))?;
+    }
+    Ok(())
+}
+
+fn wanted(kind: &AttributeKind) -> Wanted {
+    match kind {
+        AttributeKind::Text {} => Wanted::Text,
+        AttributeKind::Number {} => Wanted::Number,
+        AttributeKind::List { .. } => Wanted::List,
+    }
 }
 
 /// One value of an attribute.

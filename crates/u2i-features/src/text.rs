@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -45,39 +46,49 @@ pub(crate) enum Line<'a> {
     Nul,
 }
 
-/// Lines of a file, hashed on the way. Memory stays within `max_line_bytes`.
+/// Lines of a file, hashed on the way. Memory stays within a few times `max_line_bytes`.
 pub(crate) struct Lines {
-    reader: BufReader<Hashing>,
+    file: File,
+    sha: Sha256,
     buffer: Vec<u8>,
+    /// What was read of the file and not yet handed out stands in `buffer[from..to]`.
+    from: usize,
+    to: usize,
+    /// Whether the file has ended.
+    ended: bool,
+    /// Whether there is a NUL in `buffer[from..to]`; if not, no line of it has to be looked through.
+    has_nul: bool,
     number: u64,
     max_line_bytes: usize,
     path: PathBuf,
+    file_bytes: u64,
+    read_bytes: u64,
+    expected: usize,
 }
 
-struct Hashing {
-    file: File,
-    sha: Sha256,
-}
-
-impl Read for Hashing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        self.sha.update(&buffer[..n]);
-        Ok(n)
-    }
-}
+/// Bytes that are read at once.
+const READ_BYTES: usize = 1 << 18;
 
 impl Lines {
     pub(crate) fn open(path: &Path, limits: &ReadLimits) -> Result<Self, FeatureError> {
         limits.check()?;
-        let file = File::open(path).map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
-        let hashing = Hashing { file, sha: Sha256::new() };
+        let io = |source| FeatureError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        let file_bytes = file.metadata().map_err(io)?.len();
         Ok(Lines {
-            reader: BufReader::with_capacity(1 << 18, hashing),
-            buffer: Vec::new(),
+            file,
+            sha: Sha256::new(),
+            buffer: vec![0; READ_BYTES],
+            from: 0,
+            to: 0,
+            ended: false,
+            has_nul: false,
             number: 0,
             max_line_bytes: limits.max_line_bytes.get(),
             path: path.to_owned(),
+            file_bytes,
+            read_bytes: 0,
+            expected: 0,
         })
     }
 
@@ -89,43 +100,105 @@ impl Lines {
         self.max_line_bytes
     }
 
+    /// How many lines the file has, judged by the length of those before; 0 until there are enough of them.
+    pub(crate) fn expected(&self) -> usize {
+        self.expected
+    }
+
+    /// What is in memory of the lines that come next.
+    pub(crate) fn in_memory(&self) -> &[u8] {
+        &self.buffer[self.from..self.to]
+    }
+
+    /// Goes on behind a line of so many bytes, its end among them, that was found there.
+    pub(crate) fn pass(&mut self, n_bytes: usize) {
+        self.from += n_bytes;
+        self.number += 1;
+    }
+
     /// The next line and its number, counted from 1. A blank last line is none.
     pub(crate) fn next_line(&mut self) -> Result<Option<(u64, Line<'_>)>, FeatureError> {
         let found = self.fill().map_err(|source| FeatureError::Io { path: self.path.clone(), source })?;
-        Ok(found.map(|whole| {
-            let line = without_end(&self.buffer);
-            let kind = match whole {
-                false => Line::TooLong,
-                true if line.contains(&0) => Line::Nul,
-                true => Line::Text(line),
-            };
-            (self.number, kind)
-        }))
+        let Some(line) = found else { return Ok(None) };
+        self.number += 1;
+        let kind = match line.map(|line| &self.buffer[line]) {
+            None => Line::TooLong,
+            Some(line) if self.has_nul && line.contains(&0) => Line::Nul,
+            Some(line) => Line::Text(line),
+        };
+        Ok(Some((self.number, kind)))
     }
 
-    /// Reads a line into the buffer: `None` at the end, `false` if it is longer than allowed.
-    fn fill(&mut self) -> io::Result<Option<bool>> {
-        self.buffer.clear();
-        // Two more than a line may have, for its end.
-        let limit = (self.max_line_bytes as u64).saturating_add(2);
-        if (&mut self.reader).take(limit).read_until(b'\n', &mut self.buffer)? == 0 {
+    /// Where the next line stands in the buffer, without its end: `None` at the end of the file, `Some(None)` if it is
+    /// longer than allowed.
+    fn fill(&mut self) -> io::Result<Option<Option<Range<usize>>>> {
+        let (mut searched, mut is_skipped) = (0, false);
+        let (line, next) = loop {
+            let rest = &self.buffer[self.from + searched..self.to];
+            if let Some(place) = rest.iter().position(|&byte| byte == b'\n') {
+                let end = self.from + searched + place;
+                break (self.from..end, end + 1);
+            }
+            if self.ended {
+                if self.from == self.to && !is_skipped {
+                    return Ok(None);
+                }
+                break (self.from..self.to, self.to);
+            }
+            // Two more than a line may have, for its end.
+            if is_skipped || self.to - self.from >= self.max_line_bytes.saturating_add(2) {
+                (self.from, is_skipped) = (self.to, true);
+            }
+            searched = self.to - self.from;
+            self.read()?;
+        };
+        self.from = next;
+        let has_end = next > line.end;
+        let line = line.start..line.start + without_end(&self.buffer[line]).len();
+        if line.is_empty() && has_end && !is_skipped && self.is_at_end()? {
             return Ok(None);
         }
-        self.number += 1;
-        if matches!(self.buffer[..], [b'\n'] | [b'\r', b'\n']) && self.reader.fill_buf()?.is_empty() {
-            return Ok(None);
+        let is_whole = !is_skipped && line.len() <= self.max_line_bytes;
+        Ok(Some((is_whole || u2i_bug::planted("a_line_may_be_cut")).then_some(line)))
+    }
+
+    /// Whether all lines have been handed out.
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        if self.from == self.to && !self.ended {
+            self.read()?;
         }
-        let ended = self.buffer.ends_with(b"\n");
-        if !ended && self.buffer.len() as u64 == limit {
-            self.reader.skip_until(b'\n')?;
+        Ok(self.from == self.to)
+    }
+
+    /// Reads on, behind what stands in the buffer.
+    fn read(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.from..self.to, 0);
+        (self.from, self.to) = (0, self.to - self.from);
+        if self.to == self.buffer.len() {
+            self.buffer.resize(2 * self.to, 0);
         }
-        let is_whole = without_end(&self.buffer).len() <= self.max_line_bytes;
-        Ok(Some(is_whole || u2i_bug::planted("a_line_may_be_cut")))
+        let n = loop {
+            match self.file.read(&mut self.buffer[self.to..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        let new = &self.buffer[self.to..self.to + n];
+        self.sha.update(new);
+        self.has_nul = self.buffer[..self.to + n].contains(&0);
+        self.to += n;
+        self.ended = n == 0;
+        if self.read_bytes > 0 {
+            let share = self.file_bytes as f64 / self.read_bytes as f64;
+            self.expected = (self.number as f64 * share) as usize;
+        }
+        self.read_bytes += n as u64;
+        Ok(())
     }
 
     /// SHA-256 of all bytes read, which is the whole file once lines have run out.
     pub(crate) fn sha256(self) -> [u8; 32] {
-        self.reader.into_inner().sha.finalize().into()
+        self.sha.finalize().into()
     }
 }
 
@@ -144,6 +217,14 @@ pub(crate) enum Separator {
 }
 
 impl Separator {
+    /// What follows it at the beginning of `text`, if it stands there.
+    pub(crate) fn strip(self, text: &[u8]) -> Option<&[u8]> {
+        match self {
+            Separator::Byte(byte) => text.strip_prefix(&[byte]),
+            Separator::TwoColons => text.strip_prefix(b"::"),
+        }
+    }
+
     /// Puts the fields of `line` into `fields` and returns how many there are, which may be more than fit.
     pub(crate) fn split<'a>(self, line: &'a [u8], fields: &mut [&'a [u8]]) -> usize {
         let (mut n, mut start, mut at) = (0, 0, 0);
@@ -224,6 +305,35 @@ mod tests {
         assert_eq!(Encoding::Latin1.decode(b"Caf\xe9").unwrap(), "Caf\u{e9}");
         assert_eq!(Encoding::Latin1.decode("\u{e9}".as_bytes()).unwrap(), "\u{c3}\u{a9}");
         assert_eq!(Encoding::Utf8.decode(b"Caf\xe9"), None);
+    }
+
+    /// Lines that begin in what was read at once and end behind it, one longer than that, and a last one that has no
+    /// end.
+    #[test]
+    fn lines_are_whole_across_reads() {
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let lengths = [READ_BYTES - 1, 5, 3 * READ_BYTES, 0, READ_BYTES / 2, READ_BYTES, 7];
+        let wanted: Vec<Vec<u8>> =
+            lengths.iter().zip(b'a'..).map(|(&length, letter)| vec![letter; length]).collect();
+        std::fs::write(&path, wanted.join(&b"\r\n"[..])).unwrap();
+        for (max, too_long) in
+            [(3 * READ_BYTES, &[][..]), (3 * READ_BYTES - 1, &[2]), (READ_BYTES - 1, &[2, 5])]
+        {
+            let limits = ReadLimits { max_line_bytes: max.try_into().unwrap(), ..ReadLimits::STRICT };
+            let mut lines = Lines::open(&path, &limits).unwrap();
+            for (i, wanted) in wanted.iter().enumerate() {
+                match lines.next_line().unwrap().unwrap() {
+                    (number, Line::Text(text)) => {
+                        assert_eq!((number, text), (i as u64 + 1, wanted.as_slice()), "{max}");
+                    }
+                    (number, line) => {
+                        assert!(matches!(line, Line::TooLong) && number == i as u64 + 1, "{max}");
+                        assert!(too_long.contains(&i), "{max}: line {number}");
+                    }
+                }
+            }
+            assert!(lines.next_line().unwrap().is_none());
+        }
     }
 
     #[test]

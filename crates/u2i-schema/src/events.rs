@@ -131,11 +131,11 @@ impl EventStore {
 
     /// SHA-256 of everything in the store.
     pub fn digest(&self) -> String {
-        let times: Vec<u64> = self.times_s.iter().map(|&time| time as u64).collect();
-        let digest = Digest::new()
-            .numbers("offsets", &self.offsets)
-            .numbers("items", &self.items)
-            .numbers("times_s", &times);
+        let digest = Digest::new().numbers("offsets", &self.offsets).numbers("items", &self.items).stream(
+            "times_s",
+            self.times_s.len(),
+            self.times_s.iter().map(|&time_s| time_s as u64),
+        );
         self.request.iter().fold(digest, |digest, column| column.digest("request", digest)).finish()
     }
 
@@ -144,8 +144,9 @@ impl EventStore {
         assert_eq!(lengths.len(), self.n_users(), "one length per user");
         let mut offsets = Vec::with_capacity(self.offsets.len());
         offsets.push(0);
+        let n = lengths.iter().map(|&length| length as usize).sum();
         let mut kept = Vec::new();
-        let (mut items, mut times_s) = (Vec::new(), Vec::new());
+        let (mut items, mut times_s) = (Vec::with_capacity(n), Vec::with_capacity(n));
         for (user, &length) in lengths.iter().enumerate() {
             items.extend_from_slice(&self.items(user)[..length as usize]);
             times_s.extend_from_slice(&self.times_s(user)[..length as usize]);

@@ -9,6 +9,7 @@ mod leakage;
 mod movielens;
 mod movielens_whole;
 mod mutations;
+mod parts;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
 mod reference;

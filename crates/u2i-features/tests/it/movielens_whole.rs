@@ -55,6 +55,30 @@ fn ml_1m_has_its_published_numbers_and_is_ready_in_two_seconds() {
     assert!(whole.as_secs() < 10, "ready after {whole:?}");
 }
 
+/// Reports and bundles record these, so a faster way of reading and ordering must come to the same. They were printed
+/// by commit bde9abe.
+#[test]
+fn hashes_of_movielens_are_those_on_record() {
+    let data = [
+        "5d0b5e4b94bca7adc561e072acc51f1d5dd2e51737962ac673a19b82c9fa88c8",
+        "b6bd15d12ee0311212767cdbd9524ea290ed53dd23d57c71f902616a1617de06",
+    ];
+    let split = [
+        "78e283ca2c9913c35a793abd01d923130dd2f98e59799f2046a72148786b37a0",
+        "d2aeb4f7c4134382d19aa25ca376e910d1e5ba41495fb37bf1a25f0e989fb3fc",
+    ];
+    for (i, name) in ["ml-1m", "ml-100k"].into_iter().enumerate() {
+        let Some(dir) = real_data::folder(name) else { return };
+        let raw = if i == 0 { read_ml_1m } else { read_ml_100k }(&dir, &ReadLimits::STRICT).unwrap();
+        let prepared = prepare(&raw, &leave_last_out(), &recipe(), &all_samples(), 0).unwrap();
+        assert_eq!(
+            (prepared.data_hash.as_str(), prepared.split_hash.as_str()),
+            (data[i], split[i]),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn ml_1m_splits_by_the_book_and_by_time() {
     let Some(dir) = real_data::folder("ml-1m") else { return };
