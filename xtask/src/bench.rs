@@ -244,5 +244,6 @@ fn measured(measure: Measure, round: &Value) -> Result<f64> {
         Measure::SlowerMedian => number("p50_s")?,
         Measure::StepSlower => number("wall_s")? / number("steps")?,
         Measure::Leaner => number("peak_rss_mib")?,
+        Measure::BytesOfWork(_) => number("peak_rss_mib")? * f64::from(1 << 20) / number("work")?,
     })
 }

@@ -13,22 +13,35 @@ const FOR_ALL: &str = "u2i-bug";
 /// Who switches burn's backends on.
 const DEVICES: &str = "u2i-device";
 
+/// Who has operators of its own for one of them, behind the feature [`FLEX`] that [`DEVICES`] switches on.
+const OPERATORS: &str = "u2i-ops";
+
+/// The backend, the feature of burn and that of [`OPERATORS`].
+const FLEX: &str = "flex";
+
 /// Each crate, the crates of the workspace that it may use besides [`FOR_ALL`], and the engines that it must not
 /// reach.
-const HOUSE: [Room; 12] = [
+const HOUSE: [Room; 14] = [
     Room { name: FOR_ALL, uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-random", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-features", uses: &["u2i-random", "u2i-schema"], free_of: &["faiss", "burn"] },
-    Room { name: "u2i-losses", uses: &["u2i-random"], free_of: &["polars", "faiss"] },
-    Room { name: "u2i-models", uses: &["u2i-random", "u2i-schema"], free_of: &["polars", "faiss"] },
+    Room { name: "u2i-losses", uses: &["u2i-linalg", "u2i-random"], free_of: &["polars", "faiss"] },
+    Room { name: "u2i-linalg", uses: &[], free_of: &["polars", "faiss", "burn"] },
+    // A backend only by its feature.
+    Room { name: OPERATORS, uses: &["u2i-linalg"], free_of: &["polars", "faiss"] },
+    Room {
+        name: "u2i-models",
+        uses: &[OPERATORS, "u2i-random", "u2i-schema"],
+        free_of: &["polars", "faiss"],
+    },
     Room {
         name: "u2i-train",
         uses: &["u2i-losses", "u2i-models", "u2i-random", "u2i-schema"],
         free_of: &["polars", "faiss"],
     },
-    Room { name: DEVICES, uses: &[], free_of: &["polars", "faiss"] },
-    Room { name: "u2i-index", uses: &[], free_of: &["polars", "burn"] },
+    Room { name: DEVICES, uses: &[OPERATORS], free_of: &["polars", "faiss"] },
+    Room { name: "u2i-index", uses: &["u2i-linalg"], free_of: &["polars", "burn"] },
     // faiss only by its feature, which the crate alone does not switch on.
     Room { name: "u2i-bundle", uses: &["u2i-index", "u2i-models", "u2i-schema"], free_of: &["polars"] },
     Room { name: "u2i-eval", uses: &[], free_of: &["polars", "faiss", "burn"] },
@@ -65,7 +78,7 @@ pub fn library_crates() -> impl Iterator<Item = &'static str> {
 const BENCHES: [&str; 3] = ["u2i-benches", "u2i-bench-compare", "u2i-bench-training"];
 
 /// Features of burn that switch no backend on. Whatever is not named here is taken for a backend.
-const BURN_WITHOUT_BACKEND: [&str; 3] = ["std", "optim", "autodiff"];
+const BURN_WITHOUT_BACKEND: [&str; 4] = ["std", "optim", "autodiff", "extension"];
 
 /// Fails with every wall that is broken.
 pub fn run() -> Result<()> {
@@ -111,6 +124,9 @@ impl Room {
             if name != DEVICES && is_backend_crate(used) {
                 broken.push(format!("{name} depends on {used}; only {DEVICES} chooses backends"));
             }
+            if name != DEVICES && used == OPERATORS && texts(&dependency["features"]).any(|on| on == FLEX) {
+                broken.push(format!("{name} switches on {used}/{FLEX}; only {DEVICES} does that"));
+            }
             if name != DEVICES && used == "burn" {
                 if dependency["uses_default_features"] != Value::Bool(false) {
                     broken.push(format!("{name} takes burn's default features"));
@@ -148,9 +164,18 @@ impl Room {
         for (feature, switched) in package["features"].as_object().into_iter().flatten() {
             let of_burn =
                 texts(switched).filter_map(|on| on.strip_prefix("burn/").or(on.strip_prefix("burn?/")));
-            broken.extend(switches_backend(of_burn).map(|on| {
+            let is_own = |on: &&str| name == OPERATORS && feature == FLEX && *on == FLEX;
+            broken.extend(switches_backend(of_burn).filter(|on| !is_own(on)).map(|on| {
                 format!("feature {feature} of {name} switches on burn/{on}; only {DEVICES} does that")
             }));
+        }
+        let own = package["features"].as_object().into_iter().flatten().flat_map(|(_, on)| texts(on));
+        let of_operators =
+            own.filter(|on| on.strip_suffix(FLEX).is_some_and(|on| on == "u2i-ops/" || on == "u2i-ops?/"));
+        broken.extend(of_operators.map(|on| format!("{name} switches on {on}; only {DEVICES} does that")));
+        if name == OPERATORS && default_features(package).contains(FLEX) {
+            broken
+                .push(format!("{name} has {FLEX} among its default features; only {DEVICES} switches it on"));
         }
         for dependency in normal_dependencies(package).filter(|d| belongs_to(text(&d["name"]), "faiss")) {
             let on_by_default = default_features(package);
@@ -309,6 +334,22 @@ mod tests {
         check("u2i", burn(Value::Null, &["std", "flex"]), none.clone(), "burn-flex", Some("burn/flex"));
         check("u2i-train", plain("burn"), none.clone(), "x", Some("default features"));
         check("u2i-train", plain("burn-ndarray"), none.clone(), "x", Some("only u2i-device chooses"));
+        let operators = json!({"name": OPERATORS, "kind": null, "features": [FLEX]});
+        check(DEVICES, operators.clone(), none.clone(), "x", None);
+        check("u2i-models", operators, none.clone(), "x", Some("switches on u2i-ops/flex"));
+        check(OPERATORS, burn(Value::Null, &["std"]), json!({"flex": ["burn/flex"]}), "x", None);
+        check(OPERATORS, burn(Value::Null, &["std"]), json!({"flex": ["burn/wgpu"]}), "x", Some("burn/wgpu"));
+        check(
+            OPERATORS,
+            burn(Value::Null, &["std"]),
+            json!({"default": ["burn/flex"]}),
+            "x",
+            Some("burn/flex"),
+        );
+        let passed_on = json!({"fast": ["u2i-ops/flex"]});
+        check("u2i-models", plain(OPERATORS), passed_on, "x", Some("switches on u2i-ops/flex"));
+        let by_default = json!({"default": ["flex"], "flex": ["burn/flex"]});
+        check(OPERATORS, burn(Value::Null, &["std"]), by_default, "x", Some("among its default features"));
         let gpu = json!({"gpu": ["burn/wgpu"]});
         check("u2i-losses", burn(Value::Null, &["std"]), gpu, "x", Some("feature gpu of u2i-losses"));
     }

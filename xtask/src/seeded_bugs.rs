@@ -132,6 +132,8 @@ const BUGS: &[Bug] = &[
     bug("R1", "draws_depend_on_the_threads", "u2i", "it", "command_line::fm_has_the_same_bytes_with_every_loss_and_sampler_at_any_number_of_threads"),
     bug("F1", "a_changed_index_is_read", "u2i-index", "it", "files::a_damaged_exact_index_is_refused"),
     bug("F1", "the_size_of_the_vectors_is_believed", "u2i-index", "it", "hostile::behind_the_hash_an_exact_index_is_refused_or_whole"),
+    bug("F1", "the_sizes_of_codes_are_believed", "u2i-index", "it", "hostile::a_size_of_codes_that_lies_is_named"),
+    bug("L5", "codes_are_compared_by_distance", "u2i-index", "lib", "spec::tests::compressed_indexes_out_of_range_are_refused"),
     bug("F1", "positions_are_believed", "u2i-index", "it", "hostile::behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader"),
     bug("N5", "a_broken_loss_is_learned_from", "u2i-train", "it", "broken::a_loss_that_is_not_finite_stops_training_at_its_step"),
     bug("N5", "a_broken_gradient_is_applied", "u2i-train", "it", "broken::a_gradient_that_is_not_finite_is_named_at_its_step"),

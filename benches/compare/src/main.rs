@@ -39,11 +39,8 @@ enum Contest {
     Search(search::Contest),
 }
 
-#[allow(unsafe_code, reason = "the environment is changed")]
 fn main() -> Result<()> {
     // As `u2i` does.
-    // SAFETY: there is no other thread yet.
-    unsafe { u2i::one_thread_per_product() }
     u2i::keep_freed_memory();
     let Arguments { data, write, contest } = Arguments::parse();
     match (contest, write) {

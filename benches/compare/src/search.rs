@@ -83,7 +83,7 @@ impl Kind {
         match self.spec() {
             FaissSpec::Ivf { nprobe, .. } => ("nprobe", nprobe.get()),
             FaissSpec::Hnsw { ef_search, .. } => ("efSearch", ef_search.get()),
-            FaissSpec::Flat => unreachable!("it has no parameter"),
+            _ => unreachable!("neither kind is another"),
         }
     }
 }

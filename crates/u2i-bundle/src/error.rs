@@ -151,7 +151,9 @@ impl BundleError {
             | BundleError::Weights(_) => 5,
             BundleError::Mixture { .. } | BundleError::Format { .. } => 6,
             BundleError::Index(error) => match error {
-                IndexError::Setting { .. } | IndexError::NotUnitLength { .. } => 2,
+                IndexError::Setting { .. }
+                | IndexError::NotUnitLength { .. }
+                | IndexError::CompressedL2 { .. } => 2,
                 IndexError::Io { .. } => 4,
                 IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. } => 7,
                 _ => 5,
@@ -171,4 +173,23 @@ pub(crate) fn io(
 
 pub(crate) fn malformed(path: &Path, what: impl Into<String>) -> BundleError {
     BundleError::Malformed { path: path.to_owned(), what: what.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_of_an_index_in_vain_is_usage() {
+        let codes = [
+            (IndexError::CompressedL2 { kind: "sq8_l2".to_owned() }, 2),
+            (IndexError::NotUnitLength { id: 1, length: 2.0 }, 2),
+            (IndexError::Setting { name: "nlist", found: 9, wanted: "1 to 3".to_owned() }, 2),
+            (IndexError::CutOff { path: PathBuf::new() }, 5),
+        ];
+        for (error, code) in codes {
+            let error = BundleError::from(error);
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
 }

@@ -135,6 +135,14 @@ pub enum IndexError {
         /// Its Euclidean length.
         length: f64,
     },
+    /// Distances to compressed vectors, whose length is not 1, are no inner products.
+    #[error(
+        "`{kind}` would not score by inner products, wanted another metric than L2 for compressed vectors"
+    )]
+    CompressedL2 {
+        /// The index that was asked for.
+        kind: String,
+    },
     /// A setting of an index is outside of what can be built.
     #[error("`{name}` is {found}, wanted {wanted}")]
     Setting {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -9,20 +10,26 @@ use crate::eligible::Eligible;
 use crate::ffi::{self, RawIndex, RawMetric};
 use crate::file::{self, Built, Description};
 use crate::neighbors::{from_key, key};
-use crate::vectors::norm;
+use crate::sizes::Sizes;
+use crate::vectors::{check_finite, check_ids, norm};
 use crate::{ExactIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Metric, Neighbors, query};
 
-/// A faiss index: `Flat`, `IVF` or `HNSW`.
+/// A faiss index: `Flat`, `IVF`, `HNSW`, `SQ8` or `IVF` over product codes.
 ///
 /// A [`Filter`] goes into the search as a bitmap of the items that it leaves. Exact search answers instead where an
-/// approximate one would miss much of them: where few are left, where a user has seen more items than `ef_search` reaches
-/// past, and where faiss finds fewer than there are. The first time that happens the vectors are copied
+/// approximate one would miss much of them: where few are left, where a user has seen more items than `ef_search`
+/// reaches past, and where faiss finds fewer than there are. The first time that happens the vectors are copied
 /// out of faiss, unless [`with_exact`](FaissIndex::with_exact) gave the search.
+///
+/// A compressed index ([`FaissSpec::is_compressed`]) scores items by inner products with what is left of their vectors.
+/// It copies none: a clustered one looks into all lists instead. With exact search given, such queries, and of `SQ8`
+/// all with a filter, are answered by that, with the scores of the vectors themselves; a list never has scores of both
+/// sorts.
 ///
 /// Searches take `&self` and may come from several threads. Queries with excluded items are searched one by
 /// one on rayon's threads, others in one call on faiss's own: `OMP_NUM_THREADS` and `OPENBLAS_NUM_THREADS`,
-/// set before the program starts, say how many. Building uses one OpenMP thread, so the same vectors make the
-/// same index.
+/// set before the program starts, say how many. A query that is asked alone stays on the thread that asks. Building
+/// uses one OpenMP thread, so the same vectors make the same index.
 pub struct FaissIndex {
     raw: RawIndex,
     ids: Vec<u32>,
@@ -52,10 +59,6 @@ impl Metric {
             Metric::L2 => RawMetric::SquaredDistance,
         }
     }
-
-    fn extra_dims(self) -> usize {
-        usize::from(self == Metric::AugmentedInnerProduct)
-    }
 }
 
 impl FaissIndex {
@@ -63,10 +66,12 @@ impl FaissIndex {
     ///
     /// # Errors
     ///
-    /// [`NotUnitLength`](IndexError::NotUnitLength) under [`Metric::L2`], [`Setting`](IndexError::Setting)
-    /// from [`FaissSpec::check`], or [`Faiss`](IndexError::Faiss).
+    /// [`NotUnitLength`](IndexError::NotUnitLength) under [`Metric::L2`], [`Setting`](IndexError::Setting) or
+    /// [`CompressedL2`](IndexError::CompressedL2) from [`FaissSpec::check`],
+    /// [`ItemNotFinite`](IndexError::ItemNotFinite) if what codes stand for overflows, or
+    /// [`Faiss`](IndexError::Faiss).
     pub fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Metric) -> Result<Self, IndexError> {
-        spec.check(vectors.ids().len())?;
+        spec.check(vectors.ids().len(), vectors.dim(), metric)?;
         if let (Metric::L2, Some((id, length))) = (metric, vectors.first_not_unit()) {
             return Err(IndexError::NotUnitLength { id, length });
         }
@@ -74,6 +79,9 @@ impl FaissIndex {
             FaissSpec::Flat => "Flat".to_owned(),
             FaissSpec::Ivf { nlist, .. } => format!("IVF{nlist},Flat"),
             FaissSpec::Hnsw { m, .. } => format!("HNSW{m},Flat"),
+            FaissSpec::Sq8 => "SQ8".to_owned(),
+            // Else examples are numbered for searches by Hamming distance, which takes far longer than finding them.
+            FaissSpec::IvfPq { nlist, m, .. } => format!("IVF{nlist},PQ{m}np"),
         };
         let mut raw = RawIndex::new(vectors.dim() + metric.extra_dims(), &description, metric.raw())?;
         if let FaissSpec::Hnsw { ef_construction, .. } = spec {
@@ -85,7 +93,9 @@ impl FaissIndex {
             Metric::AugmentedInnerProduct => raw.train_and_add(vectors.augmented().data()),
             Metric::InnerProduct | Metric::L2 => raw.train_and_add(vectors.data()),
         })?;
-        let (ids, dim, longest) = (vectors.ids().to_vec(), vectors.dim(), vectors.longest());
+        let (ids, dim) = (vectors.ids().to_vec(), vectors.dim());
+        let longest =
+            if spec.is_compressed() { longest(&raw, &ids, dim, metric)? } else { vectors.longest() };
         Ok(FaissIndex { raw, ids, dim, spec, metric, longest, exact: OnceLock::new() })
     }
 
@@ -100,18 +110,19 @@ impl FaissIndex {
             let kind = |spec: &FaissSpec| spec.kind(self.metric);
             return Err(IndexError::BuiltOtherwise { built: kind(&self.spec), asked: kind(&spec) });
         }
-        spec.check(self.ids.len())?;
+        spec.check(self.ids.len(), self.dim, self.metric)?;
         set_search(&mut self.raw, spec)?;
         self.spec = spec;
         Ok(self)
     }
 
-    /// The same index with exact search over the same items, so that their vectors need not be copied out of faiss.
+    /// The same index with exact search over the same items, so that their vectors need not be copied out of faiss, and
+    /// for a compressed index are the true ones.
     ///
     /// # Errors
     ///
-    /// [`OtherItems`](IndexError::OtherItems) if ids or dimensions differ; that the vectors are those that the index was
-    /// built from is for the caller to know.
+    /// [`OtherItems`](IndexError::OtherItems) if ids or dimensions differ; that the vectors are those that the index
+    /// was built from is for the caller to know.
     pub fn with_exact(mut self, exact: Arc<ExactIndex>) -> Result<Self, IndexError> {
         let vectors = exact.vectors();
         if vectors.ids() != self.ids || vectors.dim() != self.dim {
@@ -129,26 +140,38 @@ impl FaissIndex {
     ///
     /// That check is what stands between faiss and a broken file, for faiss believes most of what it reads. It
     /// finds accidents, not intent: whoever changes a file and makes its SHA-256 anew can take the process down.
-    /// Of 1,000 such mutants each, all of `Flat` and `IVF` were refused, failed with an error or were answered
-    /// with items of the index, while 40 to 42 of `HNSW` ended the process, by a graph that leads out of memory;
-    /// and a size that lies may ask for all memory there is. So load what comes from others as [`ExactIndex`],
-    /// whose reader holds sizes against the file, or bind the file by a hash that comes from elsewhere.
+    /// Sizes at the front are held against the description first. Of 1,000 such mutants each, and of each size replaced
+    /// by 13 others, all of `Flat`, `IVF`, `SQ8` and IVF-PQ were refused, failed with an error or were answered with
+    /// items of the index, while 40 to 42 of `HNSW` ended the process, by a graph that leads out of memory; and a
+    /// list's size that lies may ask for all memory there is. So load what comes from others as [`ExactIndex`], whose
+    /// reader holds all sizes against the file, or bind the file by a hash that comes from elsewhere.
     ///
     /// # Errors
     ///
     /// [`Io`](IndexError::Io), [`CutOff`](IndexError::CutOff), [`Changed`](IndexError::Changed),
-    /// [`Description`](IndexError::Description), [`Mismatch`](IndexError::Mismatch) or
-    /// [`Faiss`](IndexError::Faiss).
+    /// [`Description`](IndexError::Description), [`Mismatch`](IndexError::Mismatch), for settings that do not fit each
+    /// other as well, [`Faiss`](IndexError::Faiss), or what no sound vectors have: [`Empty`](IndexError::Empty),
+    /// [`PaddingId`](IndexError::PaddingId), [`IdsNotAscending`](IndexError::IdsNotAscending) or
+    /// [`ItemNotFinite`](IndexError::ItemNotFinite).
     pub fn load(path: &Path) -> Result<Self, IndexError> {
         let (description, ids) = file::open(path)?;
         let Built::Faiss { spec, metric } = description.built else {
             return Err(file::mismatch(path, "kind", "a faiss index", description.built.kind()));
         };
-        let raw = read(path, description.dim, ids.len(), metric)?;
         let dim = description.dim;
-        let vectors = ItemVectors::new(ids, dim, without_extra(raw.vectors()?, dim, metric))?;
-        let longest = vectors.longest();
-        Ok(FaissIndex { raw, ids: vectors.into_ids(), dim, spec, metric, longest, exact: OnceLock::new() })
+        // A search counts on settings that fit each other. They are of the file, not of who loads it.
+        spec.check(ids.len(), dim, metric).map_err(|error| match error {
+            IndexError::Setting { name, found, wanted } => {
+                file::mismatch(path, "settings", wanted, format!("`{name}` = {found}"))
+            }
+            IndexError::CompressedL2 { kind } => {
+                file::mismatch(path, "settings", "another metric than L2 for compressed vectors", kind)
+            }
+            other => other,
+        })?;
+        let raw = read(path, dim, ids.len(), spec, metric)?;
+        let longest = longest(&raw, &ids, dim, metric)?;
+        Ok(FaissIndex { raw, ids, dim, spec, metric, longest, exact: OnceLock::new() })
     }
 
     /// Exact search over the same items, made when it is first needed.
@@ -156,14 +179,14 @@ impl FaissIndex {
         if let Some(exact) = self.exact.get() {
             return Ok(exact);
         }
-        let data = without_extra(self.raw.vectors()?, self.dim, self.metric);
+        let data = without_extra(self.raw.vectors(0..self.ids.len())?, self.dim, self.metric);
         let exact = ExactIndex::new(ItemVectors::new(self.ids.clone(), self.dim, data)?);
         Ok(self.exact.get_or_init(|| Arc::new(exact)))
     }
 
     /// What faiss said about one query.
     fn list(&self, query: &[f32], values: &[f32], positions: &[i64]) -> Found {
-        let length = norm(query);
+        let length = if self.metric == Metric::L2 { norm(query) } else { 0.0 };
         let score = |value: f32| match self.metric {
             Metric::InnerProduct | Metric::AugmentedInnerProduct => value,
             // ‖q - v‖² = ‖q‖² + 1 - 2⟨q, v⟩
@@ -177,7 +200,8 @@ impl FaissIndex {
             _ => u32::try_from(at).ok().filter(|&row| (row as usize) < self.ids.len()),
         };
         let keys = values.iter().zip(positions).filter_map(|(&value, &at)| Some(key(score(value), row(at)?)));
-        let mut found: Vec<u64> = keys.collect();
+        let mut found = Vec::with_capacity(values.len());
+        found.extend(keys);
         found.sort_unstable();
         let id = |row: u32| if u2i_bug::planted("positions_are_ids") { row } else { self.ids[row as usize] };
         found.into_iter().map(from_key).map(|(score, row)| (id(row), score)).collect()
@@ -190,17 +214,34 @@ impl FaissIndex {
         k: usize,
         eligible: &Eligible,
     ) -> Result<Vec<Option<Found>>, IndexError> {
-        let plan = self.plan(eligible.len(), 0, k, queries.len() / self.dim);
-        let Plan::Faiss { nprobe } = plan else { return Ok(vec![None; queries.len() / self.dim]) };
+        let n = queries.len() / self.dim;
+        let Plan::Faiss { nprobe } = self.plan(eligible.len(), 0, k, n) else { return Ok(vec![None; n]) };
         let padded = self.with_extra(queries);
-        let (values, positions) = match eligible.rows() {
+        let bitmap = eligible.rows().map(|_| eligible.bitmap());
+        let (values, positions) = match &bitmap {
             None => self.raw.search(&padded, k)?,
-            Some(_) => self.raw.search_among(&padded, k, &eligible.bitmap(), nprobe)?,
+            Some(bitmap) => self.raw.search_among(&padded, k, bitmap, nprobe)?,
         };
-        let found = values.par_chunks_exact(k).zip(positions.par_chunks_exact(k));
-        let found = found.zip(queries.par_chunks_exact(self.dim));
-        let lists = found.map(|((values, positions), query)| whole(self.list(query, values, positions), k));
-        Ok(lists.collect())
+        let found = values.chunks_exact(k).zip(positions.chunks_exact(k)).zip(queries.chunks_exact(self.dim));
+        // Far too little work to wake threads for.
+        let list = |((values, positions), query): ((&[f32], &[i64]), &[f32])| {
+            Some(self.list(query, values, positions)).filter(|found| is_whole(found, k))
+        };
+        let mut lists: Vec<Option<Found>> = found.map(list).collect();
+        let Some(nprobe) = self.wider(nprobe) else { return Ok(lists) };
+        let open: Vec<usize> = (0..n).filter(|&query| lists[query].is_none()).collect();
+        if open.is_empty() {
+            return Ok(lists);
+        }
+        let bitmap = bitmap.unwrap_or_else(|| eligible.bitmap());
+        let widened =
+            |&query: &usize| self.widened(&queries[query * self.dim..][..self.dim], k, &bitmap, nprobe);
+        let found: Vec<Option<Found>> = match &open[..] {
+            [query] => vec![widened(query)?],
+            _ => open.par_iter().map(widened).collect::<Result<_, _>>()?,
+        };
+        open.into_iter().zip(found).for_each(|(query, found)| lists[query] = found);
+        Ok(lists)
     }
 
     /// The same with rows left out for each query.
@@ -227,13 +268,49 @@ impl FaissIndex {
             };
             flip(bitmap);
             let found = self.raw.search_among(&self.with_extra(query), wanted, bitmap, nprobe);
+            let found = found.and_then(|(values, positions)| {
+                let found = self.list(query, &values, &positions);
+                if is_whole(&found, wanted) {
+                    return Ok(Some(found));
+                }
+                let Some(nprobe) = self.wider(nprobe) else { return Ok(None) };
+                self.widened(query, wanted, bitmap, nprobe)
+            });
             if !u2i_bug::planted("excluded_items_stay_excluded") {
                 flip(bitmap);
             }
-            let (values, positions) = found?;
-            Ok(whole(self.list(query, &values, &positions), wanted))
+            found
         };
+        if queries.len() == self.dim {
+            let mut bitmap = bitmap;
+            return Ok(vec![one(&mut bitmap, (0, queries))?]);
+        }
         queries.par_chunks(self.dim).enumerate().map_init(|| bitmap.clone(), one).collect()
+    }
+
+    /// How many lists of a compressed index are probed next, all, for a query whose `nprobe` lists held too few; `None`
+    /// leaves it to exact search.
+    fn wider(&self, nprobe: Option<usize>) -> Option<usize> {
+        match self.spec {
+            FaissSpec::IvfPq { nlist, .. } if self.exact.get().is_none() => {
+                nprobe.filter(|&nprobe| nprobe < nlist.get()).map(|_| nlist.get())
+            }
+            _ => None,
+        }
+    }
+
+    /// What `nprobe` lists hold for a query; `None` is left to exact search.
+    fn widened(
+        &self,
+        query: &[f32],
+        wanted: usize,
+        bitmap: &[u8],
+        nprobe: usize,
+    ) -> Result<Option<Found>, IndexError> {
+        let padded = self.with_extra(query);
+        let (values, positions) = self.raw.search_among(&padded, wanted, bitmap, Some(nprobe))?;
+        let found = self.list(query, &values, &positions);
+        Ok(is_whole(&found, wanted).then_some(found))
     }
 
     /// Answers by exact search what faiss did not.
@@ -261,22 +338,27 @@ impl FaissIndex {
         Ok(lists.into_iter().map(|list| list.or_else(|| answers.next()).unwrap_or_default()).collect())
     }
 
-    /// How to search for `wanted` items among those of a set of `among`, less `excluded` of them, as one of `queries` of
-    /// a call.
+    /// How to search for `wanted` items among those of a set of `among`, less `excluded` of them, as one of `queries`
+    /// of a call.
     ///
     /// An approximate search meets the best of all items, whatever the filter leaves of them. The last item wanted is
-    /// expected to be about the `wanted * n / among`-th best of all; and since users have mostly seen what scores high for
-    /// them, it may stand as many places further down as items are excluded. A search must reach so deep. Measured on
-    /// clustered unit vectors, 20,000 of 32 and 64 dimensions and 100,000 of 64, with random sets and with the best
+    /// expected to be about the `wanted * n / among`-th best of all; and since users have mostly seen what scores high
+    /// for them, it may stand as many places further down as items are excluded. A search must reach so deep. Measured
+    /// on clustered unit vectors, 20,000 of 32 and 64 dimensions and 100,000 of 64, with random sets and with the best
     /// items excluded:
     ///
     /// - A walk reaches about `ef_search` deep: down to 0.4, 0.9, 1.6 and 3.9 times that, its recall is .998,
     ///   .97 to .99, .67 to .998 and .51 to .82. Exact search answers what lies deeper.
     /// - Probed lists reach a tenth of what they hold: down to 0.8, 1, 1.8 and 3.4 times that, their recall is .991,
-    ///   .992, .77 to .92 and .59 to .86. So more lists are probed, until what they hold is more than what is left; then
-    ///   exact search, which compares only that, is the faster one, too.
+    ///   .992, .77 to .92 and .59 to .86. So more lists are probed, until what they hold is more than what is left;
+    ///   then exact search, which compares only that, is the faster one, too.
     /// - `Flat` is as exact as exact search, but tests every item's bit and multiplies one query at a time: that takes
     ///   longer where less than a tenth is left, and 4 to 20 times longer for many queries.
+    /// - `Sq8` is slower than exact search and finds other items: that answers whatever is filtered, if it was given,
+    ///   however many are asked together.
+    ///
+    /// What exact search would answer of a compressed index it answers only if it was given: all lists are probed
+    /// instead, and `Sq8` compares every item as it is.
     fn plan(&self, among: usize, excluded: usize, wanted: usize, queries: usize) -> Plan {
         let (n, left) = (self.ids.len(), among - excluded);
         let as_set = Plan::Faiss { nprobe: self.nprobe() };
@@ -284,26 +366,51 @@ impl FaissIndex {
             return as_set;
         }
         let depth = (excluded + wanted).saturating_mul(n).div_ceil(among);
+        let is_at_hand = !self.spec.is_compressed() || self.exact.get().is_some();
         match self.spec {
             FaissSpec::Flat if queries >= 4 || left < n / 10 => Plan::Exact,
+            FaissSpec::Sq8 if is_at_hand => Plan::Exact,
             FaissSpec::Hnsw { ef_search, .. } if depth > ef_search.get().max(wanted) => Plan::Exact,
-            FaissSpec::Ivf { .. } if depth.saturating_mul(10) >= left => Plan::Exact,
-            FaissSpec::Ivf { nlist, nprobe } => {
+            FaissSpec::Ivf { .. } | FaissSpec::IvfPq { .. } if depth.saturating_mul(10) >= left => {
+                if is_at_hand {
+                    Plan::Exact
+                } else {
+                    Plan::Faiss { nprobe: self.nlist() }
+                }
+            }
+            FaissSpec::Ivf { nlist, nprobe } | FaissSpec::IvfPq { nlist, nprobe, .. } => {
                 let probes = depth.saturating_mul(10 * nlist.get()).div_ceil(n);
                 Plan::Faiss { nprobe: Some(probes.clamp(nprobe.get(), nlist.get())) }
             }
-            FaissSpec::Flat | FaissSpec::Hnsw { .. } => as_set,
+            FaissSpec::Flat | FaissSpec::Sq8 | FaissSpec::Hnsw { .. } => as_set,
         }
     }
 
     /// As a search with a selector has to be told.
     fn nprobe(&self) -> Option<usize> {
-        if let FaissSpec::Ivf { nprobe, .. } = self.spec { Some(nprobe.get()) } else { None }
+        self.lists().map(|(_, nprobe)| nprobe)
+    }
+
+    fn nlist(&self) -> Option<usize> {
+        self.lists().map(|(nlist, _)| nlist)
+    }
+
+    /// How many lists there are, and how many of them are probed.
+    fn lists(&self) -> Option<(usize, usize)> {
+        match self.spec {
+            FaissSpec::Ivf { nlist, nprobe } | FaissSpec::IvfPq { nlist, nprobe, .. } => {
+                Some((nlist.get(), nprobe.get()))
+            }
+            FaissSpec::Flat | FaissSpec::Hnsw { .. } | FaissSpec::Sq8 => None,
+        }
     }
 
     /// Queries as faiss wants them.
-    fn with_extra(&self, queries: &[f32]) -> Vec<f32> {
+    fn with_extra<'a>(&self, queries: &'a [f32]) -> Cow<'a, [f32]> {
         let zeros = &[0.0, 0.0][..self.metric.extra_dims()];
+        if zeros.is_empty() {
+            return Cow::Borrowed(queries);
+        }
         queries.chunks_exact(self.dim).flat_map(|query| query.iter().chain(zeros)).copied().collect()
     }
 }
@@ -340,7 +447,7 @@ impl Index for FaissIndex {
         let description = Description::new(built, self.dim, self.ids.len());
         // faiss only prints when the last write of a file fails, so what it wrote is read before it is
         // published.
-        let check = |path: &Path| read(path, self.dim, self.ids.len(), self.metric).map(drop);
+        let check = |path: &Path| read(path, self.dim, self.ids.len(), self.spec, self.metric).map(drop);
         file::save(path, description, &self.ids, |path| self.raw.write(path), check)
     }
 }
@@ -348,8 +455,8 @@ impl Index for FaissIndex {
 /// The settings that need no building.
 fn set_search(raw: &mut RawIndex, spec: FaissSpec) -> Result<(), IndexError> {
     match spec {
-        FaissSpec::Flat => Ok(()),
-        FaissSpec::Ivf { nprobe, .. } => raw.set("nprobe", nprobe.get()),
+        FaissSpec::Flat | FaissSpec::Sq8 => Ok(()),
+        FaissSpec::Ivf { nprobe, .. } | FaissSpec::IvfPq { nprobe, .. } => raw.set("nprobe", nprobe.get()),
         FaissSpec::Hnsw { ef_search, .. } => raw.set("efSearch", ef_search.get()),
     }
 }
@@ -360,20 +467,40 @@ enum Plan {
     Faiss { nprobe: Option<usize> },
 }
 
-/// A list that holds as many as were wanted.
-fn whole(list: Found, wanted: usize) -> Option<Found> {
-    (list.len() == wanted || u2i_bug::planted("faiss_may_find_fewer")).then_some(list)
+/// Whether a list holds as many as were wanted.
+fn is_whole(list: &Found, wanted: usize) -> bool {
+    list.len() == wanted || u2i_bug::planted("faiss_may_find_fewer")
 }
 
-/// Reads the faiss part of a file and checks that it is the index that was described.
-fn read(path: &Path, dim: usize, items: usize, metric: Metric) -> Result<RawIndex, IndexError> {
-    let raw = RawIndex::read(path)?;
-    file::expect(path, "dimension", dim.saturating_add(metric.extra_dims()), raw.dim())?;
-    file::expect(path, "number of vectors", items, raw.len())?;
-    if !raw.compares_by(metric.raw()) {
-        return Err(file::mismatch(path, "metric", format!("{metric:?}"), "another"));
+/// Reads the faiss part of a file, once it is known to be the index that was described.
+fn read(
+    path: &Path,
+    dim: usize,
+    items: usize,
+    spec: FaissSpec,
+    metric: Metric,
+) -> Result<RawIndex, IndexError> {
+    Sizes { spec, metric, dim: dim.saturating_add(metric.extra_dims()), items }.check(path)?;
+    RawIndex::read(path)
+}
+
+/// Length of the longest vector that faiss holds, once they are known to be finite and their ids to be sound. A few are
+/// looked at at a time: uncompressed, all of them may be more than memory holds.
+fn longest(raw: &RawIndex, ids: &[u32], dim: usize, metric: Metric) -> Result<f64, IndexError> {
+    if ids.is_empty() || dim == 0 {
+        return Err(IndexError::Empty { items: ids.len(), dim });
     }
-    Ok(raw)
+    check_ids(ids)?;
+    // A clustered index looks through the ids of all its lists each time.
+    let together = ids.len().div_ceil(16).max(4_096);
+    let mut longest = 0f64;
+    for first in (0..ids.len()).step_by(together) {
+        let rows = first..ids.len().min(first + together);
+        let data = without_extra(raw.vectors(rows.clone())?, dim, metric);
+        check_finite(&ids[rows], dim, &data)?;
+        longest = data.chunks_exact(dim).map(norm).fold(longest, f64::max);
+    }
+    Ok(longest)
 }
 
 /// `[items, dim]` of the vectors that faiss holds.

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_int};
+use std::ops::Range;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
@@ -126,20 +127,22 @@ impl RawIndex {
         // SAFETY: the index is alive and only read; `queries` holds `n * dim` numbers and both outputs have
         // room for the `n * k` that are written.
         checked("search", unsafe {
-            c::faiss_Index_search(
-                self.0.as_ptr(),
-                n as c::idx_t,
-                queries.as_ptr(),
-                k as c::idx_t,
-                values.as_mut_ptr(),
-                positions.as_mut_ptr(),
-            )
+            alone(n, || {
+                c::faiss_Index_search(
+                    self.0.as_ptr(),
+                    n as c::idx_t,
+                    queries.as_ptr(),
+                    k as c::idx_t,
+                    values.as_mut_ptr(),
+                    positions.as_mut_ptr(),
+                )
+            })
         })?;
         Ok((values, positions))
     }
 
     /// As [`search`](Self::search), among the positions whose bit is set (lowest bit of the first byte first).
-    /// `nprobe` must be given for an IVF index, and for no other.
+    /// `nprobe` must be given for a clustered index, and for no other.
     pub(crate) fn search_among(
         &self,
         queries: &[f32],
@@ -167,15 +170,17 @@ impl RawIndex {
                 None => c::faiss_SearchParameters_new(&mut parameters, selector.cast()),
             };
             if code == 0 {
-                code = c::faiss_Index_search_with_params(
-                    self.0.as_ptr(),
-                    n as c::idx_t,
-                    queries.as_ptr(),
-                    k as c::idx_t,
-                    parameters,
-                    values.as_mut_ptr(),
-                    positions.as_mut_ptr(),
-                );
+                code = alone(n, || {
+                    c::faiss_Index_search_with_params(
+                        self.0.as_ptr(),
+                        n as c::idx_t,
+                        queries.as_ptr(),
+                        k as c::idx_t,
+                        parameters,
+                        values.as_mut_ptr(),
+                        positions.as_mut_ptr(),
+                    )
+                });
             }
             c::faiss_SearchParameters_free(parameters);
             c::faiss_IDSelectorBitmap_free(selector);
@@ -184,13 +189,19 @@ impl RawIndex {
         Ok((values, positions))
     }
 
-    /// The vectors that were added, `[items, dim]`.
-    pub(crate) fn vectors(&self) -> Result<Vec<f32>, IndexError> {
-        let mut data = vec![0.0; self.len() * self.dim()];
-        // SAFETY: the index is alive and only read; `data` has room for the `len * dim` numbers that are
-        // written.
+    /// The vectors in some rows as the index holds them, `[rows, dim]`.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    pub(crate) fn vectors(&self, rows: Range<usize>) -> Result<Vec<f32>, IndexError> {
+        assert!(rows.start <= rows.end && rows.end <= self.len(), "rows {rows:?} of {}", self.len());
+        let mut data = vec![0.0; rows.len() * self.dim()];
+        let (first, n) = (rows.start as c::idx_t, rows.len() as c::idx_t);
+        // SAFETY: the index is alive and only read; it has these rows, and `data` has room for the `rows * dim` numbers
+        // that are written.
         checked("give the vectors back", unsafe {
-            c::faiss_Index_reconstruct_n(self.0.as_ptr(), 0, self.len() as c::idx_t, data.as_mut_ptr())
+            c::faiss_Index_reconstruct_n(self.0.as_ptr(), first, n, data.as_mut_ptr())
         })?;
         Ok(data)
     }
@@ -205,17 +216,17 @@ impl RawIndex {
         unsafe { c::faiss_Index_ntotal(self.0.as_ptr()) as usize }
     }
 
-    pub(crate) fn compares_by(&self, metric: RawMetric) -> bool {
-        // SAFETY: the index is alive; this reads a field.
-        unsafe { c::faiss_Index_metric_type(self.0.as_ptr()) == metric.code() }
-    }
-
     fn rows(&self, data: &[f32]) -> usize {
         let dim = self.dim();
         // faiss would round down silently.
         assert!(data.len().is_multiple_of(dim), "{} numbers are not rows of {dim}", data.len());
         data.len() / dim
     }
+}
+
+/// Runs a search for `n` queries, one of them on the calling thread alone: scanned codes would wake a team for it.
+fn alone<T>(n: usize, work: impl FnOnce() -> T) -> T {
+    if n == 1 { on_one_thread(work) } else { work() }
 }
 
 /// Runs `work` with OpenMP on the calling thread alone.

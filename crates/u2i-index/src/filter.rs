@@ -2,8 +2,8 @@ use std::fmt;
 
 /// A set of items by id, as the items that a filter leaves.
 ///
-/// A bitmap in pages of 65,536 ids: 8 KiB for each page that holds an id, so that a catalogue of 10⁷ items takes 1.2 MiB
-/// and a stray id no more than a page.
+/// A bitmap in pages of 65,536 ids: 8 KiB for each page that holds an id, so that a catalogue of 10⁷ items takes
+/// 1.2 MiB and a stray id no more than a page.
 ///
 /// ```
 /// # use u2i_index::ItemSet;
@@ -90,8 +90,8 @@ impl FromIterator<u32> for ItemSet {
     }
 }
 
-/// Which items a search may return: one set for all queries, as of the comedies, less one list for each query, as of the
-/// items that a user has seen. Each may be missing.
+/// Which items a search may return: one set for all queries, as of the comedies, less one list for each query, as of
+/// the items that a user has seen. Each may be missing.
 ///
 /// Ids that are not in the index, and repeated ones, do no harm in either.
 ///

@@ -1,10 +1,10 @@
 //! Item vectors to nearest neighbours by inner product.
 //!
 //! [`ExactIndex`] compares every item, in blocked matrix products, and also counts where a target stands
-//! ([`ExactIndex::scan`]), which evaluation uses. The feature `faiss` adds `FaissIndex` (Flat, IVF, HNSW),
-//! built from a [`FaissSpec`] that configurations can hold with or without it. Both are an [`Index`], and so
-//! may be any other library. Approximate searches are judged by [`recall`] and [`measure`], and
-//! [`ExactIndex::scores`] scores what they found as exact search does.
+//! ([`ExactIndex::scan`]), which evaluation uses. The feature `faiss` adds `FaissIndex` (Flat, IVF, HNSW,
+//! and compressed SQ8 and IVF-PQ), built from a [`FaissSpec`] that configurations can hold with or without it. Both
+//! are an [`Index`], and so may be any other library. Approximate searches are judged by [`recall`] and [`measure`],
+//! and [`ExactIndex::scores`] scores what they found as exact search does.
 //!
 //! ```toml
 //! u2i-index = { git = "https://github.com/u2i-rs/u2i" }
@@ -20,8 +20,8 @@
 //! that are left. faiss gets a bitmap of them; where they are so few that it would miss many, exact search answers.
 //! The set is looked up once in a call, so queries that share one are best asked together.
 //!
-//! Four items by their angle from the query, with scores 1, 0.8, 0.6 and 0. Items 1, 3 and 4 are comedies, and the second
-//! user has seen item 3:
+//! Four items by their angle from the query, with scores 1, 0.8, 0.6 and 0. Items 1, 3 and 4 are comedies, and the
+//! second user has seen item 3:
 //!
 //! ```
 //! use u2i_index::{ExactIndex, Filter, Index, ItemSet, ItemVectors};
@@ -60,6 +60,8 @@ mod measure;
 mod neighbors;
 mod query;
 mod row;
+#[cfg(feature = "faiss")]
+mod sizes;
 mod spec;
 mod vectors;
 

@@ -12,12 +12,15 @@ pub(crate) fn check(
         return Err(IndexError::QueryLength { found: queries.len(), dim });
     }
     for (query, vector) in queries.chunks_exact(dim).enumerate() {
-        if let Some(axis) = vector.iter().position(|value| !value.is_finite()) {
+        // Squares of 32-bit numbers do not overflow 64 bits.
+        let length = norm(vector);
+        if !length.is_finite()
+            && let Some(axis) = vector.iter().position(|value| !value.is_finite())
+        {
             return Err(IndexError::QueryNotFinite { query, axis, value: vector[axis] });
         }
         // Bounds the inner product, every part of its sum, and the squared distance; so no score is infinite
         // or NaN.
-        let length = norm(vector);
         if (length + longest).powi(2) > f64::from(f32::MAX) / 4.0 {
             return Err(IndexError::QueryTooLong { query, length, longest_item: longest });
         }

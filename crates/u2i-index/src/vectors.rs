@@ -31,15 +31,8 @@ impl ItemVectors {
         if ids.len().checked_mul(dim) != Some(data.len()) {
             return Err(IndexError::DataLength { items: ids.len(), dim, data: data.len() });
         }
-        if ids[0] == 0 && !u2i_bug::planted("padding_is_indexed") {
-            return Err(IndexError::PaddingId);
-        }
-        if let Some(row) = (1..ids.len()).find(|&row| ids[row - 1] >= ids[row]) {
-            return Err(IndexError::IdsNotAscending { row, previous: ids[row - 1], id: ids[row] });
-        }
-        if let Some(at) = data.iter().position(|value| !value.is_finite()) {
-            return Err(IndexError::ItemNotFinite { id: ids[at / dim], axis: at % dim, value: data[at] });
-        }
+        check_ids(&ids)?;
+        check_finite(&ids, dim, &data)?;
         Ok(ItemVectors { ids, dim, data })
     }
 
@@ -113,13 +106,27 @@ impl ItemVectors {
         ItemVectors { ids: self.ids.clone(), dim: self.dim + 1, data }
     }
 
-    #[cfg(feature = "faiss")]
-    pub(crate) fn into_ids(self) -> Vec<u32> {
-        self.ids
-    }
-
     pub(crate) fn longest(&self) -> f64 {
         self.data.chunks_exact(self.dim).map(norm).fold(0.0, f64::max)
+    }
+}
+
+/// Whether ids ascend, above 0.
+pub(crate) fn check_ids(ids: &[u32]) -> Result<(), IndexError> {
+    if ids.first() == Some(&0) && !u2i_bug::planted("padding_is_indexed") {
+        return Err(IndexError::PaddingId);
+    }
+    match (1..ids.len()).find(|&row| ids[row - 1] >= ids[row]) {
+        None => Ok(()),
+        Some(row) => Err(IndexError::IdsNotAscending { row, previous: ids[row - 1], id: ids[row] }),
+    }
+}
+
+/// Whether all of `[items, dim]` numbers are finite.
+pub(crate) fn check_finite(ids: &[u32], dim: usize, data: &[f32]) -> Result<(), IndexError> {
+    match data.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(IndexError::ItemNotFinite { id: ids[at / dim], axis: at % dim, value: data[at] }),
     }
 }
 

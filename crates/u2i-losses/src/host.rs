@@ -2,9 +2,15 @@
 //! rows at a time, so that no scores of `batch × negatives` are written to memory and read again.
 
 use burn::tensor::{DType, Tensor};
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use u2i_linalg::{Matrix, add_product, dot, exp, product};
+
+mod own;
+mod picked;
+
+pub(crate) use own::OwnRows;
+pub(crate) use picked::PickedRows;
 
 use crate::cross_entropy::{is_shifted, keeps_small_losses};
 
@@ -17,7 +23,7 @@ const SCORES: usize = 1 << 16;
 
 /// Whether burn keeps a tensor as 32-bit numbers in the host's memory. Which devices do burn says nowhere but in the names of
 /// its backends; by another name a loss takes the way over tensors, to the same value.
-pub(crate) fn is_here(tensor: &Tensor<2>) -> bool {
+pub(crate) fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
     let name = format!("{:?}", tensor.device());
     tensor.dtype() == DType::F32 && ["Flex(", "NdArray("].iter().any(|backend| name.contains(backend))
 }
@@ -113,31 +119,19 @@ impl Rows<'_> {
             let users = &self.users[first * dim..(first + rows) * dim];
             scaled.iter_mut().zip(users).for_each(|(scaled, user)| *scaled = user * self.inverse);
             // [rows, n] = [rows, dim] · [n, dim]ᵀ
-            product(1.0, view(scaled, dim), view(self.negatives, dim).reversed_axes(), 0.0, scores, n);
+            let negatives_of = Matrix::new(self.negatives, dim);
+            product(Matrix::new(scaled, dim), negatives_of.transposed(), 1.0, scores);
             let mut push = [0.0f32; 128];
-            for row in 0..rows {
-                let at = first + row;
-                let own = &self.positives[at * dim..][..dim];
-                let offset = self.positive_offset.map_or(0.0, |offset| offset[at]);
-                let positive = dot(&scaled[row * dim..][..dim], own) - offset;
-                let weights = &mut scores[row * n..][..n];
-                let hits = &self.hits[at * n..][..n];
-                let Sums { loss: of_row, own, others } =
-                    softmax(positive, weights, self.negative_offset, hits);
-                loss += f64::from(of_row);
-                if gradients {
-                    let total = (own + others) * self.batch() as f32;
-                    push[row] = -others / total;
-                    weights.iter_mut().for_each(|weight| *weight /= total);
-                }
-            }
-            if !gradients {
+            let push = &mut push[..rows];
+            loss += Arch::new().dispatch(Weigh { of: self, first, scaled, scores, push, gradients });
+            if !gradients || n == 0 {
                 continue;
             }
             let of_users = &mut part.users[begin * dim..(begin + rows) * dim];
-            product(1.0, view(scores, n), view(self.negatives, dim), 0.0, of_users, dim);
-            product(1.0, view(scores, n).reversed_axes(), view(scaled, dim), 1.0, &mut negatives, dim);
-            for (row, push) in push[..rows].iter().enumerate() {
+            let weights = Matrix::new(scores, n);
+            product(weights, negatives_of, 1.0, of_users);
+            add_product(weights.transposed(), Matrix::new(scaled, dim), 1.0, &mut negatives);
+            for (row, push) in push.iter().enumerate() {
                 let span = row * dim..(row + 1) * dim;
                 let own = &self.positives[(first + row) * dim..][..dim];
                 of_users[span.clone()].iter_mut().zip(own).for_each(|(sum, own)| *sum += push * own);
@@ -157,30 +151,46 @@ struct Part<'a> {
     positives: &'a mut [f32],
 }
 
-/// `[rows, width]`.
-fn view(data: &[f32], width: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((data.len() / width, width), data).expect("shapes follow from lengths")
+/// From the scores of some rows to their losses, and to what the vectors of each are pulled by.
+struct Weigh<'a> {
+    of: &'a Rows<'a>,
+    /// The first of the rows.
+    first: usize,
+    /// `[rows, dim]`, of the users by the temperature.
+    scaled: &'a [f32],
+    /// `[rows, negatives]`: scores, which become the gradients by them.
+    scores: &'a mut [f32],
+    /// `[rows]`: becomes the gradients by the positives' scores.
+    push: &'a mut [f32],
+    gradients: bool,
 }
 
-/// `to = a b + keep to`.
-fn product(by: f32, a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, keep: f32, to: &mut [f32], width: usize) {
-    let mut to =
-        ArrayViewMut2::from_shape((to.len() / width, width), to).expect("shapes follow from lengths");
-    general_mat_mul(by, &a, &b, keep, &mut to);
-}
+impl WithSimd for Weigh<'_> {
+    /// Sum of the losses.
+    type Output = f64;
 
-/// Numbers that are added side by side, as vector units do.
-const LANES: usize = 8;
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [0.0f32; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let Rows { dim, positives, hits, positive_offset, negative_offset, .. } = *self.of;
+        let n = self.scores.len() / self.push.len();
+        let mut loss = 0.0;
+        for (row, push) in self.push.iter_mut().enumerate() {
+            let at = self.first + row;
+            let offset = positive_offset.map_or(0.0, |offset| offset[at]);
+            let positive =
+                dot(simd, &self.scaled[row * dim..][..dim], &positives[at * dim..][..dim]) - offset;
+            let weights = &mut self.scores[row * n..][..n];
+            let Sums { loss: of_row, own, others } =
+                softmax(simd, positive, weights, negative_offset, &hits[at * n..][..n]);
+            loss += f64::from(of_row);
+            if self.gradients {
+                let total = (own + others) * self.of.batch() as f32;
+                *push = -others / total;
+                weights.iter_mut().for_each(|weight| *weight /= total);
+            }
         }
+        loss
     }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 /// Of one row, shifted by its highest score.
@@ -194,67 +204,56 @@ struct Sums {
 }
 
 /// Makes `exp(s_j - highest)` of scores, 0 where they are masked.
-fn softmax(positive: f32, scores: &mut [f32], offset: Option<&[f32]>, hits: &[bool]) -> Sums {
+#[inline(always)]
+fn softmax<S: Simd>(
+    simd: S,
+    positive: f32,
+    scores: &mut [f32],
+    offset: Option<&[f32]>,
+    hits: &[bool],
+) -> Sums {
     if let Some(offset) = offset {
         scores.iter_mut().zip(offset).for_each(|(score, offset)| *score -= offset);
     }
     for (score, hit) in scores.iter_mut().zip(hits) {
         *score = if *hit { f32::NEG_INFINITY } else { *score };
     }
-    let highest = if is_shifted() { largest(scores).max(positive) } else { 0.0 };
-    let mut sums = [0.0f32; LANES];
-    let (lanes, rest) = scores.as_chunks_mut::<LANES>();
+    let highest = if is_shifted() { largest(simd, scores).max(positive) } else { 0.0 };
+    let (lanes, rest) = S::as_mut_simd_f32s(scores);
+    let mut sums = simd.splat_f32s(0.0);
     for scores in lanes {
-        for lane in 0..LANES {
-            scores[lane] = exp(scores[lane] - highest);
-            sums[lane] += scores[lane];
-        }
+        *scores = shifted_exp(simd, *scores, highest);
+        sums = simd.add_f32s(sums, *scores);
     }
-    let mut others = sums.iter().sum::<f32>();
-    for score in rest {
-        *score = exp(*score - highest);
-        others += *score;
-    }
+    let mut others = simd.reduce_sum_f32s(sums);
+    let last = shifted_exp(simd, simd.partial_load_f32s(rest), highest);
+    simd.partial_store_f32s(rest, last);
+    others += rest.iter().sum::<f32>();
     let own = (positive - highest).exp();
     // Where the positive is highest, `own` is 1 and small losses keep their digits.
     let total = if keeps_small_losses() { (own - 1.0 + others).ln_1p() } else { (own + others).ln() };
     Sums { loss: total + (highest - positive), own, others }
 }
 
-/// NaN is passed over here, and is found in the sum.
-fn largest(values: &[f32]) -> f32 {
-    let higher = |a: f32, b: f32| if b > a { b } else { a };
-    let (lanes, rest) = values.as_chunks::<LANES>();
-    let mut most = [f32::NEG_INFINITY; LANES];
-    for values in lanes {
-        for lane in 0..LANES {
-            most[lane] = higher(most[lane], values[lane]);
-        }
-    }
-    most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher)
+/// `exp(score - highest)`, 0 where that is below 1.7e-38; of NaN it is NaN.
+#[inline(always)]
+fn shifted_exp<S: Simd>(simd: S, score: S::f32s, highest: f32) -> S::f32s {
+    let x = simd.sub_f32s(score, simd.splat_f32s(highest));
+    let kept =
+        simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(-87.0)), simd.splat_f32s(0.0), exp(simd, x));
+    simd.select_f32s(simd.equal_f32s(x, x), kept, x)
 }
 
-/// `e^x` without a branch, so that several are computed at once: 2 to the nearest whole power, and the rest, at most
-/// ln 2 / 2 either way, by its series. The error is below 1e-7 of the value from -87 to 0; below that it is 0, where
-/// the value is at most 1.7e-38, and NaN stays NaN.
-fn exp(x: f32) -> f32 {
-    // Adding and taking away 1.5 · 2²³ leaves a whole number, which also stands in the last bits of the sum.
-    const ROUND: f32 = 12_582_912.0;
-    const LN_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
-    let power = x * std::f32::consts::LOG2_E + ROUND;
-    let whole = power - ROUND;
-    let r = (x - whole * LN_2.0) - whole * LN_2.1;
-    let series = 1.0 / 5_040.0;
-    let series = series * r + 1.0 / 720.0;
-    let series = series * r + 1.0 / 120.0;
-    let series = series * r + 1.0 / 24.0;
-    let series = series * r + 1.0 / 6.0;
-    let series = series * r + 0.5;
-    let series = series * r * r + r + 1.0;
-    let two = f32::from_bits((power.to_bits() << 23).wrapping_add(127 << 23));
-    // All bits, or none of a number that is too small: a choice between two would be a branch.
-    let keep = if x < -87.0 { 0 } else { u32::MAX };
-    f32::from_bits((series * two).to_bits() & keep)
+/// NaN is passed over here, and is found in the sum.
+#[inline(always)]
+fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
+    let (lanes, rest) = S::as_simd_f32s(values);
+    let mut most = simd.splat_f32s(f32::NEG_INFINITY);
+    for &values in lanes {
+        most = simd.select_f32s(simd.greater_than_f32s(values, most), values, most);
+    }
+    let most = simd.reduce_max_f32s(most);
+    rest.iter().copied().fold(most, |a, b| if b > a { b } else { a })
 }
 
 #[cfg(test)]
@@ -266,22 +265,40 @@ mod tests {
     #[test]
     fn burns_cpu_backend_is_found_by_its_name_and_only_its_32_bit_numbers_are_read() {
         for device in [Device::flex(), Device::flex().autodiff()] {
-            assert!(is_here(&Tensor::zeros([1, 1], &device)), "{device:?}");
-            assert!(!is_here(&Tensor::zeros([1, 1], (&device, DType::F64))), "{device:?}");
+            assert!(is_here(&Tensor::<2>::zeros([1, 1], &device)), "{device:?}");
+            assert!(!is_here(&Tensor::<2>::zeros([1, 1], (&device, DType::F64))), "{device:?}");
         }
     }
 
+    /// What is masked or far below the highest counts for nothing, and a NaN among the scores is one in the sum, wherever in
+    /// a register it lies.
     #[test]
-    fn the_exponential_is_that_of_the_standard_library() {
-        let mut worst = 0.0f64;
-        for i in 0..2_000_000 {
-            let x = -87.0 + i as f32 * 87.5e-6;
-            let wanted = f64::from(x).exp();
-            worst = worst.max((f64::from(exp(x)) - wanted).abs() / wanted);
+    fn weights_are_exponentials_and_nan_is_kept() {
+        struct Softmax(Vec<f32>, Vec<bool>);
+        impl WithSimd for Softmax {
+            type Output = (Vec<f32>, f32, f32);
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(mut self, simd: S) -> Self::Output {
+                let sums = softmax(simd, 1.0, &mut self.0, None, &self.1);
+                (self.0, sums.others, sums.own)
+            }
         }
-        assert!(worst < 1e-7, "{worst}");
-        assert_eq!((exp(0.0), exp(-1e4), exp(f32::NEG_INFINITY)), (1.0, 0.0, 0.0));
-        assert!(exp(f32::NAN).is_nan());
-        assert_eq!(largest(&[f32::NEG_INFINITY; 3]), f32::NEG_INFINITY);
+        let scores: Vec<f32> = (0..37).map(|i| if i == 5 { -1e4 } else { i as f32 / 10.0 }).collect();
+        let hits: Vec<bool> = (0..37).map(|i| i % 7 == 3).collect();
+        let (weights, others, own) = Arch::new().dispatch(Softmax(scores.clone(), hits.clone()));
+        let wanted = |i: usize| if hits[i] { 0.0 } else { (f64::from(scores[i]) - 3.6).exp() };
+        for (i, weight) in weights.iter().enumerate() {
+            assert!((f64::from(*weight) - wanted(i)).abs() < 3e-7, "{i}: {weight} and {}", wanted(i));
+        }
+        assert_eq!((weights[5], weights[3]), (0.0, 0.0));
+        assert!((f64::from(others) - (0..37).map(wanted).sum::<f64>()).abs() < 1e-5);
+        assert!((f64::from(own) - (1.0f64 - 3.6).exp()).abs() < 1e-7);
+        for place in [0, 4, 30, 36] {
+            let mut broken = scores.clone();
+            broken[place] = f32::NAN;
+            let (_, others, _) = Arch::new().dispatch(Softmax(broken, vec![false; 37]));
+            assert!(others.is_nan(), "{place}");
+        }
     }
 }

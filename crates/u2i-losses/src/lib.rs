@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | [`full_softmax`] | every other item | |
 //! | [`sampled_softmax`] | one draw, shared by the batch | Jean et al. 2015, Covington et al. 2016 |
-//! | [`sampled_softmax_rows`] | a draw of its own | the same |
+//! | [`sampled_softmax_rows`], [`sampled_softmax_picked`] | a draw of its own | the same |
 //! | [`in_batch_softmax`] | the other rows' positives | Yi et al. 2019 |
 //! | [`mixed_softmax`] | the other rows' positives and one draw, shared by the batch | Yang et al. 2020 |
 //! | [`bce`] | a few of its own | |
@@ -74,5 +74,5 @@ pub use mixed_softmax::mixed_softmax;
 #[cfg(feature = "tensor")]
 pub use sampled_softmax::sampled_softmax;
 #[cfg(feature = "tensor")]
-pub use sampled_softmax_rows::sampled_softmax_rows;
+pub use sampled_softmax_rows::{sampled_softmax_picked, sampled_softmax_rows};
 pub use temperature::{Temperature, TemperatureError};

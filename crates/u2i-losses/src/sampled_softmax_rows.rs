@@ -1,7 +1,7 @@
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
-use crate::Temperature;
 use crate::cross_entropy::{Softmax, attach};
+use crate::{Temperature, host};
 
 /// Softmax cross-entropy of each user's positive against negatives of its own.
 ///
@@ -57,28 +57,301 @@ pub fn sampled_softmax_rows(
     assert!(n_negatives > 0, "there are no negatives");
     assert_eq!(hits.dims(), [batch, n_negatives], "one mark per user and negative");
     assert_eq!(log_expected.dims(), [batch, n_negatives], "one correction per user and negative");
+    let log_expected = corrections(log_expected);
+    let on_host = host::is_here(&users) && host::is_here(&positives) && host::is_here(&negatives);
+    Own { users, positives, negatives, hits: hits.inner(), log_expected }.cross_entropy(temperature, on_host)
+}
+
+/// [`sampled_softmax_rows`] of negatives that are some of the items: in the memory of a CPU no vector of theirs is copied, and
+/// their gradients are added up as they are found.
+///
+/// # Shapes
+///
+/// - `users`, `positives`: `[batch, dim]`
+/// - `items`: `[items, dim]`
+/// - `negatives`: `[batch, negatives]`, places among the items
+/// - `hits`, `log_expected`: `[batch, negatives]`
+/// - returns: `[1]`, mean over the batch, in nats
+///
+/// # Panics
+///
+/// If shapes are not these, there are no negatives, or one lies beyond the items.
+///
+/// # Examples
+///
+/// ```
+/// # use burn::tensor::{Device, Tensor};
+/// # use u2i_losses::{Temperature, sampled_softmax_picked};
+/// let device = Device::flex();
+/// let users = Tensor::<2>::from_floats([[1.0, 0.0], [1.0, 0.0]], &device);
+/// let items = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0]], &device);
+/// let negatives = Tensor::from_data([[1], [0]], &device);
+/// let no_hits = Tensor::from_bool([[false], [false]], &device);
+/// let log_expected = Tensor::<2>::full([2, 1], 0.25f32.ln(), &device);
+/// let positives = users.clone();
+/// let loss =
+///     sampled_softmax_picked(users, positives, items, negatives, no_hits, log_expected, Temperature::ONE);
+/// assert!((loss.into_scalar::<f32>() - 1.257_135).abs() < 1e-6); // as of `sampled_softmax_rows`
+/// ```
+pub fn sampled_softmax_picked(
+    users: Tensor<2>,
+    positives: Tensor<2>,
+    items: Tensor<2>,
+    negatives: Tensor<2, Int>,
+    hits: Tensor<2, Bool>,
+    log_expected: Tensor<2>,
+    temperature: Temperature,
+) -> Tensor<1> {
+    let ([batch, dim], [n_items, item_dim], [rows, n]) = (users.dims(), items.dims(), negatives.dims());
+    if !(host::is_here(&users) && host::is_here(&positives) && host::is_here(&items)) {
+        let picked = items.select(0, negatives.reshape([rows * n])).reshape([rows, n, item_dim]);
+        return sampled_softmax_rows(users, positives, picked, hits, log_expected, temperature);
+    }
+    assert_eq!(positives.dims(), [batch, dim], "one positive per user, as long as its vector");
+    assert_eq!((item_dim, rows), (dim, batch), "items as long as users, negatives of each user");
+    assert!(n > 0, "there are no negatives");
+    assert_eq!(hits.dims(), [batch, n], "one mark per user and negative");
+    assert_eq!(log_expected.dims(), [batch, n], "one correction per user and negative");
+    let device = users.device();
+    let is_tracked = users.is_tracked() || positives.is_tracked() || items.is_tracked();
+    let values = |data: TensorData| data.try_into_vec::<f32>().expect("vectors are f32");
+    let places: Vec<i64> =
+        negatives.into_data().convert::<i64>().try_into_vec().expect("places are whole numbers");
+    let place = |&place: &i64| usize::try_from(place).ok().filter(|&place| place < n_items);
+    let places: Option<Vec<usize>> = places.iter().map(place).collect();
+    let hits = hits.into_data().convert::<bool>().try_into_vec().expect("marks are boolean");
+    let offset = corrections(log_expected).map(|offset| values(offset.into_data()));
     let inverse = 1.0 / temperature.get();
-    let scaled = users.clone().inner() * inverse;
-    let (own_items, other_items) = (positives.clone().inner(), negatives.clone().inner());
-    let positive = (scaled.clone() * own_items.clone()).sum_dim(1);
-    let scores = other_items.clone().matmul(scaled.clone().unsqueeze_dim::<3>(2)).squeeze_dim::<2>(2);
-    let scores = match u2i_bug::planted("rows_are_not_corrected") {
-        true => scores,
-        false => scores - log_expected.inner(),
+    let rows = host::PickedRows {
+        dim,
+        users: &values(users.clone().inner().into_data()),
+        positives: &values(positives.clone().inner().into_data()),
+        items: &values(items.clone().inner().into_data()),
+        negatives: &places.unwrap_or_else(|| panic!("negatives lie among the {n_items} items")),
+        hits: &hits,
+        negative_offset: offset.as_deref(),
+        inverse,
     };
-    let scores = scores.mask_fill(hits.inner(), f32::NEG_INFINITY);
-    let Softmax { rows, own, others, weights } = Softmax::new(positive, scores);
-    let loss = rows.mean();
-    if !(users.is_tracked() || positives.is_tracked() || negatives.is_tracked()) {
+    let solved = rows.solve(is_tracked);
+    let loss = Tensor::from_data([solved.loss], &device.clone().inner());
+    if !is_tracked {
         return loss;
     }
-    let total = (own + others.clone()) * batch as f32;
-    let push = -others / total.clone();
-    let weights = weights / total;
-    let pull = weights.clone().unsqueeze_dim::<3>(1).matmul(other_items).squeeze_dim::<2>(1);
-    let users_grad = (pull + own_items * push.clone()) * inverse;
-    let negatives_grad = weights.unsqueeze_dim::<3>(2) * scaled.clone().unsqueeze_dim::<3>(1);
-    let positives_grad = scaled * push;
-    let loss = attach(loss, users, users_grad);
-    attach(attach(loss, positives, positives_grad), negatives, negatives_grad)
+    let tensor =
+        |data, rows| Tensor::<2>::from_data(TensorData::new(data, [rows, dim]), &device.clone().inner());
+    let loss = attach(loss, users, tensor(solved.users, batch) * inverse);
+    let loss = attach(loss, positives, tensor(solved.positives, batch));
+    attach(loss, items, tensor(solved.negatives, n_items))
+}
+
+/// What is subtracted from the scores.
+fn corrections(log_expected: Tensor<2>) -> Option<Tensor<2>> {
+    match u2i_bug::planted("rows_are_not_corrected") {
+        true => None,
+        false => Some(log_expected.inner()),
+    }
+}
+
+/// Vectors and marks as above.
+struct Own {
+    users: Tensor<2>,
+    positives: Tensor<2>,
+    negatives: Tensor<3>,
+    hits: Tensor<2, Bool>,
+    log_expected: Option<Tensor<2>>,
+}
+
+impl Own {
+    /// In the memory of the host row by row, or with tensors.
+    fn cross_entropy(self, temperature: Temperature, on_host: bool) -> Tensor<1> {
+        let inverse = 1.0 / temperature.get();
+        let (users, positives, negatives) = (&self.users, &self.positives, &self.negatives);
+        let is_tracked = users.is_tracked() || positives.is_tracked() || negatives.is_tracked();
+        let inner = Own {
+            users: users.clone().inner(),
+            positives: positives.clone().inner(),
+            negatives: negatives.clone().inner(),
+            hits: self.hits,
+            log_expected: self.log_expected,
+        };
+        let (loss, gradients) = match on_host {
+            true => inner.in_memory(inverse, is_tracked),
+            false => inner.with_tensors(inverse, is_tracked),
+        };
+        let Some(Gradients { users, positives, negatives }) = gradients else { return loss };
+        let loss = attach(loss, self.users, users * inverse);
+        attach(attach(loss, self.positives, positives), self.negatives, negatives)
+    }
+
+    fn with_tensors(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<Gradients>) {
+        let Own { users, positives, negatives, hits, log_expected } = self;
+        let batch = users.dims()[0];
+        let scaled = users * inverse;
+        let positive = (scaled.clone() * positives.clone()).sum_dim(1);
+        let scores = negatives.clone().matmul(scaled.clone().unsqueeze_dim::<3>(2)).squeeze_dim::<2>(2);
+        let scores = match log_expected {
+            Some(offset) => scores - offset,
+            None => scores,
+        };
+        let scores = scores.mask_fill(hits, f32::NEG_INFINITY);
+        let Softmax { rows, own, others, weights } = Softmax::new(positive, scores);
+        let loss = rows.mean();
+        if !gradients {
+            return (loss, None);
+        }
+        let total = (own + others.clone()) * batch as f32;
+        let push = -others / total.clone();
+        let weights = weights / total;
+        let pull = weights.clone().unsqueeze_dim::<3>(1).matmul(negatives).squeeze_dim::<2>(1);
+        let gradients = Gradients {
+            users: pull + positives * push.clone(),
+            negatives: weights.unsqueeze_dim::<3>(2) * scaled.clone().unsqueeze_dim::<3>(1),
+            positives: scaled * push,
+        };
+        (loss, Some(gradients))
+    }
+
+    fn in_memory(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<Gradients>) {
+        let device = self.users.device();
+        let ([batch, dim], [_, n, _]) = (self.users.dims(), self.negatives.dims());
+        let values = |data: TensorData| data.try_into_vec::<f32>().expect("vectors are f32");
+        let hits = self.hits.into_data().convert::<bool>().try_into_vec().expect("marks are boolean");
+        let offset = self.log_expected.map(|offset| values(offset.into_data()));
+        let rows = host::OwnRows {
+            dim,
+            users: &values(self.users.into_data()),
+            positives: &values(self.positives.into_data()),
+            negatives: &values(self.negatives.into_data()),
+            hits: &hits,
+            negative_offset: offset.as_deref(),
+            inverse,
+        };
+        let host::Solved { loss, users, positives, negatives } = rows.solve(gradients);
+        let tensor = |data| Tensor::from_data(TensorData::new(data, [batch, dim]), &device);
+        let gradients = gradients.then(|| Gradients {
+            users: tensor(users),
+            positives: tensor(positives),
+            negatives: Tensor::from_data(TensorData::new(negatives, [batch, n, dim]), &device),
+        });
+        (Tensor::from_data([loss], &device), gradients)
+    }
+}
+
+/// Of the loss by scaled users, positives and negatives.
+struct Gradients {
+    users: Tensor<2>,
+    positives: Tensor<2>,
+    negatives: Tensor<3>,
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use u2i_random::{Purpose, Stream};
+
+    use super::*;
+
+    /// With and without corrections, and rows whose negatives are all hits.
+    #[test]
+    fn the_host_finds_what_tensors_find() {
+        let device = Device::flex().autodiff();
+        let mut stream = Stream::new(8, Purpose::SYNTHETIC, 0, 0);
+        let cases = [(1, 1, 1), (3, 7, 5), (130, 20, 16), (21, 40, 67)];
+        for (case, (batch, n, dim)) in cases.into_iter().enumerate() {
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.normal() as f32).collect() };
+            let vectors = [draw(batch * dim), draw(batch * dim), draw(batch * n * dim)];
+            let offset = draw(batch * n);
+            let hits: Vec<bool> = (0..batch * n).map(|i| i / n == 2 || stream.unit() < 0.05).collect();
+            let run = |on_host| {
+                let leaf = |at: usize, shape: [usize; 2]| {
+                    let data = TensorData::new(vectors[at].clone(), shape);
+                    Tensor::<2>::from_data(data, &device).require_grad()
+                };
+                let leaves = [leaf(0, [batch, dim]), leaf(1, [batch, dim]), leaf(2, [batch * n, dim])];
+                let [users, positives, negatives] = leaves.clone();
+                let plain = Device::flex();
+                let own = Own {
+                    users,
+                    positives,
+                    negatives: negatives.reshape([batch, n, dim]),
+                    hits: Tensor::from_data(TensorData::new(hits.clone(), [batch, n]), &plain),
+                    log_expected: (case % 2 == 0)
+                        .then(|| Tensor::from_data(TensorData::new(offset.clone(), [batch, n]), &plain)),
+                };
+                let loss = own.cross_entropy(Temperature::new(0.3).unwrap(), on_host);
+                let mut gradients = loss.clone().backward();
+                let mut found: Vec<Vec<f32>> = vec![vec![loss.into_scalar::<f32>()]];
+                found.extend(leaves.map(|leaf| {
+                    leaf.grad_remove(&mut gradients).unwrap().into_data().try_into_vec::<f32>().unwrap()
+                }));
+                found
+            };
+            for (host, tensors) in run(true).iter().zip(run(false)) {
+                let most = tensors.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+                let off = host.iter().zip(&tensors).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
+                let is_near = host.len() == tensors.len() && off <= 2e-6 * most;
+                assert!(is_near, "{batch} {n} {dim}: {off} of {most}");
+            }
+        }
+    }
+
+    /// Some items are negatives of several rows, some of none; both sides of the device find the same.
+    #[test]
+    fn picked_rows_are_rows() {
+        let device = Device::flex().autodiff();
+        let mut stream = Stream::new(9, Purpose::SYNTHETIC, 0, 0);
+        for (batch, n_items, n, dim) in [(1, 1, 1, 1), (40, 9, 7, 5), (70, 300, 20, 33)] {
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.normal() as f32).collect() };
+            let vectors = [draw(batch * dim), draw(batch * dim), draw(n_items * dim)];
+            let offset = TensorData::new(draw(batch * n), [batch, n]);
+            let places: Vec<i32> = (0..batch * n).map(|_| stream.index(n_items) as i32).collect();
+            let hits: Vec<bool> = (0..batch * n).map(|i| i / n == 2 || stream.unit() < 0.05).collect();
+            let run = |is_picked: bool| {
+                let leaf = |at: usize, rows: usize| {
+                    let data = TensorData::new(vectors[at].clone(), [rows, dim]);
+                    Tensor::<2>::from_data(data, &device).require_grad()
+                };
+                let leaves = [leaf(0, batch), leaf(1, batch), leaf(2, n_items)];
+                let [users, positives, items] = leaves.clone();
+                let places =
+                    Tensor::<2, Int>::from_data(TensorData::new(places.clone(), [batch, n]), &device);
+                let hits = Tensor::from_data(TensorData::new(hits.clone(), [batch, n]), &device);
+                let offset = Tensor::from_data(offset.clone(), &device);
+                let temperature = Temperature::new(0.3).unwrap();
+                let loss = match is_picked {
+                    true => {
+                        sampled_softmax_picked(users, positives, items, places, hits, offset, temperature)
+                    }
+                    false => {
+                        let negatives = items.select(0, places.reshape([batch * n])).reshape([batch, n, dim]);
+                        sampled_softmax_rows(users, positives, negatives, hits, offset, temperature)
+                    }
+                };
+                let mut gradients = loss.clone().backward();
+                let mut found: Vec<Vec<f32>> = vec![vec![loss.into_scalar::<f32>()]];
+                found.extend(leaves.map(|leaf| {
+                    leaf.grad_remove(&mut gradients).unwrap().into_data().try_into_vec::<f32>().unwrap()
+                }));
+                found
+            };
+            for (picked, rows) in run(true).iter().zip(run(false)) {
+                let most = rows.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+                let off = picked.iter().zip(&rows).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
+                assert!(
+                    picked.len() == rows.len() && off <= 2e-6 * most,
+                    "{batch} {n} {dim}: {off} of {most}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "negatives lie among the 2 items")]
+    fn a_negative_beyond_the_items_is_refused() {
+        let device = Device::flex();
+        let vector = Tensor::<2>::ones([1, 2], &device);
+        let (items, place) = (Tensor::ones([2, 2], &device), Tensor::from_data([[2]], &device));
+        let (no_hit, offset) = (Tensor::from_bool([[false]], &device), Tensor::zeros([1, 1], &device));
+        sampled_softmax_picked(vector.clone(), vector, items, place, no_hit, offset, Temperature::ONE);
+    }
 }

@@ -18,14 +18,18 @@ pub struct Noise {
 /// `site` numbers the places in a model where it is applied; each has its own mask. Srivastava et al.,
 /// "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 2014.
 pub(crate) fn dropout<const D: usize>(x: Tensor<D>, rate: f64, noise: Option<Noise>, site: u64) -> Tensor<D> {
-    match noise {
-        Some(Noise { seed, step }) if rate > 0.0 => {
-            let shape = x.dims();
-            let mask =
-                Stream::new(seed, Purpose::DROPOUT, step, site).dropout_mask(shape.iter().product(), rate);
+    let shape = x.dims();
+    match dropout_mask(shape.iter().product(), rate, noise, site) {
+        Some(mask) => {
             let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device());
             x * mask
         }
-        _ => x,
+        None => x,
     }
+}
+
+/// What `n` numbers are multiplied by: zero or `1 / (1 - rate)`. `None` where nothing is dropped.
+pub(crate) fn dropout_mask(n: usize, rate: f64, noise: Option<Noise>, site: u64) -> Option<Vec<f32>> {
+    let Noise { seed, step } = noise.filter(|_| rate > 0.0)?;
+    Some(Stream::new(seed, Purpose::DROPOUT, step, site).dropout_mask(n, rate))
 }

@@ -156,8 +156,17 @@ impl Mlp {
     /// - returns: `[batch, outputs]`
     pub fn forward(&self, mut x: Tensor<2>, noise: Option<Noise>) -> Tensor<2> {
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x);
-            if i >= self.n_activated {
+            let is_activated = i < self.n_activated;
+            let is_normed = !(self.batch_norms.is_empty() && self.layer_norms.is_empty());
+            let with = match self.activation {
+                Activation::Relu if is_activated && !is_normed => u2i_ops::Activation::Relu,
+                Activation::Gelu if is_activated && !is_normed => u2i_ops::Activation::Gelu,
+                _ => u2i_ops::Activation::None,
+            };
+            let at_once = at_once(layer, &x, with);
+            let is_done = at_once.is_some() && with != u2i_ops::Activation::None;
+            x = at_once.unwrap_or_else(|| layer.forward(x));
+            if !is_activated {
                 continue;
             }
             if let Some(norm) = self.batch_norms.get(i) {
@@ -166,15 +175,23 @@ impl Mlp {
             if let Some(norm) = self.layer_norms.get(i) {
                 x = norm.forward(x);
             }
-            x = match self.activation {
-                Activation::Relu => activation::relu(x),
-                Activation::Gelu => activation::gelu(x),
-                Activation::Tanh => activation::tanh(x),
-            };
+            if !is_done {
+                x = match self.activation {
+                    Activation::Relu => activation::relu(x),
+                    Activation::Gelu => activation::gelu(x),
+                    Activation::Tanh => activation::tanh(x),
+                };
+            }
             x = dropout(x, self.dropout, noise, self.site + i as u64);
         }
         x
     }
+}
+
+/// A layer and what follows it by one operator, where the device has it.
+fn at_once(layer: &Linear, x: &Tensor<2>, activation: u2i_ops::Activation) -> Option<Tensor<2>> {
+    let bias = layer.bias.as_ref()?;
+    u2i_ops::dense(x, &layer.weight.val(), &bias.val(), activation)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+use u2i_ops::{Divisor, Windows};
 
-use crate::dropout::dropout;
+use crate::dropout::{dropout, dropout_mask};
 use crate::mlp::check_rate;
 use crate::{HistoryInput, Init, ModelError, Table, UserBatch};
 
@@ -112,7 +113,8 @@ impl HistoryConfig {
 ///
 /// The targets of a chunk look at overlapping windows of one row of events, so their pooled vectors are the
 /// product of a banded matrix, the same for every chunk, with the vectors of that row: each event is looked up
-/// once per chunk instead of once per target.
+/// once per chunk instead of once per target. In the memory of a CPU `u2i_ops::pool` does the same without the band, where
+/// weights depend on the lag alone.
 #[derive(Module, Debug)]
 pub struct Pooling {
     /// `[heads, history]`; only of [`PoolingConfig::Recency`] and [`PoolingConfig::Attention`].
@@ -158,22 +160,25 @@ impl Pooling {
         };
         let [chunks, width] = mask.dims();
         let (heads, targets) = (self.heads(), users.targets);
+        assert!([1, heads].contains(&tables.len()), "one table, or one per head");
+        let looked_up = |table: &Table| table.lookup(ids.clone());
+        let seen = match u2i_bug::planted("padding_is_pooled") {
+            true => mask.ones_like(),
+            false => mask.clone(),
+        };
+        if let Some(pooled) = self.pool_at_once(tables, looked_up, &seen, users, site) {
+            return users.at_places(pooled);
+        }
         let vectors = |table: &Table, site| {
-            let dim = table.dim();
-            let vectors = table.lookup(ids.clone()).reshape([chunks, width, dim]);
+            let vectors = looked_up(table).reshape([chunks, width, table.dim()]);
             let vectors = dropout(vectors, self.config.dropout, users.noise, site);
-            if u2i_bug::planted("padding_is_pooled") {
-                return vectors;
-            }
-            vectors * mask.clone().reshape([chunks, width, 1])
+            vectors * seen.clone().reshape([chunks, width, 1])
         };
         if matches!(self.config.pooling, PoolingConfig::Max {}) {
-            assert_eq!(tables.len(), 1, "one table");
             return users.at_places(self.max(vectors(&tables[0], site), mask, targets));
         }
         let band = self.band(targets, width, mask, users.is_at_once());
         if self.queries.is_some() || self.gap_weights.is_some() {
-            assert!([1, heads].contains(&tables.len()), "one table, or one per head");
             let vectors: Vec<Tensor<3>> =
                 tables.iter().zip(site..).map(|(table, site)| vectors(table, site)).collect();
             let bands = match &self.gap_weights {
@@ -191,7 +196,6 @@ impl Pooling {
             let sums = sums.reshape([chunks, targets, heads, dim]);
             (sums / total.reshape([chunks, targets, heads, 1])).reshape([chunks * targets, heads * dim])
         } else {
-            assert_eq!(tables.len(), heads, "one table, or one per head");
             let band = band.reshape([targets, heads, width]);
             let pooled = tables.iter().enumerate().map(|(head, table)| {
                 let band = band.clone().narrow(1, head, 1).reshape([targets, width]);
@@ -202,6 +206,45 @@ impl Pooling {
             Tensor::cat(pooled.collect(), 1)
         };
         users.at_places(pooled)
+    }
+
+    /// `[chunks * targets, heads * dim]`, by one operator where weights depend on the lag alone and the device has it.
+    fn pool_at_once(
+        &self,
+        tables: &[Table],
+        looked_up: impl Fn(&Table) -> Tensor<2>,
+        seen: &Tensor<2>,
+        users: &UserBatch,
+        site: u64,
+    ) -> Option<Tensor<2>> {
+        // Asked first: what is looked up for nothing would take its time.
+        if self.queries.is_some() || self.gap_weights.is_some() || !u2i_ops::is_here(seen) {
+            return None;
+        }
+        let divisor = match self.config.pooling {
+            PoolingConfig::Sum {} => Divisor::One,
+            PoolingConfig::Mean {} => Divisor::Count,
+            PoolingConfig::SqrtN {} => Divisor::SqrtCount,
+            PoolingConfig::Recency { .. } => Divisor::Weights { least: LEAST as f32 },
+            PoolingConfig::Max {} | PoolingConfig::Attention { .. } => return None,
+        };
+        let windows = Windows { length: self.length, targets: users.targets };
+        let log_weights = self.log_weights.as_ref().map(learned);
+        let pool = |table: &Table, log_weights: Option<&Tensor<2>>, site| {
+            let vectors = looked_up(table);
+            let n = vectors.dims().iter().product();
+            let keep = dropout_mask(n, self.config.dropout, users.noise, site);
+            u2i_ops::pool(&vectors, seen, keep, log_weights, windows, divisor)
+        };
+        if let [table] = tables {
+            return pool(table, log_weights.as_ref(), site);
+        }
+        let own = |head: usize| log_weights.as_ref().map(|weights| weights.clone().narrow(0, head, 1));
+        let pooled = tables
+            .iter()
+            .enumerate()
+            .map(|(head, table)| pool(table, own(head).as_ref(), site + head as u64));
+        Some(Tensor::cat(pooled.collect::<Option<_>>()?, 1))
     }
 
     /// `[targets * heads, width]`: the weight of each event of a chunk for each target and head.
@@ -221,10 +264,7 @@ impl Pooling {
         match &self.log_weights {
             None => inside.reshape([targets, width]),
             Some(log_weights) => {
-                let log_weights = match u2i_bug::planted("recency_is_not_learned") {
-                    true => log_weights.val().detach(),
-                    false => log_weights.val(),
-                };
+                let log_weights = learned(log_weights);
                 let heads = log_weights.dims()[0];
                 // Shifting a head's log-weights by their largest changes nothing after the division.
                 let largest = log_weights.clone().detach().max_dim(1);
@@ -348,6 +388,14 @@ fn log_weights(
     let weights = slopes.iter().flat_map(|&slope| (0..length).map(move |lag| (-slope * lag as f64) as f32));
     let weights = weights.collect();
     Ok(init.constant(weights, [slopes.len(), length]))
+}
+
+/// Weights that a gradient reaches.
+fn learned(log_weights: &Param<Tensor<2>>) -> Tensor<2> {
+    match u2i_bug::planted("recency_is_not_learned") {
+        true => log_weights.val().detach(),
+        false => log_weights.val(),
+    }
 }
 
 /// Least sum of recency weights that is divided by: of a history without events it is zero.

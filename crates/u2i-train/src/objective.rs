@@ -6,7 +6,7 @@ use u2i_losses::samplers::{
 };
 use u2i_losses::{
     LearnedTemperature, Temperature, bce, bpr, full_softmax, full_softmax_with_positives, in_batch_softmax,
-    mixed_softmax, sampled_softmax, sampled_softmax_rows,
+    mixed_softmax, sampled_softmax, sampled_softmax_picked, sampled_softmax_rows,
 };
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk};
@@ -247,6 +247,27 @@ impl Objective {
         }
         let pick = |places: &[u32]| items.clone().select(0, ints(places, &items.device()));
         let positives = pick(&candidates.positives);
+        if let (
+            LossConfig::SampledSoftmax { temperature, .. },
+            DrawConfig::PerRow | DrawConfig::PerRowDistinct,
+        ) = (&self.loss, self.draw())
+        {
+            let (device, batch) = (items.device(), candidates.positives.len());
+            let shape = [batch, candidates.negatives.len() / batch];
+            let negatives = ints(&candidates.negatives, &device).reshape(shape);
+            let hits = self.hits(candidates, &device);
+            let log_expected = floats(&candidates.log_expected, &device).reshape(shape);
+            let temperature = self.divisor(*temperature);
+            return sampled_softmax_picked(
+                users,
+                positives,
+                items,
+                negatives,
+                hits,
+                log_expected,
+                temperature,
+            );
+        }
         // In a batch, positives are all there is.
         let negatives = match candidates.negatives.is_empty() {
             true => positives.clone(),

@@ -57,7 +57,7 @@ pub enum DataSource {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexConfig {
-    /// `"flat"`, or a table `ivf` or `hnsw`.
+    /// `"flat"`, or a table `ivf` or `hnsw`; compressed, `"sq8"` or a table `ivf_pq`.
     pub faiss: FaissSpec,
     /// What vectors are compared by.
     pub metric: u2i_index::Metric,
@@ -243,6 +243,13 @@ impl Experiment {
                 let message = format!("`{key}` is {found}, expected a share above 0 and at most 1");
                 return Err((key, message));
             }
+            if index.faiss.is_compressed() && index.metric == u2i_index::Metric::L2 {
+                let key = format!("index.{i}.metric");
+                let message = format!(
+                    "`{key}` is l2, expected `inner_product` or `augmented_inner_product` for compressed vectors"
+                );
+                return Err((key, message));
+            }
         }
         let key = "evaluation.validation_metric";
         let metric = self.evaluation.metric(&self.evaluation.validation_metric);
@@ -404,5 +411,21 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains("`index.1.min_recall` is"), "{error}");
         }
+    }
+
+    #[test]
+    fn distances_to_compressed_vectors_are_refused() {
+        let load = |faiss: &str, metric: &str| {
+            let set = [format!("index.1.faiss={faiss}"), format!("index.1.metric={metric}")];
+            Experiment::load_with(Path::new("ml-1m/fm"), &set)
+        };
+        let ivf_pq = "{ ivf_pq = { nlist = 8, nprobe = 2, m = 4 } }";
+        for faiss in ["sq8", ivf_pq] {
+            let error = load(faiss, "l2").unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("`index.1.metric` is l2, expected"), "{error}");
+            load(faiss, "augmented_inner_product").unwrap();
+        }
+        load("flat", "l2").unwrap();
     }
 }

@@ -227,7 +227,11 @@ impl Error {
             Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {
                 exit_code::NUMERIC
             }
-            Error::Index(IndexError::Setting { .. } | IndexError::NotUnitLength { .. }) => exit_code::USAGE,
+            Error::Index(
+                IndexError::Setting { .. }
+                | IndexError::NotUnitLength { .. }
+                | IndexError::CompressedL2 { .. },
+            ) => exit_code::USAGE,
             Error::Index(_) => exit_code::INTEGRITY,
             Error::Bundle(error) => error.exit_code(),
             Error::Device(_) => exit_code::DEVICE,
@@ -241,6 +245,21 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_config_asks_of_an_index_in_vain_is_usage() {
+        let kind = "sq8_l2".to_owned();
+        for error in [
+            IndexError::CompressedL2 { kind },
+            IndexError::NotUnitLength { id: 1, length: 2.0 },
+            IndexError::Setting { name: "nlist", found: 9, wanted: "1 to 3".to_owned() },
+        ] {
+            let error = Error::from(error);
+            assert_eq!(error.exit_code(), exit_code::USAGE, "{error}");
+        }
+        let changed = IndexError::CutOff { path: PathBuf::new() };
+        assert_eq!(Error::from(changed).exit_code(), exit_code::INTEGRITY);
+    }
 
     #[test]
     fn the_nearest_word_is_offered_if_it_is_near() {

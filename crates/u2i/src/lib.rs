@@ -54,4 +54,4 @@ pub use {
 
 pub use error::{Error, exit_code};
 pub use progress::Progress;
-pub use resources::{Stage, StageCost, keep_freed_memory, one_thread_per_product};
+pub use resources::{Stage, StageCost, keep_freed_memory};

@@ -36,10 +36,7 @@ Exit codes: 0 ok, 1 a check failed, 2 config or usage, 3 data, 4 files, network,
 6 parts that do not belong together, 7 NaN or infinity, 8 no such device, 75 locked by another process, 130 and 143 \
 stopped by a signal after what was reached is kept.";
 
-#[allow(unsafe_code, reason = "the environment is changed")]
 fn main() -> ExitCode {
-    // SAFETY: there is no other thread yet.
-    unsafe { u2i::one_thread_per_product() }
     u2i::keep_freed_memory();
     let cli = Cli::parse();
     let signals = match Signals::listen() {

@@ -62,22 +62,6 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Has each matrix product run on the thread that asks for it: exact search and losses share their work out among rayon's
-/// threads already, and `matrixmultiply`, which burn's ndarray backend has built with threads of its own, would start as
-/// many again that wait by spinning. What `MATMUL_NUM_THREADS` says is left.
-///
-/// # Safety
-///
-/// No other thread may read or change the environment meanwhile: call it first in `main`.
-#[allow(unsafe_code, reason = "the environment is all that the library reads")]
-pub unsafe fn one_thread_per_product() {
-    const NAME: &str = "MATMUL_NUM_THREADS";
-    if std::env::var_os(NAME).is_none() {
-        // SAFETY: the caller sees to it.
-        unsafe { std::env::set_var(NAME, "1") }
-    }
-}
-
 /// The processor's own name, where Linux tells it.
 pub(crate) fn cpu_model() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;

@@ -47,6 +47,8 @@ pub enum Measure {
     StepSlower,
     /// MiB at the peak; the peer's through ours.
     Leaner,
+    /// Bytes at the peak through the work of a round; ours, whatever the peer's.
+    BytesOfWork(&'static str),
 }
 
 /// What a ratio must be.
@@ -207,6 +209,15 @@ pub const CONTESTS: &[Contest] = &[
         peer: Peer::Ours("prepare polars"),
         measure: Measure::Slower,
         bar: Some(Bar::AtMost(2.0)),
+        ..PANDAS
+    },
+    Contest {
+        id: "prepare-vs-polars-memory",
+        what: "the same, memory at its peak",
+        ours: "prepare events",
+        peer: Peer::Ours("prepare polars"),
+        measure: Measure::BytesOfWork("bytes an event"),
+        bar: Some(Bar::AtMost(100.0)),
         ..PANDAS
     },
     EVALUATE,

@@ -30,10 +30,11 @@ impl Row {
         same_work(ours, peer)?;
         let ratio = match contest.measure {
             Measure::Faster | Measure::Leaner => other / own,
+            Measure::BytesOfWork(_) => own,
             _ => own / other,
         };
         let unit = match contest.measure {
-            Measure::PerCpuSecond(unit) => unit,
+            Measure::PerCpuSecond(unit) | Measure::BytesOfWork(unit) => unit,
             Measure::Faster | Measure::Slower => "s",
             Measure::SlowerMedian => "s, median of requests",
             Measure::StepSlower => "s a step",

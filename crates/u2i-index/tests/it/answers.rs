@@ -79,8 +79,8 @@ fn among(ids: &[u32], stream: &mut Stream) -> Vec<u32> {
 }
 
 /// How many items one set of queries got.
-fn check(index: &dyn Index, vectors: &ItemVectors, stream: &mut Stream) -> usize {
-    let is_exact = ["exact", "flat"].iter().any(|kind| index.kind().starts_with(kind));
+pub(crate) fn check(index: &dyn Index, vectors: &ItemVectors, stream: &mut Stream) -> usize {
+    let is_exact = ["exact", "flat", "sq8"].iter().any(|kind| index.kind().starts_with(kind));
     let (ids, dim) = (vectors.ids(), vectors.dim());
     let longest = vectors.norms().into_iter().fold(0.0, f64::max);
     let queries: Vec<f32> = (0..TOGETHER * dim).map(|_| stream.normal() as f32).collect();
@@ -162,7 +162,7 @@ fn faiss(
     let metric = [Metric::InnerProduct, Metric::AugmentedInnerProduct, Metric::L2][stream.index(3)];
     let vectors = catalogue(metric == Metric::L2, stream);
     let spec = spec(vectors.ids().len(), stream);
-    spec.check(vectors.ids().len()).ok()?;
+    spec.check(vectors.ids().len(), vectors.dim(), metric).ok()?;
     Some((Box::new(FaissIndex::build(&vectors, spec, metric).unwrap()), vectors))
 }
 
@@ -192,5 +192,17 @@ fn hnsw_returns_as_many_eligible_items_as_there_are() {
             ef_construction: n(1 + stream.index(40)),
             ef_search: n(1 + stream.index(40)),
         })
+    });
+}
+
+/// Compared with what is left of the vectors, it is as exact as `Flat`.
+#[cfg(feature = "faiss")]
+#[test]
+fn sq8_returns_as_many_eligible_items_as_there_are() {
+    check_kind(74, |stream| {
+        let metric = [Metric::InnerProduct, Metric::AugmentedInnerProduct][stream.index(2)];
+        let index = FaissIndex::build(&catalogue(false, stream), FaissSpec::Sq8, metric).unwrap();
+        let vectors = crate::compressed::held(&index);
+        Some((Box::new(index), vectors))
     });
 }

@@ -87,8 +87,8 @@ proptest! {
 
 #[test]
 fn several_blocks_equal_brute_force() {
-    // Blocks are 64 queries and 1,024 items: neither divides these.
-    let (n_items, n_queries, dim) = (2_300, 130, 3);
+    // Blocks are 64 to 256 queries, a multiple of 64, and 512 items: none divides these.
+    let (n_items, n_queries, dim) = (2_300, 330, 3);
     let targets: Vec<u32> = (0..n_queries).map(|i| (i * 17 % n_items) as u32 + 1).collect();
     let exclude = lists(n_queries, n_items, 200, 11);
     let set = lists(1, n_items, 2_000, 12).concat();
@@ -97,7 +97,7 @@ fn several_blocks_equal_brute_force() {
 
 #[test]
 fn a_result_depends_neither_on_threads_nor_on_the_other_queries() {
-    let (n_items, n_queries) = (1_500, 150);
+    let (n_items, n_queries) = (1_500, 300);
     // 300 dimensions are more than a matrix product packs at once.
     for dim in [5, 32, 300] {
         let index = ExactIndex::new(items(dim, normals(n_items, dim, 12)));
@@ -109,7 +109,7 @@ fn a_result_depends_neither_on_threads_nor_on_the_other_queries() {
         };
         let scan = on(1);
         assert_eq!(scan, on(3));
-        for i in [0, 63, 64, 149] {
+        for i in [0, 63, 64, 149, 255, 256, 299] {
             let (query, list) = (&queries[i * dim..][..dim], &exclude[i..=i]);
             let alone = index.scan(query, &targets[i..=i], Filter::excluding(list), n(20)).unwrap();
             assert_eq!((alone.kept[0], alone.excluded[0]), (scan.kept[i], scan.excluded[i]));

@@ -208,6 +208,7 @@ fn every_index_returns_all_that_is_left() {
         (ivf(1), Metric::AugmentedInnerProduct),
         (hnsw(4), Metric::AugmentedInnerProduct),
         (hnsw(4), Metric::InnerProduct),
+        (FaissSpec::Sq8, Metric::InnerProduct),
     ] {
         let index = build(&vectors, spec, metric);
         for (k, lists) in [(10, Some(&lists)), (ITEMS + 5, None), (200, None)] {
@@ -326,6 +327,7 @@ fn a_saved_index_finds_the_same() {
         (FaissSpec::Flat, Metric::L2),
         (ivf(4), Metric::InnerProduct),
         (hnsw(64), Metric::AugmentedInnerProduct),
+        (FaissSpec::Sq8, Metric::AugmentedInnerProduct),
     ] {
         let index = build(&ItemVectors::new(ids.clone(), DIM, units(ITEMS, DIM, 38)).unwrap(), spec, metric);
         index.save(&path).unwrap();
@@ -344,7 +346,7 @@ fn a_saved_index_finds_the_same() {
 fn the_same_vectors_make_the_same_file() {
     let folder = tempfile::tempdir().unwrap();
     let vectors = items(DIM, units(ITEMS, DIM, 40));
-    for spec in [FaissSpec::Flat, ivf(4), hnsw(64)] {
+    for spec in [FaissSpec::Flat, ivf(4), hnsw(64), FaissSpec::Sq8] {
         let saved = ["a", "b"].map(|name| {
             let path = folder.path().join(name);
             build(&vectors, spec, Metric::InnerProduct).save(&path).unwrap();
@@ -359,7 +361,7 @@ fn damaged_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let vectors = items(4, units(100, 4, 41));
-    for spec in [FaissSpec::Flat, FaissSpec::Ivf { nlist: n(2), nprobe: n(1) }, hnsw(8)] {
+    for spec in [FaissSpec::Flat, FaissSpec::Ivf { nlist: n(2), nprobe: n(1) }, hnsw(8), FaissSpec::Sq8] {
         build(&vectors, spec, Metric::InnerProduct).save(&path).unwrap();
         check_damage(&path, |path| FaissIndex::load(path).map(drop));
     }

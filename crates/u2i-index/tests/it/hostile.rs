@@ -25,8 +25,12 @@ const END: usize = 40;
 
 /// Ids with gaps, so that a position is no id.
 fn vectors() -> ItemVectors {
-    let ids = (1..=ITEMS as u32).map(|i| 2 * i + 5).collect();
-    ItemVectors::new(ids, DIM, normals(ITEMS, DIM, 80)).unwrap()
+    many(ITEMS)
+}
+
+fn many(items: usize) -> ItemVectors {
+    let ids = (1..=items as u32).map(|i| 2 * i + 5).collect();
+    ItemVectors::new(ids, DIM, normals(items, DIM, 80)).unwrap()
 }
 
 /// The bytes of a saved index.
@@ -37,12 +41,15 @@ fn saved(index: &dyn Index) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
+/// Ways to lie about a size.
+const LIES: usize = 13;
+
 /// A size that lies, in as many bytes as are there.
-fn lie(at: &mut [u8], stream: &mut Stream) {
+fn lie(at: &mut [u8], way: usize) {
     let mut size = [0; 8];
     size[..at.len()].copy_from_slice(at);
     let size = u64::from_le_bytes(size);
-    let lies = [
+    let lies: [u64; LIES] = [
         0,
         1,
         size.wrapping_add(1),
@@ -53,10 +60,11 @@ fn lie(at: &mut [u8], stream: &mut Stream) {
         1 << 31,
         1 << 39,
         1 << 62,
+        u64::from(u32::MAX),
+        i64::MAX as u64,
+        u64::MAX,
     ];
-    let lie = [&lies[..], &[u64::from(u32::MAX), i64::MAX as u64, u64::MAX]].concat();
-    let lie = lie[stream.index(lie.len())].to_le_bytes();
-    at.copy_from_slice(&lie[..at.len()]);
+    at.copy_from_slice(&lies[way].to_le_bytes()[..at.len()]);
 }
 
 /// Changes some bytes, and says how. What comes out may be what went in.
@@ -84,7 +92,7 @@ fn mutate(bytes: &mut Vec<u8>, stream: &mut Stream) -> &'static str {
             let width = [4, 8][stream.index(2)];
             let within = if stream.index(2) == 0 { 128.min(len - 8) } else { len - 8 };
             let start = stream.index(within);
-            lie(&mut bytes[start..start + width], stream);
+            lie(&mut bytes[start..start + width], stream.index(LIES));
             "a size that lies"
         }
         5 => {
@@ -144,14 +152,29 @@ fn check_mutants(kind: &str, whole: &[u8], load: impl Fn(&Path) -> Result<(), In
     }
 }
 
-/// A mutant of what is hashed, with its hash and mark.
-fn rehashed(whole: &[u8], stream: &mut Stream) -> (&'static str, Vec<u8>) {
+/// What is hashed of a file, changed, with its hash and mark.
+fn rehashed<T>(whole: &[u8], change: impl FnOnce(&mut Vec<u8>) -> T) -> (T, Vec<u8>) {
     let mut bytes = whole[..whole.len() - END].to_vec();
-    let how = mutate(&mut bytes, stream);
+    let how = change(&mut bytes);
     let hash = Sha256::digest(&bytes);
     bytes.extend(hash);
     bytes.extend(&whole[whole.len() - 8..]);
     (how, bytes)
+}
+
+/// The file with another description, in which `new` stands for `old`.
+fn redescribed(whole: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let end = whole.len() - END - 8;
+    let length = u64::from_le_bytes(whole[end..end + 8].try_into().unwrap()) as usize;
+    let description = std::str::from_utf8(&whole[end - length..end]).unwrap();
+    assert_eq!(description.matches(old).count(), 1, "{description}");
+    let other = description.replace(old, new);
+    let change = |bytes: &mut Vec<u8>| {
+        bytes.truncate(end - length);
+        bytes.extend(other.as_bytes());
+        bytes.extend((other.len() as u64).to_le_bytes());
+    };
+    rehashed(whole, change).1
 }
 
 #[test]
@@ -183,28 +206,18 @@ fn behind_the_hash_an_exact_index_is_refused_or_whole() {
         }
     };
     for step in 0..MUTANTS {
-        let (how, bytes) = rehashed(&whole, &mut stream("rehashed exact", step));
+        let (how, bytes) = rehashed(&whole, |bytes| mutate(bytes, &mut stream("rehashed exact", step)));
         check(&format!("mutant {step}, {how}"), &bytes);
     }
     // Each number of the description, replaced by others.
-    let description =
-        String::from_utf8_lossy(&whole[4 * ITEMS * (DIM + 1)..whole.len() - END - 8]).into_owned();
     let numbers = [("items", ITEMS), ("dim", DIM), ("payload_bytes", 4 * ITEMS * DIM), ("format", 1)];
     for (key, number) in numbers {
         for other in [0, 1, number - 1, number + 1, 2 * number, 1 << 40, usize::MAX / 4, usize::MAX] {
-            let wanted = format!("\"{key}\":{number}");
-            assert!(description.contains(&wanted), "{description}");
-            let lie = description.replace(&wanted, &format!("\"{key}\":{other}"));
             if other == number {
                 continue;
             }
-            let mut bytes = whole[..4 * ITEMS * (DIM + 1)].to_vec();
-            bytes.extend(lie.as_bytes());
-            bytes.extend((lie.len() as u64).to_le_bytes());
-            let hash = Sha256::digest(&bytes);
-            bytes.extend(hash);
-            bytes.extend(&whole[whole.len() - 8..]);
-            fs::write(&path, bytes).unwrap();
+            let lie = format!("\"{key}\":{other}");
+            fs::write(&path, redescribed(&whole, &format!("\"{key}\":{number}"), &lie)).unwrap();
             assert!(ExactIndex::load(&path).is_err(), "{lie} is believed");
         }
     }
@@ -212,19 +225,100 @@ fn behind_the_hash_an_exact_index_is_refused_or_whole() {
 }
 
 #[cfg(feature = "faiss")]
-fn kinds() -> [(&'static str, FaissSpec); 3] {
+fn kinds() -> [(&'static str, FaissSpec, ItemVectors); 5] {
     [
-        ("flat", FaissSpec::Flat),
-        ("ivf", FaissSpec::Ivf { nlist: n(3), nprobe: n(2) }),
-        ("hnsw", FaissSpec::Hnsw { m: n(4), ef_construction: n(20), ef_search: n(16) }),
+        ("flat", FaissSpec::Flat, vectors()),
+        ("ivf", FaissSpec::Ivf { nlist: n(3), nprobe: n(2) }, vectors()),
+        ("hnsw", FaissSpec::Hnsw { m: n(4), ef_construction: n(20), ef_search: n(16) }, vectors()),
+        ("sq8", FaissSpec::Sq8, vectors()),
+        // The fewest that it can be built over.
+        ("ivf_pq", FaissSpec::IvfPq { nlist: n(3), nprobe: n(2), m: n(5) }, many(9_984)),
     ]
+}
+
+/// Where faiss has the sizes of a kind, and in how many bytes: those of its front, and with lists those of the first
+/// three.
+#[cfg(feature = "faiss")]
+fn sizes(kind: &str) -> Vec<(usize, usize)> {
+    let front = [(4, 4), (8, 8), (32, 1), (33, 4)];
+    // Centres are three of five 32-bit floats, examples 256.
+    let centres = [(37, 8), (45, 8), (57, 4), (61, 8), (85, 1), (86, 4), (90, 8), (158, 1), (159, 8)];
+    let lists = |at: usize| [4, 12, 24, 32, 40, 48].map(|size| (at + size, 8));
+    let own = match kind {
+        "flat" => vec![(37, 8)],
+        "sq8" => vec![(37, 4), (49, 8), (57, 8), (65, 8), (73 + 2 * 4 * DIM, 8)],
+        "ivf" => [&centres[..], &lists(167)].concat(),
+        "ivf_pq" => {
+            let codes = [(167, 1), (168, 8), (176, 8), (184, 8), (192, 8), (200, 8)];
+            [&centres[..], &codes, &lists(208 + 256 * 4 * DIM)].concat()
+        }
+        _ => vec![],
+    };
+    [&front[..], &own].concat()
+}
+
+#[cfg(feature = "faiss")]
+#[test]
+fn a_size_of_codes_that_lies_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let named = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        match FaissIndex::load(&path) {
+            Err(IndexError::Mismatch { what, .. }) => what.to_owned(),
+            Err(error) => error.to_string(),
+            Ok(_) => "it is read".to_owned(),
+        }
+    };
+    let [.., (_, sq8, items), (_, ivf_pq, many)] = kinds();
+    let build = |items, spec| saved(&FaissIndex::build(items, spec, Metric::InnerProduct).unwrap());
+    let (sq8, ivf_pq) = (build(&items, sq8), build(&many, ivf_pq));
+    let of_sq8 = [
+        (49, "dimension of the codes"),
+        (57, "bytes of a code"),
+        (65, "steps of the codes"),
+        (73 + 2 * 4 * DIM, "bytes of all codes"),
+        (37, "kind of code"),
+        // A metric of its own would shift what follows.
+        (33, "metric"),
+        (8, "number of vectors"),
+        (4, "dimension"),
+        (0, "faiss kind"),
+    ];
+    let of_ivf_pq = [
+        (37, "number of lists"),
+        (45, "number of lists that are probed"),
+        (57, "dimension of the centres"),
+        (61, "number of centres"),
+        (90, "numbers of the centres"),
+        (158, "map of places"),
+        (167, "kind of code"),
+        (168, "bytes of a code"),
+        (176, "dimension of the codes"),
+        (184, "parts of a vector"),
+        (192, "bits of a part"),
+        (200, "numbers of the examples"),
+    ];
+    for (whole, sizes) in [(&sq8, &of_sq8[..]), (&ivf_pq, &of_ivf_pq[..])] {
+        assert_eq!(named(whole), "it is read");
+        for &(at, name) in sizes {
+            // One less or more, 2 for the metric.
+            let change = |bytes: &mut Vec<u8>| bytes[at] ^= if name == "metric" { 2 } else { 1 };
+            assert_eq!(named(&rehashed(whole, change).1), name);
+        }
+    }
+    // Described as another kind, or with settings that no index has.
+    assert_eq!(named(&redescribed(&sq8, "\"sq8\"", "\"flat\"")), "faiss kind");
+    assert_eq!(named(&redescribed(&sq8, "\"inner_product\"", "\"l2\"")), "settings");
+    assert_eq!(named(&redescribed(&ivf_pq, "\"nlist\":3", "\"nlist\":300")), "settings");
+    assert_eq!(named(&redescribed(&ivf_pq, "\"m\":5", "\"m\":4")), "settings");
 }
 
 #[cfg(feature = "faiss")]
 #[test]
 fn a_thousand_mutants_of_each_faiss_index_are_refused_before_faiss_reads_them() {
-    for (kind, spec) in kinds() {
-        let index = FaissIndex::build(&vectors(), spec, Metric::InnerProduct).unwrap();
+    for (kind, spec, vectors) in kinds() {
+        let index = FaissIndex::build(&vectors, spec, Metric::InnerProduct).unwrap();
         check_mutants(kind, &saved(&index), |path| FaissIndex::load(path).map(drop));
     }
 }
@@ -247,26 +341,42 @@ struct Ends {
     killed: Vec<String>,
 }
 
-/// No mutant makes our own code panic or name an item that is none, and none but those of a graph takes down the process
-/// that reads it, here with 4 GiB of addresses and 5 seconds of the processor.
+/// No mutant, and no lie about a size, makes our own code panic or name an item that is none, and none but those of a
+/// graph takes down the process that reads it, here with 4 GiB of addresses and 5 seconds of the processor, or 20 for
+/// the many items that product codes need.
 #[cfg(all(feature = "faiss", unix))]
 #[test]
 #[expect(clippy::print_stderr, reason = "the counts stand in the documentation of FaissIndex::load")]
 fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
-    for (kind, spec) in kinds() {
+    for (kind, spec, vectors) in kinds() {
         let folder = tempfile::tempdir().unwrap();
-        let whole = saved(&FaissIndex::build(&vectors(), spec, Metric::InnerProduct).unwrap());
-        let write = |step: u64| {
-            let (how, bytes) = rehashed(&whole, &mut stream(kind, 5_000 + step));
-            fs::write(folder.path().join(step.to_string()), bytes).unwrap();
-            how
+        let whole = saved(&FaissIndex::build(&vectors, spec, Metric::InnerProduct).unwrap());
+        let mut hows = Vec::new();
+        let mut write = |(how, bytes): (&'static str, Vec<u8>)| {
+            fs::write(folder.path().join(hows.len().to_string()), bytes).unwrap();
+            hows.push(how);
         };
-        let hows: Vec<&str> = (0..MUTANTS).map(write).collect();
+        for step in 0..MUTANTS {
+            write(rehashed(&whole, |bytes| mutate(bytes, &mut stream(kind, 5_000 + step))));
+        }
+        for (at, width) in sizes(kind) {
+            for way in 0..LIES {
+                let change = |bytes: &mut Vec<u8>| {
+                    lie(&mut bytes[at..at + width], way);
+                    "a known size that lies"
+                };
+                write(rehashed(&whole, change));
+            }
+        }
+        let seconds = if kind == "ivf_pq" { 20 } else { 5 };
         let mut ends = Ends::default();
         let mut next = 0;
         while next < hows.len() {
             let output = Command::new("/bin/sh")
-                .args(["-c", "ulimit -v 4194304; ulimit -t 5; ulimit -c 0; exec \"$0\" \"$@\""])
+                .args([
+                    "-c",
+                    &format!("ulimit -v 4194304; ulimit -t {seconds}; ulimit -c 0; exec \"$0\" \"$@\""),
+                ])
                 .arg(std::env::current_exe().unwrap())
                 .args(["hostile::reads_mutants", "--exact", "--nocapture", "--test-threads=1"])
                 .env(FOLDER, folder.path())

@@ -2,6 +2,8 @@
 //! search.
 
 mod answers;
+#[cfg(feature = "faiss")]
+mod compressed;
 mod exact;
 #[cfg(feature = "faiss")]
 mod faiss;

@@ -33,6 +33,7 @@ fn indexes() -> Vec<Box<dyn Index>> {
         FaissSpec::Flat,
         FaissSpec::Ivf { nlist: n(40), nprobe: n(4) },
         FaissSpec::Hnsw { m: n(4), ef_construction: n(40), ef_search: n(16) },
+        FaissSpec::Sq8,
     ]
     .map(|spec| Box::new(FaissIndex::build(&vectors, spec, Metric::InnerProduct).unwrap()) as _);
     #[cfg(not(feature = "faiss"))]

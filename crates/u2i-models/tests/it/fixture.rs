@@ -1,12 +1,34 @@
-use u2i_models::burn::tensor::Device;
+use std::cell::Cell;
+
+use u2i_models::burn::tensor::{Device, Tensor};
 use u2i_models::{HistoryInput, Inputs};
 use u2i_schema::{
     BatchMaker, Catalog, Column, ColumnData, EventStore, ItemRows, Side, Transform, UserRows, Users,
     Vocabulary,
 };
 
+/// Of this test.
 pub fn device() -> Device {
-    Device::flex()
+    if WITHOUT_OPERATORS.get() { without_operators() } else { Device::flex() }
+}
+
+thread_local! {
+    static WITHOUT_OPERATORS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// As a GPU is: what `u2i_ops` has is computed by burn's own operators.
+#[expect(deprecated, reason = "kept to compare with, as long as burn has it")]
+fn without_operators() -> Device {
+    Device::ndarray()
+}
+
+/// Does a test on two devices, of which one has operators of its own.
+pub fn on_both_ways(test: impl Fn()) {
+    test();
+    WITHOUT_OPERATORS.set(true);
+    assert!(!u2i_ops::is_here(&Tensor::<1>::zeros([1], &device())));
+    test();
+    WITHOUT_OPERATORS.set(false);
 }
 
 fn column(name: &str, side: Side, transform: Transform) -> Column {

@@ -7,7 +7,7 @@ use u2i_models::{HistoryConfig, HistoryInput, Init, Normalization, PoolingConfig
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{PADDING, Slot, UserRows};
 
-use crate::fixture::device;
+use crate::fixture::{device, on_both_ways};
 use crate::host;
 
 fn stream(step: u64) -> Stream {
@@ -179,6 +179,10 @@ impl ModuleMapper for Draws<'_> {
 
 #[test]
 fn pooling_and_its_gradients_are_those_of_its_formula_on_320_shapes() {
+    on_both_ways(pooling_is_its_formula);
+}
+
+fn pooling_is_its_formula() {
     for step in 0..320 {
         let mut stream = stream(step);
         let (n_rows, dim) = (2 + stream.index(7), 1 + stream.index(5));

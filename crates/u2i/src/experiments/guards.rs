@@ -58,7 +58,7 @@ pub struct IndexGuard {
     /// Mean share of the exact top 10 that it finds.
     #[serde(rename = "recall@10")]
     pub recall_at_10: f64,
-    /// It must find at least so much. IVF is only reported.
+    /// It must find at least so much. IVF and compressed indexes are only reported.
     pub at_least: Option<f64>,
     /// Users whose list is that of exact search.
     pub lists_as_exact: usize,
@@ -111,7 +111,7 @@ impl IndexGuard {
         let (at_least, lists_at_least) = match faiss {
             FaissSpec::Flat => (None, Some(n_queries)),
             FaissSpec::Hnsw { .. } => (Some(LEAST_RECALL), None),
-            FaissSpec::Ivf { .. } => (None, None),
+            FaissSpec::Ivf { .. } | FaissSpec::Sq8 | FaissSpec::IvfPq { .. } => (None, None),
         };
         let passed = at_least.is_none_or(|least| recall_at_10 >= least)
             && lists_at_least.is_none_or(|least| lists_as_exact >= least);

@@ -97,7 +97,7 @@ fn settings(
     let probes = [1, 2, 4, 8, 16, 32].into_iter().filter(|&nprobe| nprobe <= nlist);
     let ivf: Vec<FaissSpec> = probes
         .map(|nprobe| FaissSpec::Ivf { nlist: number(nlist), nprobe: number(nprobe) })
-        .filter(|spec| spec.check(n).is_ok())
+        .filter(|spec| spec.check(n, items.dim(), Metric::InnerProduct).is_ok())
         .collect();
     let hnsw = [16, 32, 64, 128, 256].map(|ef_search| FaissSpec::Hnsw {
         m: number(32),

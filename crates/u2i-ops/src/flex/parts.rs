@@ -1,0 +1,11 @@
+//! Work in parts on rayon's threads. What comes out never depends on how many there are.
+
+use rayon::prelude::*;
+
+/// Does each part, here where there is one thread: a pool of one would be handed the work and waited for.
+pub(crate) fn each<T: Send, R: Send>(parts: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+    match rayon::current_num_threads() {
+        1 => parts.into_iter().map(work).collect(),
+        _ => parts.into_par_iter().map(work).collect(),
+    }
+}

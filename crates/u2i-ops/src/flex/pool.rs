@@ -1,0 +1,156 @@
+use std::ops::Range;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::function::{Function, Given, apply, is_here};
+use super::parts::each;
+use super::windows::{Backward, Forward, Part, Window};
+use crate::{Divisor, Windows};
+
+/// As [`crate::pool`].
+pub(crate) fn pool(
+    vectors: &Tensor<2>,
+    mask: &Tensor<2>,
+    keep: Option<Vec<f32>>,
+    log_weights: Option<&Tensor<2>>,
+    windows: Windows,
+    divisor: Divisor,
+) -> Option<Tensor<2>> {
+    if !(is_here(vectors) && is_here(mask) && log_weights.is_none_or(is_here)) {
+        return None;
+    }
+    let log_weights = match log_weights {
+        Some(weights) => weights.clone(),
+        None => {
+            let zeros = TensorData::new(vec![0.0f32; windows.length], [1, windows.length]);
+            Tensor::from_data(zeros, &vectors.device())
+        }
+    };
+    let ([rows, dim], [heads, _]) = (vectors.dims(), log_weights.dims());
+    let shape = [rows / windows.width() * windows.targets, heads * dim];
+    let tensors =
+        [vectors.clone().into_dispatch(), log_weights.into_dispatch(), mask.clone().detach().into_dispatch()];
+    Some(apply(Pool { windows, divisor, dim, heads, keep }, tensors, shape))
+}
+
+#[derive(Debug)]
+struct Pool {
+    windows: Windows,
+    divisor: Divisor,
+    dim: usize,
+    heads: usize,
+    keep: Option<Vec<f32>>,
+}
+
+/// What is kept of the value's computation.
+#[derive(Debug, Clone)]
+struct Kept {
+    /// `[heads, length]`: weights from the oldest event to the newest.
+    weights: Vec<f32>,
+    /// `[chunks * targets, heads]`: what the sums were divided by.
+    divisors: Vec<f32>,
+}
+
+impl Pool {
+    /// `[heads, length]`, the oldest event first.
+    fn weights(&self, log_weights: &[f32]) -> Vec<f32> {
+        let by_head = log_weights.chunks_exact(self.windows.length).flat_map(|head| {
+            let largest = match self.divisor {
+                Divisor::Weights { .. } => head.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                _ => 0.0,
+            };
+            head.iter().rev().map(move |log_weight| (log_weight - largest).exp())
+        });
+        by_head.collect()
+    }
+
+    fn window(&self) -> Window {
+        Window { windows: self.windows, dim: self.dim, heads: self.heads, divisor: self.divisor }
+    }
+
+    /// Runs of chunks for each part: all, or one each where there are several threads.
+    fn parts(&self, chunks: usize) -> Vec<Range<usize>> {
+        let n = if rayon::current_num_threads() == 1 { chunks.max(1) } else { 1 };
+        (0..chunks).step_by(n).map(|first| first..chunks.min(first + n)).collect()
+    }
+
+    fn part<'a>(&'a self, [vectors, _, mask]: [&'a [f32]; 3], chunks: &Range<usize>) -> Part<'a> {
+        let (first, last) = (chunks.start * self.windows.width(), chunks.end * self.windows.width());
+        Part {
+            vectors: &vectors[first * self.dim..last * self.dim],
+            mask: &mask[first..last],
+            keep: self.keep.as_ref().map(|keep| &keep[first * self.dim..last * self.dim]),
+        }
+    }
+}
+
+impl Function<3> for Pool {
+    type Kept = Kept;
+
+    fn value(&self, inputs: [&[f32]; 3], _: bool) -> (Vec<f32>, Kept) {
+        let Windows { targets, .. } = self.windows;
+        let weights = self.weights(inputs[1]);
+        let chunks = inputs[2].len() / self.windows.width();
+        let mut values = vec![0.0; chunks * targets * self.heads * self.dim];
+        let mut divisors = vec![0.0; chunks * targets * self.heads];
+        let parts = self.parts(chunks);
+        let n = parts.first().map_or(1, Range::len) * targets * self.heads;
+        let outputs = values.chunks_mut(n * self.dim).zip(divisors.chunks_mut(n));
+        each(parts.into_iter().zip(outputs).collect(), |(chunks, (values, divisors))| {
+            let part = self.part(inputs, &chunks);
+            pulp::Arch::new().dispatch(Forward {
+                window: self.window(),
+                part,
+                weights: &weights,
+                values,
+                divisors,
+            });
+        });
+        (values, Kept { weights, divisors })
+    }
+
+    fn gradients(&self, given: Given<'_, Kept, 3>) -> [Option<Vec<f32>>; 3] {
+        let Windows { targets, length } = self.windows;
+        let Kept { weights, divisors } = given.kept;
+        let inputs = given.inputs;
+        let chunks = inputs[2].len() / self.windows.width();
+        let [by_vectors, by_weights, _] = given.wanted;
+        let mut of_vectors = vec![0.0; if by_vectors { inputs[0].len() } else { 0 }];
+        let mut of_weights = vec![0.0; if by_weights { chunks * weights.len() } else { 0 }];
+        let parts = self.parts(chunks);
+        let n = parts.first().map_or(1, Range::len);
+        let mut to_vectors = of_vectors.chunks_mut((n * self.windows.width() * self.dim).max(1));
+        let mut to_weights = of_weights.chunks_mut((n * weights.len()).max(1));
+        let outputs = parts.into_iter().map(|chunks| {
+            (chunks, to_vectors.next().unwrap_or_default(), to_weights.next().unwrap_or_default())
+        });
+        each(
+            outputs.collect(),
+            |(chunks, of_vectors, of_weights): (Range<usize>, &mut [f32], &mut [f32])| {
+                let rows = chunks.start * targets * self.heads..chunks.end * targets * self.heads;
+                let numbers = rows.start * self.dim..rows.end * self.dim;
+                pulp::Arch::new().dispatch(Backward {
+                    window: self.window(),
+                    part: self.part(inputs, &chunks),
+                    weights: &weights,
+                    values: &given.value[numbers.clone()],
+                    of_values: &given.of_value[numbers],
+                    divisors: &divisors[rows],
+                    of_vectors,
+                    of_weights,
+                });
+            },
+        );
+        let of_log_weights = by_weights.then(|| {
+            let mut sums = vec![0.0f32; weights.len()];
+            for own in of_weights.chunks_exact(weights.len()) {
+                sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+            }
+            // From the oldest event first to lags, and from a weight to its logarithm.
+            sums.iter_mut().zip(&weights).for_each(|(sum, weight)| *sum *= weight);
+            sums.chunks_exact_mut(length).for_each(<[f32]>::reverse);
+            sums
+        });
+        [by_vectors.then_some(of_vectors), of_log_weights, None]
+    }
+}

@@ -1,0 +1,47 @@
+//! Operators of two-tower models with gradients written by hand, for tensors in the memory of a CPU.
+//!
+//! ```toml
+//! u2i-ops = { git = "https://github.com/u2i-rs/u2i", features = ["flex"] }
+//! burn = { version = "0.22.1", default-features = false, features = ["std", "flex", "simd"] }
+//! ```
+//!
+//! A training step on a CPU that is put together from burn's operators spends most of its time beside the products: it copies
+//! slices and transposes, writes matrices to memory only to read them again, and multiplies a band that is half zeros. The
+//! operators here are single nodes of burn's graph, with a gradient of their own:
+//!
+//! - [`pool`]: weighted sums over the histories of many targets that look at windows of the same events;
+//! - [`dense`]: a dense layer with its activation.
+//!
+//! They are for 32-bit numbers of burn's flex backend, with autodiff or without. For any other tensor they return `None`, and
+//! the caller takes burn's operators. What they compute has the same bits for any number of threads.
+//!
+//! The feature `flex` switches that backend of burn on. Without it, all of them return `None`.
+//!
+//! # Examples
+//!
+#![cfg_attr(feature = "flex", doc = "```")]
+#![cfg_attr(not(feature = "flex"), doc = "```text")]
+#![doc = include_str!("../examples/ops_alone.rs")]
+//! ```
+
+use burn::tensor::Tensor;
+
+mod dense;
+#[cfg(feature = "flex")]
+mod flex;
+mod pool;
+
+pub use dense::{Activation, dense};
+pub use pool::{Divisor, Windows, pool};
+
+/// Whether the operators take a tensor: it is of 32-bit numbers of burn's flex backend, with autodiff or without, and the feature
+/// `flex` is on.
+pub fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
+    #[cfg(feature = "flex")]
+    return flex::is_here(tensor);
+    #[cfg(not(feature = "flex"))]
+    {
+        let _ = tensor;
+        false
+    }
+}
