@@ -6,10 +6,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use u2i_linalg::{Matrix, add_product, dot, exp, product};
 
-mod own;
 mod picked;
 
-pub(crate) use own::OwnRows;
 pub(crate) use picked::PickedRows;
 
 use crate::cross_entropy::{is_shifted, keeps_small_losses};

@@ -57,9 +57,30 @@ pub fn sampled_softmax_rows(
     assert!(n_negatives > 0, "there are no negatives");
     assert_eq!(hits.dims(), [batch, n_negatives], "one mark per user and negative");
     assert_eq!(log_expected.dims(), [batch, n_negatives], "one correction per user and negative");
-    let log_expected = corrections(log_expected);
-    let on_host = host::is_here(&users) && host::is_here(&positives) && host::is_here(&negatives);
-    Own { users, positives, negatives, hits: hits.inner(), log_expected }.cross_entropy(temperature, on_host)
+    let inverse = 1.0 / temperature.get();
+    let scaled = users.clone().inner() * inverse;
+    let (own_items, other_items) = (positives.clone().inner(), negatives.clone().inner());
+    let positive = (scaled.clone() * own_items.clone()).sum_dim(1);
+    let scores = other_items.clone().matmul(scaled.clone().unsqueeze_dim::<3>(2)).squeeze_dim::<2>(2);
+    let scores = match corrections(log_expected) {
+        Some(offset) => scores - offset,
+        None => scores,
+    };
+    let scores = scores.mask_fill(hits.inner(), f32::NEG_INFINITY);
+    let Softmax { rows, own, others, weights } = Softmax::new(positive, scores);
+    let loss = rows.mean();
+    if !(users.is_tracked() || positives.is_tracked() || negatives.is_tracked()) {
+        return loss;
+    }
+    let total = (own + others.clone()) * batch as f32;
+    let push = -others / total.clone();
+    let weights = weights / total;
+    let pull = weights.clone().unsqueeze_dim::<3>(1).matmul(other_items).squeeze_dim::<2>(1);
+    let users_grad = (pull + own_items * push.clone()) * inverse;
+    let negatives_grad = weights.unsqueeze_dim::<3>(2) * scaled.clone().unsqueeze_dim::<3>(1);
+    let positives_grad = scaled * push;
+    let loss = attach(loss, users, users_grad);
+    attach(attach(loss, positives, positives_grad), negatives, negatives_grad)
 }
 
 /// [`sampled_softmax_rows`] of negatives that are some of the items: in the memory of a CPU no vector of theirs is copied, and
@@ -152,98 +173,6 @@ fn corrections(log_expected: Tensor<2>) -> Option<Tensor<2>> {
     }
 }
 
-/// Vectors and marks as above.
-struct Own {
-    users: Tensor<2>,
-    positives: Tensor<2>,
-    negatives: Tensor<3>,
-    hits: Tensor<2, Bool>,
-    log_expected: Option<Tensor<2>>,
-}
-
-impl Own {
-    /// In the memory of the host row by row, or with tensors.
-    fn cross_entropy(self, temperature: Temperature, on_host: bool) -> Tensor<1> {
-        let inverse = 1.0 / temperature.get();
-        let (users, positives, negatives) = (&self.users, &self.positives, &self.negatives);
-        let is_tracked = users.is_tracked() || positives.is_tracked() || negatives.is_tracked();
-        let inner = Own {
-            users: users.clone().inner(),
-            positives: positives.clone().inner(),
-            negatives: negatives.clone().inner(),
-            hits: self.hits,
-            log_expected: self.log_expected,
-        };
-        let (loss, gradients) = match on_host {
-            true => inner.in_memory(inverse, is_tracked),
-            false => inner.with_tensors(inverse, is_tracked),
-        };
-        let Some(Gradients { users, positives, negatives }) = gradients else { return loss };
-        let loss = attach(loss, self.users, users * inverse);
-        attach(attach(loss, self.positives, positives), self.negatives, negatives)
-    }
-
-    fn with_tensors(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<Gradients>) {
-        let Own { users, positives, negatives, hits, log_expected } = self;
-        let batch = users.dims()[0];
-        let scaled = users * inverse;
-        let positive = (scaled.clone() * positives.clone()).sum_dim(1);
-        let scores = negatives.clone().matmul(scaled.clone().unsqueeze_dim::<3>(2)).squeeze_dim::<2>(2);
-        let scores = match log_expected {
-            Some(offset) => scores - offset,
-            None => scores,
-        };
-        let scores = scores.mask_fill(hits, f32::NEG_INFINITY);
-        let Softmax { rows, own, others, weights } = Softmax::new(positive, scores);
-        let loss = rows.mean();
-        if !gradients {
-            return (loss, None);
-        }
-        let total = (own + others.clone()) * batch as f32;
-        let push = -others / total.clone();
-        let weights = weights / total;
-        let pull = weights.clone().unsqueeze_dim::<3>(1).matmul(negatives).squeeze_dim::<2>(1);
-        let gradients = Gradients {
-            users: pull + positives * push.clone(),
-            negatives: weights.unsqueeze_dim::<3>(2) * scaled.clone().unsqueeze_dim::<3>(1),
-            positives: scaled * push,
-        };
-        (loss, Some(gradients))
-    }
-
-    fn in_memory(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<Gradients>) {
-        let device = self.users.device();
-        let ([batch, dim], [_, n, _]) = (self.users.dims(), self.negatives.dims());
-        let values = |data: TensorData| data.try_into_vec::<f32>().expect("vectors are f32");
-        let hits = self.hits.into_data().convert::<bool>().try_into_vec().expect("marks are boolean");
-        let offset = self.log_expected.map(|offset| values(offset.into_data()));
-        let rows = host::OwnRows {
-            dim,
-            users: &values(self.users.into_data()),
-            positives: &values(self.positives.into_data()),
-            negatives: &values(self.negatives.into_data()),
-            hits: &hits,
-            negative_offset: offset.as_deref(),
-            inverse,
-        };
-        let host::Solved { loss, users, positives, negatives } = rows.solve(gradients);
-        let tensor = |data| Tensor::from_data(TensorData::new(data, [batch, dim]), &device);
-        let gradients = gradients.then(|| Gradients {
-            users: tensor(users),
-            positives: tensor(positives),
-            negatives: Tensor::from_data(TensorData::new(negatives, [batch, n, dim]), &device),
-        });
-        (Tensor::from_data([loss], &device), gradients)
-    }
-}
-
-/// Of the loss by scaled users, positives and negatives.
-struct Gradients {
-    users: Tensor<2>,
-    positives: Tensor<2>,
-    negatives: Tensor<3>,
-}
-
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
@@ -251,51 +180,8 @@ mod tests {
 
     use super::*;
 
-    /// With and without corrections, and rows whose negatives are all hits.
-    #[test]
-    fn the_host_finds_what_tensors_find() {
-        let device = Device::flex().autodiff();
-        let mut stream = Stream::new(8, Purpose::SYNTHETIC, 0, 0);
-        let cases = [(1, 1, 1), (3, 7, 5), (130, 20, 16), (21, 40, 67)];
-        for (case, (batch, n, dim)) in cases.into_iter().enumerate() {
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.normal() as f32).collect() };
-            let vectors = [draw(batch * dim), draw(batch * dim), draw(batch * n * dim)];
-            let offset = draw(batch * n);
-            let hits: Vec<bool> = (0..batch * n).map(|i| i / n == 2 || stream.unit() < 0.05).collect();
-            let run = |on_host| {
-                let leaf = |at: usize, shape: [usize; 2]| {
-                    let data = TensorData::new(vectors[at].clone(), shape);
-                    Tensor::<2>::from_data(data, &device).require_grad()
-                };
-                let leaves = [leaf(0, [batch, dim]), leaf(1, [batch, dim]), leaf(2, [batch * n, dim])];
-                let [users, positives, negatives] = leaves.clone();
-                let plain = Device::flex();
-                let own = Own {
-                    users,
-                    positives,
-                    negatives: negatives.reshape([batch, n, dim]),
-                    hits: Tensor::from_data(TensorData::new(hits.clone(), [batch, n]), &plain),
-                    log_expected: (case % 2 == 0)
-                        .then(|| Tensor::from_data(TensorData::new(offset.clone(), [batch, n]), &plain)),
-                };
-                let loss = own.cross_entropy(Temperature::new(0.3).unwrap(), on_host);
-                let mut gradients = loss.clone().backward();
-                let mut found: Vec<Vec<f32>> = vec![vec![loss.into_scalar::<f32>()]];
-                found.extend(leaves.map(|leaf| {
-                    leaf.grad_remove(&mut gradients).unwrap().into_data().try_into_vec::<f32>().unwrap()
-                }));
-                found
-            };
-            for (host, tensors) in run(true).iter().zip(run(false)) {
-                let most = tensors.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-                let off = host.iter().zip(&tensors).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
-                let is_near = host.len() == tensors.len() && off <= 2e-6 * most;
-                assert!(is_near, "{batch} {n} {dim}: {off} of {most}");
-            }
-        }
-    }
-
-    /// Some items are negatives of several rows, some of none; both sides of the device find the same.
+    /// What is found in memory is what tensors find: some items are negatives of several rows, some of none, and there are rows
+    /// whose negatives are all hits.
     #[test]
     fn picked_rows_are_rows() {
         let device = Device::flex().autodiff();

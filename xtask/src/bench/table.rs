@@ -154,7 +154,20 @@ fn machine() -> String {
     let model =
         line.and_then(|line| line.split_once(':')).map_or("unknown processor", |(_, name)| name.trim());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{model}, {cores} cores, {}", std::env::consts::OS)
+    format!("{model}, {}, {cores} cores, {}", vectors(), std::env::consts::OS)
+}
+
+/// The widest vector instructions there are, which both sides use, and which decide much of what products take.
+fn vectors() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    return match (std::arch::is_x86_feature_detected!("avx512f"), std::arch::is_x86_feature_detected!("avx2"))
+    {
+        (true, _) => "AVX-512",
+        (false, true) => "AVX2",
+        (false, false) => "SSE2",
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    return std::env::consts::ARCH;
 }
 
 /// Puts new rows in the place of those of the same contest, and writes the document from all of them.
