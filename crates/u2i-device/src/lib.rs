@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | `auto` | the first GPU, where this build can use one and finds it, else the CPU | |
 //! | `cpu` | burn's flex backend, the fast one for CPUs | |
-//! | `ndarray` | burn's ndarray backend, which upstream has deprecated in favour of flex | `ndarray` |
+//! | `ndarray` | burn's ndarray backend, which upstream has deprecated in favour of flex; its products take threads of their own, as many as `MATMUL_NUM_THREADS` says | `ndarray` |
 //! | `wgpu` | the same as `wgpu:0` | `wgpu` |
 //! | `wgpu:N` | the N-th of [`adapters`], GPUs first | `wgpu` |
 //!

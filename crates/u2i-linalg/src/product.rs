@@ -145,6 +145,8 @@ fn multiply(a: Matrix<'_>, b: Matrix<'_>, scale: f32, to: &mut [f32], adds: bool
         let (a, b, adds) = (a.column_range(depth.clone()), b.row_range(depth.clone()), adds || first > 0);
         // There `gemm` has other ways, which add up in another order.
         if m == 1 || n == 1 || m * n <= SMALL || depth.len() <= 2 {
+            // One column is one row of the transpose, and lies as it does.
+            let (a, b) = if n == 1 { (b.transposed(), a.transposed()) } else { (a, b) };
             Arch::new().dispatch(Narrow { a, b, scale, to, adds });
             continue;
         }
@@ -199,10 +201,6 @@ impl WithSimd for Narrow<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Narrow { a, b, scale, to, adds } = self;
-        if b.columns == 1 && a.rows > 1 {
-            // One column: the transpose has one row, and lies as it does.
-            return Narrow { a: b.transposed(), b: a.transposed(), scale, to, adds }.with_simd(simd);
-        }
         let lanes = S::F32_LANES;
         let mut loaded = [0.0f32; WIDE * WIDEST];
         let loaded = &mut loaded[..WIDE * lanes];

@@ -60,24 +60,26 @@ pub(crate) struct Solved {
     pub negatives: Vec<f32>,
 }
 
-impl Rows<'_> {
-    fn batch(&self) -> usize {
-        self.users.len() / self.dim
-    }
-
-    /// The loss, and its gradients where they are wanted.
-    pub(crate) fn solve(&self, gradients: bool) -> Solved {
-        let batch = self.batch();
+impl Solved {
+    /// Has `solve` find, for each part of the rows, the sum of their losses and what they add to the gradient of `negatives`
+    /// numbers, and puts these together. `users` numbers are vectors of `dim` each.
+    fn of(
+        users: usize,
+        dim: usize,
+        negatives: usize,
+        gradients: bool,
+        solve: impl Fn(Part<'_>) -> (f64, Vec<f32>) + Send + Sync,
+    ) -> Self {
+        let batch = users / dim;
         let per_part = batch.div_ceil(PARTS).max(1);
         let mut solved = Solved::default();
         if gradients {
-            solved.users = vec![0.0; self.users.len()];
-            solved.positives = vec![0.0; self.users.len()];
-            solved.negatives = vec![0.0; self.negatives.len()];
+            solved.users = vec![0.0; users];
+            solved.positives = vec![0.0; users];
+            solved.negatives = vec![0.0; negatives];
         }
-        let width = if gradients { per_part * self.dim } else { 0 };
-        let mut of_users = solved.users.chunks_mut(width.max(1));
-        let mut of_positives = solved.positives.chunks_mut(width.max(1));
+        let mut of_users = solved.users.chunks_mut(per_part * dim);
+        let mut of_positives = solved.positives.chunks_mut(per_part * dim);
         let parts: Vec<Part<'_>> = (0..batch)
             .step_by(per_part)
             .map(|first| Part {
@@ -87,7 +89,6 @@ impl Rows<'_> {
                 positives: of_positives.next().unwrap_or_default(),
             })
             .collect();
-        let solve = |part| self.part(part, gradients);
         // A pool of one thread would be handed the work and waited for.
         let parts: Vec<(f64, Vec<f32>)> = match rayon::current_num_threads() {
             1 => parts.into_iter().map(solve).collect(),
@@ -100,6 +101,19 @@ impl Rows<'_> {
         }
         solved.loss = (loss / batch as f64) as f32;
         solved
+    }
+}
+
+impl Rows<'_> {
+    fn batch(&self) -> usize {
+        self.users.len() / self.dim
+    }
+
+    /// The loss, and its gradients where they are wanted.
+    pub(crate) fn solve(&self, gradients: bool) -> Solved {
+        Solved::of(self.users.len(), self.dim, self.negatives.len(), gradients, |part| {
+            self.part(part, gradients)
+        })
     }
 
     /// Sum of the losses of a part's rows, and what they add to the gradient of the negatives.
