@@ -125,6 +125,8 @@ const BUGS: &[Bug] = &[
     bug("N8", "recency_is_not_learned", "u2i-models", "it", "gradients::pooling_and_its_gradients_are_those_of_its_formula_on_320_shapes"),
     bug("N8", "the_last_lookup_of_a_row_counts", "u2i-train", "lib", "rows::tests::both_ways_of_adding_give_the_sums_over_each_row"),
     bug("N5", "a_reading_is_of_its_last_step", "u2i-train", "it", "devices::a_broken_input_is_named_at_its_step_however_late_it_is_read"),
+    bug("N9", "table_rows_round_to_nearest", "u2i-train", "it", "precision::steps_too_small_to_be_stored_add_up"),
+    bug("R1", "a_batch_made_ahead_is_lost", "u2i-train", "it", "ahead::results_do_not_depend_on_who_makes_batches_and_how_early"),
     bug("R1", "streams_ignore_the_step", "u2i-random", "lib", "tests::a_key_always_names_the_same_stream"),
     bug("L5", "scores_are_sums_of_another_order", "u2i-index", "it", "exact::scores_of_given_items_are_those_of_a_search_to_the_bit"),
     bug("F3", "an_index_is_judged_by_itself", "u2i-index", "it", "faiss::what_an_index_misses_is_measured"),

@@ -14,7 +14,10 @@ use u2i_losses::{Temperature, sampled_softmax as loss_of};
 use u2i_models::{AnyModel, HostTensor, ItemBatch, TwoTower as _, UserBatch, weights};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{ItemRows, Slot};
-use u2i_train::{DrawConfig, Flow, LossConfig, Observer, SamplerConfig, StepReport, TrainDevice};
+use u2i_train::{
+    DrawConfig, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, StepReport, TablePrecision,
+    TrainDevice,
+};
 
 use crate::arrays::{Array, indices, write_safetensors};
 use crate::rounds::Rounds;
@@ -39,12 +42,34 @@ pub enum Contest {
     Rows {
         #[arg(long)]
         rows: usize,
+        #[arg(long, default_value = "adam")]
+        optimizer: Optimizer,
+        /// What the table is stored in, instead of f32
+        #[arg(long)]
+        table_precision: Option<Precision>,
     },
     /// A million items x 64, in batches of 2,048
     Million {
         #[arg(long)]
         loss: MillionLoss,
     },
+}
+
+/// What is done with gradients of a table.
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Optimizer {
+    Adam,
+    Adagrad,
+    RowWiseAdagrad,
+    Sgd,
+}
+
+/// Half precision.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Precision {
+    F16,
+    Bf16,
 }
 
 /// The loss over a million items.
@@ -97,9 +122,21 @@ impl Contest {
                 let loss = LossConfig::Bce { negatives: *negatives, sampler: SamplerConfig::Uniform {} };
                 (Plan { model: Model::Dssm, loss, ..plain }, Data::new(Shape::ML_1M))
             }
-            Contest::Rows { rows } => {
+            Contest::Rows { rows, optimizer, table_precision } => {
                 let shape = Shape { items: *rows, users: 6_040, events: 193, chunks: 16, dim: 32 };
-                (Plan { shares_item_id: true, ..recipe }, Data::uniform(shape))
+                let (learning_rate, epsilon) = (1e-3, 1e-8);
+                let optimizer = match optimizer {
+                    Optimizer::Adam => Plan::ADAM,
+                    Optimizer::Adagrad => OptimizerConfig::Adagrad { learning_rate, epsilon },
+                    Optimizer::RowWiseAdagrad => OptimizerConfig::RowWiseAdagrad { learning_rate, epsilon },
+                    Optimizer::Sgd => OptimizerConfig::Sgd { learning_rate },
+                };
+                let table_precision = table_precision.map(|precision| match precision {
+                    Precision::F16 => TablePrecision::F16,
+                    Precision::Bf16 => TablePrecision::Bf16,
+                });
+                let plan = Plan { shares_item_id: true, optimizer, table_precision, ..recipe };
+                (plan, Data::uniform(shape))
             }
             Contest::Million { loss } => {
                 let shape = Shape { chunks: 32, users: 6_040, ..Shape::LARGE };

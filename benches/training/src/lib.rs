@@ -17,7 +17,7 @@ use u2i_schema::{
 };
 use u2i_train::{
     Decay, DrawConfig, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, ScheduleConfig,
-    StepReport, TrainConfig, TrainData, TrainDevice, TrainError, fit,
+    StepReport, TablePrecision, TrainConfig, TrainData, TrainDevice, TrainError, fit,
 };
 
 /// What is trained on.
@@ -277,14 +277,28 @@ pub struct Plan {
     pub shares_item_id: bool,
     /// The loss.
     pub loss: LossConfig,
+    /// What is done with gradients.
+    pub optimizer: OptimizerConfig,
+    /// What tables are stored in; none is `f32`.
+    pub table_precision: Option<TablePrecision>,
 }
 
 impl Plan {
-    /// As in the recipes: recency, 512 shared negatives, temperature 0.1.
+    /// As in the recipes: recency, 512 shared negatives, temperature 0.1, Adam.
     pub fn recipe(model: Model) -> Self {
-        let loss = sampled_softmax(Shape::NEGATIVES, None);
-        Plan { model, pooled: Pooled::Recency, shares_item_id: false, loss }
+        Plan {
+            model,
+            pooled: Pooled::Recency,
+            shares_item_id: false,
+            loss: sampled_softmax(Shape::NEGATIVES, None),
+            optimizer: Plan::ADAM,
+            table_precision: None,
+        }
     }
+
+    /// Adam as the recipes have it.
+    pub const ADAM: OptimizerConfig =
+        OptimizerConfig::Adam { learning_rate: 1e-3, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
 
     /// The model on `device`, with its first weights.
     ///
@@ -312,14 +326,10 @@ impl Plan {
             epochs,
             chunk_targets: NonZeroU32::new(Shape::TARGETS as u32).expect("some targets"),
             chunks_per_step: NonZeroUsize::new(data.shape.chunks).expect("some chunks"),
-            optimizer: OptimizerConfig::Adam {
-                learning_rate: 1e-3,
-                beta_1: 0.9,
-                beta_2: 0.999,
-                epsilon: 1e-8,
-            },
+            optimizer: self.optimizer,
             schedule: ScheduleConfig { warm_up_steps: 0, decay: Decay::Constant {} },
             early_stopping: None,
+            table_precision: self.table_precision,
         };
         let model = self.init(data, &on.device.clone().autodiff())?;
         let train = TrainData { batches: data.batches(), samples: &data.samples, id_dropout: &[] };

@@ -1,5 +1,5 @@
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 use u2i_schema::Slot;
 
 use crate::Init;
@@ -9,7 +9,7 @@ use crate::Init;
 /// Row 0 is padding: it starts at zero, and what is looked up there is masked, so it gets no gradient.
 #[derive(Module, Debug)]
 pub struct Table {
-    /// `[rows, dim]`.
+    /// `[rows, dim]`. Half precision is welcome; [`lookup`](Self::lookup) hands out `f32` anyway.
     pub weight: Param<Tensor<2>>,
     /// The slots of a batch whose rows are rows of this table. Row-sparse training touches just those rows.
     #[module(skip)]
@@ -43,7 +43,8 @@ impl Table {
         let n_rows = weight.dims()[0];
         let is_there = rows.end <= n_rows as u64 || u2i_bug::planted("any_row_is_looked_up");
         assert!(is_there, "row {} is not in a table of {n_rows} rows, of {:?}", rows.end - 1, self.slots);
-        weight.select(0, rows.rows)
+        // Which holds numbers of half precision exactly.
+        weight.select(0, rows.rows).cast(FloatDType::F32)
     }
 
     /// Length of the vectors.

@@ -25,14 +25,10 @@ pub struct WeightError {
 }
 
 impl HostTensor {
-    /// A copy of a tensor.
-    ///
-    /// # Panics
-    ///
-    /// If its numbers are not `f32`.
+    /// A copy of a tensor as `f32`, which holds half precision exactly.
     pub fn of<const D: usize>(tensor: Tensor<D>) -> Self {
         let shape = tensor.dims().to_vec();
-        let data = tensor.into_data().try_into_vec().expect("weights and moments are f32");
+        let data = tensor.into_data().convert::<f32>().try_into_vec().expect("they are f32 now");
         HostTensor { shape, data }
     }
 
@@ -191,7 +187,7 @@ impl ModuleMapper for Load<'_> {
             expected: format!("shape {:?}", value.dims()),
         });
         let value = match tensor.and_then(|tensor| tensor.on(&name, value.dims(), &value.device())) {
-            Ok(loaded) => loaded.set_require_grad(value.is_require_grad()),
+            Ok(loaded) => loaded.cast(value.dtype()).set_require_grad(value.is_require_grad()),
             Err(error) => {
                 self.failed = Some(error);
                 value

@@ -46,6 +46,8 @@ impl Purpose {
     pub const TIES: Purpose = Purpose(10);
     /// Which ids a step takes for unknown; `epoch` numbers the column.
     pub const ID_DROPOUT: Purpose = Purpose(11);
+    /// Which way the numbers of a step's rows are rounded; `epoch` numbers the table.
+    pub const ROUNDING: Purpose = Purpose(12);
 }
 
 /// A stream of draws, named by its key.

@@ -52,6 +52,7 @@ fn main() {
         optimizer: OptimizerConfig::Adam { learning_rate: 0.05, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 },
         schedule: ScheduleConfig { warm_up_steps: 0, decay: Decay::Constant {} },
         early_stopping: None,
+        table_precision: None,
     };
     let data = TrainData { batches, samples: &samples, id_dropout: &[] };
     let fitted = fit(model, &data, &loss, &config, 1, &device, &mut (), |_, _| Ok(None)).unwrap();

@@ -17,7 +17,7 @@ pub(crate) struct DenseParameters {
 
 impl DenseParameters {
     pub fn new(optimizer: OptimizerConfig) -> Self {
-        DenseParameters { optimizer, moments: HashMap::new() }
+        DenseParameters { optimizer: optimizer.of_dense(), moments: HashMap::new() }
     }
 
     /// The model after a step, which counts from 1.

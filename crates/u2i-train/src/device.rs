@@ -12,6 +12,7 @@ use burn::tensor::Device;
 /// # use u2i_train::burn::tensor::Device;
 /// let cpu = TrainDevice::from(&Device::flex());
 /// assert_eq!((cpu.read_every.get(), cpu.is_gpu), (1, false));
+/// assert!(cpu.batches_ahead <= TrainDevice::BATCHES_AHEAD);
 /// ```
 #[derive(Debug, Clone)]
 pub struct TrainDevice {
@@ -24,22 +25,38 @@ pub struct TrainDevice {
     /// Steps between two readings of their losses. A reading waits until the device has done all it was sent, so in
     /// between the batches of later steps are made and sent while earlier ones run.
     pub read_every: NonZeroUsize,
+    /// Batches that another thread makes on the host, at most so many ahead; 0 makes each when it is its turn, on the
+    /// thread that trains. Results do not depend on it.
+    pub batches_ahead: usize,
 }
 
 impl TrainDevice {
     /// Steps between two readings on a GPU.
     pub const GPU_READ_EVERY: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
+    /// Batches that are made ahead where there is more than one thread to do so.
+    pub const BATCHES_AHEAD: usize = 2;
+
     /// A GPU, whose losses are read every [`GPU_READ_EVERY`](Self::GPU_READ_EVERY) steps.
     pub fn gpu(device: Device) -> Self {
-        TrainDevice { device, is_gpu: true, read_every: Self::GPU_READ_EVERY }
+        TrainDevice { device, is_gpu: true, read_every: Self::GPU_READ_EVERY, batches_ahead: Self::ahead() }
+    }
+
+    /// None where rayon was given one thread: whoever says so wants one to be used.
+    fn ahead() -> usize {
+        if rayon::current_num_threads() > 1 { Self::BATCHES_AHEAD } else { 0 }
     }
 }
 
 /// Takes it for a CPU, whose losses cost nothing to read.
 impl From<&Device> for TrainDevice {
     fn from(device: &Device) -> Self {
-        TrainDevice { device: device.clone(), is_gpu: false, read_every: NonZeroUsize::MIN }
+        TrainDevice {
+            device: device.clone(),
+            is_gpu: false,
+            read_every: NonZeroUsize::MIN,
+            batches_ahead: Self::ahead(),
+        }
     }
 }
 

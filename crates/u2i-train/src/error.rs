@@ -2,6 +2,8 @@ use u2i_losses::samplers::SamplerError;
 use u2i_models::WeightError;
 use u2i_schema::Slot;
 
+use crate::TablePrecision;
+
 /// Why training stopped before its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,6 +20,12 @@ pub enum TrainError {
         found: f64,
         /// What is allowed.
         expected: &'static str,
+    },
+    /// The device cannot store tables as the config wants.
+    #[error("`train.table_precision` is `{precision}`, in which the device stores nothing")]
+    Precision {
+        /// What was wanted.
+        precision: TablePrecision,
     },
     /// Something is NaN or infinite. It was found at this very step and is in no saved state.
     #[error("{tensor} is not finite at step {step} of epoch {epoch}, at learning rate {learning_rate:e}")]

@@ -4,9 +4,9 @@ use burn::module::{Module as _, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
-use u2i_random::{Purpose, Stream};
-use u2i_schema::{BatchMaker, Chunk, SampleTable, Slot};
+use u2i_schema::{BatchMaker, SampleTable, Slot};
 
+use crate::batches::{self, Batch, Batches};
 use crate::dense::DenseParameters;
 use crate::objective::Objective;
 use crate::sparse::SparseTables;
@@ -136,7 +136,8 @@ pub fn fit<M: TwoTower>(
     observer: &mut dyn Observer,
     validate: impl FnMut(&M, usize) -> Validated,
 ) -> Result<Fitted<M>, TrainError> {
-    Run::new(model, data, loss, config, seed, device.into())?.finish(observer, validate)
+    let (run, batches) = Run::new(model, data, loss, config, seed, device.into())?;
+    run.finish(batches, observer, validate)
 }
 
 /// Goes on from a `state` that [`Observer::on_state`] got, with everything else as it was in the call of [`fit`]: on
@@ -157,9 +158,9 @@ pub fn resume<M: TwoTower>(
     observer: &mut dyn Observer,
     validate: impl FnMut(&M, usize) -> Validated,
 ) -> Result<Fitted<M>, TrainError> {
-    let mut run = Run::new(model, data, loss, config, seed, device.into())?;
+    let (mut run, batches) = Run::new(model, data, loss, config, seed, device.into())?;
     run.restore(state)?;
-    run.finish(observer, validate)
+    run.finish(batches, observer, validate)
 }
 
 /// What the loss learns, in a state.
@@ -178,11 +179,10 @@ struct Run<'a, M> {
     /// Finished epochs and the sums of the one that runs.
     progress: TrainProgress,
     best: Option<M>,
-    data: &'a TrainData<'a>,
     objective: Objective,
     config: &'a TrainConfig,
     schedule: Schedule,
-    in_order: Vec<Chunk>,
+    steps_per_epoch: usize,
     seed: u64,
     on: TrainDevice,
     /// Steps whose losses are not read yet.
@@ -207,33 +207,29 @@ impl<'a, M: TwoTower> Run<'a, M> {
         config: &'a TrainConfig,
         seed: u64,
         on: TrainDevice,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<(Self, Batches<'a>), TrainError> {
         check(config)?;
-        let in_order = data.samples.chunks(config.chunk_targets);
-        if in_order.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        let steps = in_order.len().div_ceil(config.chunks_per_step.get()) * config.epochs.get();
-        Ok(Run {
-            table_ids: model.tables().into_iter().map(|table| table.weight.id).collect(),
-            tables: SparseTables::take(&mut model, config.optimizer, &on),
+        let objective = Objective::new(loss, &on)?;
+        let table_ids = model.tables().into_iter().map(|table| table.weight.id).collect();
+        let (tables, readers) = SparseTables::take(&mut model, config, seed, &on)?;
+        let batches = Batches::new(data, loss, config, seed, readers)?;
+        let steps_per_epoch = batches.steps_per_epoch();
+        let run = Run {
+            table_ids,
+            tables,
             dense: DenseParameters::new(config.optimizer),
             progress: TrainProgress::default(),
             best: None,
-            objective: Objective::new(loss, data, &on)?,
-            schedule: Schedule::new(config.schedule, steps),
+            objective,
+            schedule: Schedule::new(config.schedule, steps_per_epoch * config.epochs.get()),
             model,
-            data,
             config,
-            in_order,
+            steps_per_epoch,
             seed,
             on,
             unread: Vec::new(),
-        })
-    }
-
-    fn steps_per_epoch(&self) -> usize {
-        self.in_order.len().div_ceil(self.config.chunks_per_step.get())
+        };
+        Ok((run, batches))
     }
 
     fn state(&self) -> Result<TrainState, TrainError> {
@@ -267,7 +263,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
             expected,
         };
         let finished = progress.epochs.len();
-        let (first, last) = (finished * self.steps_per_epoch(), (finished + 1) * self.steps_per_epoch());
+        let (first, last) = (finished * self.steps_per_epoch, (finished + 1) * self.steps_per_epoch);
         if finished >= self.config.epochs.get() {
             return Err(wrong("epochs", finished.to_string(), format!("fewer than {}", self.config.epochs)));
         }
@@ -308,34 +304,13 @@ impl<'a, M: TwoTower> Run<'a, M> {
 
     fn finish(
         mut self,
+        mut batches: Batches<'a>,
         observer: &mut dyn Observer,
         mut validate: impl FnMut(&M, usize) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
-        self.observe_again();
-        for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
-            let chunks = self.shuffled(epoch);
-            let mut done = self.progress.step - (epoch - 1) * self.steps_per_epoch();
-            if u2i_bug::planted("a_resumed_epoch_begins_anew") {
-                done = 0;
-            }
-            for own in chunks.chunks(self.config.chunks_per_step.get()).skip(done) {
-                self.step(own, epoch)?;
-                let is_last = self.progress.step == epoch * self.steps_per_epoch();
-                if is_last || self.unread.len() == self.on.read_every.get() {
-                    self.report(observer)?;
-                }
-            }
-            let report = self.end_epoch(epoch, &mut validate)?;
-            observer.on_epoch(&report);
-            let best_epoch = self.progress.best.map_or(epoch, |(epoch, _)| epoch);
-            if self
-                .config
-                .early_stopping
-                .is_some_and(|stopping| epoch - best_epoch >= stopping.patience.get())
-            {
-                break;
-            }
-        }
+        batches.begin_at(self.progress.step);
+        let ahead = self.on.batches_ahead;
+        batches::ahead(batches, ahead, |batches| self.train(batches, observer, &mut validate))?;
         let (best_epoch, _) = self.progress.best.expect("there is at least one epoch");
         let learned = self.objective.temperature.as_ref().map(|learned| learned.get().map(f32::from));
         let temperature = learned.transpose().map_err(|_| {
@@ -351,50 +326,41 @@ impl<'a, M: TwoTower> Run<'a, M> {
         })
     }
 
-    fn shuffled(&self, epoch: usize) -> Vec<Chunk> {
-        let mut chunks = self.in_order.clone();
-        Stream::new(self.seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut chunks);
-        chunks
-    }
-
-    /// Tells the objective what the steps before this one had for targets, which needs none of their tensors.
-    fn observe_again(&mut self) {
-        if !self.objective.observes() || u2i_bug::planted("frequencies_begin_anew") {
-            return;
-        }
-        let per_step = self.config.chunks_per_step.get();
-        let mut step = 0;
-        for epoch in 1..=self.config.epochs.get() {
-            for own in self.shuffled(epoch).chunks(per_step) {
-                if step == self.progress.step {
-                    return;
+    /// Trains to the end.
+    fn train(
+        &mut self,
+        batches: &mut dyn Iterator<Item = Result<Batch, TrainError>>,
+        observer: &mut dyn Observer,
+        validate: &mut impl FnMut(&M, usize) -> Validated,
+    ) -> Result<(), TrainError> {
+        for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
+            while self.progress.step < epoch * self.steps_per_epoch {
+                let batch = batches.next().expect("there is a batch for each step")?;
+                self.step(batch, epoch);
+                let is_last = self.progress.step == epoch * self.steps_per_epoch;
+                if is_last || self.unread.len() == self.on.read_every.get() {
+                    self.report(observer)?;
                 }
-                self.objective.observe(&self.data.batches.targets(own), step);
-                step += 1;
+            }
+            let report = self.end_epoch(epoch, validate)?;
+            observer.on_epoch(&report);
+            let best_epoch = self.progress.best.map_or(epoch, |(epoch, _)| epoch);
+            if self
+                .config
+                .early_stopping
+                .is_some_and(|stopping| epoch - best_epoch >= stopping.patience.get())
+            {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Sends a step to the device.
-    fn step(&mut self, chunks: &[Chunk], epoch: usize) -> Result<(), TrainError> {
+    fn step(&mut self, batch: Batch, epoch: usize) {
+        let Batch { candidates, rows_without_negatives, users, items, rows } = batch;
         let step = self.progress.step;
         let learning_rate = self.config.optimizer.learning_rate() * self.schedule.factor(step);
-        let targets = self.data.batches.targets(chunks);
-        let n_targets = targets.len();
-        self.objective.observe(&targets, step);
-        let candidates = self.objective.candidates(targets, chunks, self.seed, step);
-        let rows_without_negatives = self.objective.rows_without_negatives(&candidates);
-        let mut users = self.data.batches.users(chunks);
-        let mut items = self.data.batches.items(&candidates.items);
-        if !u2i_bug::planted("ids_are_never_forgotten") {
-            let unknown = self.data.batches.catalog.unknown_row();
-            for (i, &(slot, share)) in self.data.id_dropout.iter().enumerate() {
-                let mut stream = Stream::new(self.seed, Purpose::ID_DROPOUT, i as u64, step as u64);
-                users.forget(slot, share, &mut stream);
-                items.forget(slot, unknown, share, &mut stream);
-            }
-        }
-        self.tables.read(&users, &items)?;
         let autodiff = self.on.device.clone().autodiff();
         let noise = Some(Noise { seed: self.seed, step: step as u64 });
         let users = UserBatch::new(&users, noise, &autodiff);
@@ -408,7 +374,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
             &candidates,
         );
         let mut gradients = loss.clone().backward();
-        let of_tables = self.tables.gradients(&mut self.model, &mut gradients);
+        let of_tables = self.tables.gradients(&mut self.model, &rows, &mut gradients);
         let of_loss = self.objective.own_gradients(&mut gradients);
         let mut gradients = GradientsParams::from_grads(gradients, &self.model);
         let (mut names, mut sums) = gradient_sums(&self.model, &gradients, &of_tables.of);
@@ -420,20 +386,19 @@ impl<'a, M: TwoTower> Run<'a, M> {
             let moved = self.dense.update(temperature, &mut gradients, learning_rate, step + 1);
             self.objective.temperature = Some(moved);
         }
-        self.tables.update(&self.model, of_tables, learning_rate, step + 1);
+        self.tables.update(&self.model, &rows, of_tables, learning_rate, step + 1);
         self.model = self.dense.update(self.model.clone(), &mut gradients, learning_rate, step + 1);
         self.progress.step += 1;
         let report = StepReport {
             epoch,
             step,
-            steps: self.steps_per_epoch() * self.config.epochs.get(),
+            steps: self.steps_per_epoch * self.config.epochs.get(),
             loss: f32::NAN,
             learning_rate,
-            targets: n_targets,
+            targets: candidates.targets.len(),
             rows_without_negatives,
         };
         self.unread.push(Unread { report, names, sums: Tensor::cat(sums, 0) });
-        Ok(())
     }
 
     /// Reads the losses of the steps that the device was sent, which it has done then, and reports them.
@@ -511,7 +476,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
 
     fn not_finite(&self, tensor: String, step: usize) -> TrainError {
         TrainError::NotFinite {
-            epoch: step / self.steps_per_epoch() + 1,
+            epoch: step / self.steps_per_epoch + 1,
             step,
             tensor,
             learning_rate: self.config.optimizer.learning_rate() * self.schedule.factor(step),

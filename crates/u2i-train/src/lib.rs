@@ -23,22 +23,25 @@
 #![doc = include_str!("../examples/train_alone.rs")]
 //! ```
 
+mod batches;
 mod config;
 mod dense;
 mod device;
+mod draws;
 mod encode;
 mod error;
 mod fit;
 mod loss_config;
 mod objective;
 mod optimizer;
+mod precision;
 mod rows;
 mod schedule;
 mod sparse;
 mod state;
 
 pub use burn;
-pub use config::{Decay, EarlyStopping, OptimizerConfig, ScheduleConfig, TrainConfig};
+pub use config::{Decay, EarlyStopping, OptimizerConfig, ScheduleConfig, TablePrecision, TrainConfig};
 pub use device::TrainDevice;
 pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;

@@ -94,6 +94,15 @@ impl LossConfig {
         }
     }
 
+    /// How negatives are drawn, where that is not said, too.
+    pub(crate) fn draw(&self) -> DrawConfig {
+        match *self {
+            LossConfig::SampledSoftmax { draw, .. } => draw.unwrap_or(DrawConfig::Shared),
+            LossConfig::Bce { .. } | LossConfig::Bpr { .. } => DrawConfig::PerRow,
+            _ => DrawConfig::Shared,
+        }
+    }
+
     /// What no key can say by itself. A file with a key that is out of range is refused where it is read.
     ///
     /// # Errors

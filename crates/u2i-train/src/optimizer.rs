@@ -9,16 +9,22 @@ pub(crate) struct Change<const D: usize> {
 }
 
 impl OptimizerConfig {
-    /// Tensors that the optimizer keeps for each parameter, in its shape. Adam: both moments. Adagrad: the sum of
-    /// squares.
-    pub(crate) fn n_moments(self) -> usize {
+    /// The optimizer of parameters that are no tables.
+    pub(crate) fn of_dense(self) -> Self {
         match self {
-            OptimizerConfig::Adam { .. } => 2,
-            OptimizerConfig::Adagrad { .. } => 1,
+            OptimizerConfig::RowWiseAdagrad { learning_rate, epsilon } => {
+                OptimizerConfig::Adagrad { learning_rate, epsilon }
+            }
+            other => other,
         }
     }
 
     /// The change of a step, which counts from 1. One formula serves dense parameters and the rows of tables.
+    ///
+    /// # Shapes
+    ///
+    /// - `gradient`: `[.., dim]`
+    /// - `moments`: [`n_moments`](Self::n_moments) of `[.., moment_dim(dim)]`
     pub(crate) fn change<const D: usize>(
         self,
         gradient: Tensor<D>,
@@ -43,6 +49,15 @@ impl OptimizerConfig {
                 let weight = gradient / (sum.sqrt() + epsilon) * -learning_rate as f32;
                 Change { weight, moments: vec![squares] }
             }
+            OptimizerConfig::RowWiseAdagrad { epsilon, .. } => {
+                let squares = (gradient.clone() * gradient.clone()).mean_dim(D - 1);
+                let sum = moments[0].clone() + squares.clone();
+                let weight = gradient / (sum.sqrt() + epsilon) * -learning_rate as f32;
+                Change { weight, moments: vec![squares] }
+            }
+            OptimizerConfig::Sgd { .. } => {
+                Change { weight: gradient * -learning_rate as f32, moments: Vec::new() }
+            }
         }
     }
 }
@@ -50,7 +65,7 @@ impl OptimizerConfig {
 #[cfg(test)]
 mod tests {
     use burn::module::{Module, Param, ParamId};
-    use burn::optim::{AdaGradConfig, AdamConfig, GradientsParams, ModuleOptimizer};
+    use burn::optim::{AdaGradConfig, AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
     use burn::tensor::{Device, TensorData};
 
     use super::*;
@@ -68,6 +83,33 @@ mod tests {
         let burns = AdamConfig::new().with_beta_1(0.8).with_beta_2(0.95).with_epsilon(1e-6).init();
         check(adam, burns);
         check(adagrad, AdaGradConfig::new().with_epsilon(1e-6).init());
+        check(OptimizerConfig::Sgd { learning_rate: 1.0 }, SgdConfig::new().init());
+    }
+
+    /// Sums by hand in `f64`, over several steps; a row without a gradient stays.
+    #[test]
+    fn a_row_has_one_sum_of_the_means_of_its_squares() {
+        let device = Device::flex();
+        let optimizer = OptimizerConfig::RowWiseAdagrad { learning_rate: 1.0, epsilon: 1e-6 };
+        let gradients = [[[3.0, -1.0], [0.0, 0.0], [0.5, 0.5]], [[0.1, 0.2], [0.0, 0.0], [-4.0, 1.0]]];
+        let mut moments = vec![Tensor::<2>::zeros([3, optimizer.moment_dim(2)], &device)];
+        let mut sums = [0.0f64; 3];
+        for (step, gradient) in (1..).zip(gradients) {
+            let tensor = Tensor::<2>::from_data(TensorData::from(gradient), &device);
+            let change = optimizer.change(tensor, &moments, 0.1, step);
+            moments[0] = moments[0].clone() + change.moments[0].clone();
+            let weight: Vec<f32> = change.weight.into_data().try_into_vec().unwrap();
+            for (row, [a, b]) in gradient.into_iter().enumerate() {
+                sums[row] += (a * a + b * b) / 2.0;
+                for (found, gradient) in weight[2 * row..].iter().zip([a, b]) {
+                    let wanted = -0.1 * gradient / (sums[row].sqrt() + 1e-6);
+                    assert!((f64::from(*found) - wanted).abs() < 1e-6, "{found}, not {wanted}");
+                }
+            }
+        }
+        let kept: Vec<f32> = moments.remove(0).into_data().try_into_vec().unwrap();
+        assert!(kept.iter().zip(sums).all(|(kept, sum)| (f64::from(*kept) - sum).abs() < 1e-6), "{kept:?}");
+        assert_eq!(optimizer.of_dense(), OptimizerConfig::Adagrad { learning_rate: 1.0, epsilon: 1e-6 });
     }
 
     fn check(ours: OptimizerConfig, mut burns: ModuleOptimizer) {

@@ -3,13 +3,17 @@ use u2i_schema::{ItemRows, PADDING, Slot, UserRows};
 
 use crate::{TrainDevice, TrainError};
 
-/// Which rows a batch looks up in the tables of some slots, and where.
-pub(crate) struct Rows {
+/// Reads which rows batches look up in the tables of some slots.
+pub(crate) struct RowReader {
     pub slots: Vec<Slot>,
     n_rows: usize,
     /// One more than the place of each row among those of the batch at hand; 0 in between two batches.
     names: Vec<u32>,
-    /// Rows of the batch at hand, ascending, each once, without padding.
+}
+
+/// Which rows one batch looks up in the tables of some slots, and where.
+pub(crate) struct BatchRows {
+    /// Ascending, each once, without padding.
     rows: Vec<u32>,
     /// For all lookups, slot by slot: 0 for padding, else one more than the row's place in `rows`.
     lookups: Vec<u32>,
@@ -20,11 +24,10 @@ pub(crate) struct Rows {
 /// How many vectors are added at a time where a tree of sums is made.
 const WIDTH: usize = 8;
 
-impl Rows {
-    /// Rows of tables that have `n_rows` each.
+impl RowReader {
+    /// Of tables that have `n_rows` each.
     pub fn new(slots: Vec<Slot>, n_rows: usize) -> Self {
-        let names = vec![PADDING; n_rows];
-        Rows { slots, n_rows, names, rows: Vec::new(), lookups: Vec::new(), ends: Vec::new() }
+        RowReader { slots, n_rows, names: vec![PADDING; n_rows] }
     }
 
     /// Notes another table of the same slots.
@@ -37,11 +40,9 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// If it has a row that the tables have not; nothing may be looked up then.
-    pub fn read(&mut self, users: &UserRows, items: &ItemRows) -> Result<(), TrainError> {
-        self.rows.clear();
-        self.lookups.clear();
-        self.ends.clear();
+    /// If it has a row that the tables have not; nothing may be read then.
+    pub fn read(&mut self, users: &UserRows, items: &ItemRows) -> Result<BatchRows, TrainError> {
+        let (mut own, mut lookups, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for &slot in &self.slots {
             let rows = users.rows(slot).or_else(|| items.rows(slot)).expect("a slot is of one side");
             for &row in rows {
@@ -50,23 +51,25 @@ impl Rows {
                 let name = name.ok_or(TrainError::RowOutOfRange { slot, row, rows })?;
                 if row != PADDING && *name == 0 {
                     *name = 1;
-                    self.rows.push(row);
+                    own.push(row);
                 }
             }
-            self.lookups.extend_from_slice(rows);
-            self.ends.push(self.lookups.len());
+            lookups.extend_from_slice(rows);
+            ends.push(lookups.len());
         }
-        self.rows.sort_unstable();
-        for (name, &row) in (1..).zip(&self.rows) {
+        own.sort_unstable();
+        for (name, &row) in (1..).zip(&own) {
             self.names[row as usize] = name;
         }
-        self.lookups.iter_mut().for_each(|lookup| *lookup = self.names[*lookup as usize]);
-        for &row in &self.rows {
+        lookups.iter_mut().for_each(|lookup| *lookup = self.names[*lookup as usize]);
+        for &row in &own {
             self.names[row as usize] = 0;
         }
-        Ok(())
+        Ok(BatchRows { rows: own, lookups, ends })
     }
+}
 
+impl BatchRows {
     /// Number of rows, without padding.
     pub fn n(&self) -> usize {
         self.rows.len()
@@ -226,9 +229,9 @@ mod tests {
             let mut users = user_rows(rows[..a].to_vec());
             users.user = vec![u2i_schema::ColumnRows::Rows(rows[a..b].to_vec())];
             let items = ItemRows { ids: rows[b..].to_vec(), columns: vec![] };
-            let mut read = Rows::new(vec![Slot::History, Slot::User(0), Slot::ItemId], n_rows + 3);
-            read.also(n_rows);
-            read.read(&users, &items).unwrap();
+            let mut reader = RowReader::new(vec![Slot::History, Slot::User(0), Slot::ItemId], n_rows + 3);
+            reader.also(n_rows);
+            let read = reader.read(&users, &items).unwrap();
 
             let values: Vec<f32> = (0..lookups * dim).map(|_| stream.index(100) as f32 - 50.0).collect();
             let mut wanted = vec![0.0; n_rows * dim];
@@ -281,13 +284,13 @@ mod tests {
     fn rows_that_are_looked_up_once_and_in_order_are_taken_as_they_are() {
         let items = |ids: &[u32]| ItemRows { ids: ids.to_vec(), columns: vec![] };
         for (ids, given) in [(&[2, 5, 9][..], true), (&[5, 2], false), (&[2, 2], false), (&[0, 2], false)] {
-            let mut rows = Rows::new(vec![Slot::ItemId], 10);
-            rows.read(&user_rows(vec![]), &items(ids)).unwrap();
+            let mut rows = RowReader::new(vec![Slot::ItemId], 10);
+            let rows = rows.read(&user_rows(vec![]), &items(ids)).unwrap();
             let how = rows.sums(&TrainDevice::from(&Device::flex())).how;
             assert_eq!(matches!(how, How::Given), given, "{ids:?}");
         }
-        let mut rows = Rows::new(vec![Slot::ItemId], 10);
-        let error = rows.read(&user_rows(vec![]), &items(&[3, 10])).unwrap_err().to_string();
+        let mut rows = RowReader::new(vec![Slot::ItemId], 10);
+        let error = rows.read(&user_rows(vec![]), &items(&[3, 10])).err().unwrap().to_string();
         assert_eq!(error, "row 10 of ItemId is beyond its table of 10 rows");
     }
 }

@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Param, ParamId};
-use burn::tensor::{Gradients, IndexingUpdateOp, Tensor};
+use burn::tensor::{FloatDType, Gradients, IndexingUpdateOp, Int, Tensor, TensorData};
 use u2i_models::{HostTensor, ItemBatch, TwoTower, UserBatch};
-use u2i_schema::{ItemRows, UserRows};
+use u2i_random::{Purpose, Stream};
 
-use crate::rows::{RowSums, Rows};
-use crate::{OptimizerConfig, TrainDevice, TrainError};
+use crate::rows::{BatchRows, RowReader, RowSums};
+use crate::{OptimizerConfig, TablePrecision, TrainConfig, TrainDevice, TrainError};
 
 /// Embedding tables with their optimizer state, outside of the model and of autodiff.
 ///
@@ -14,16 +14,16 @@ use crate::{OptimizerConfig, TrainDevice, TrainError};
 /// added up for each row, update the rows they came from. Row 0, padding, is never updated.
 pub(crate) struct SparseTables {
     tables: Vec<SparseTable>,
-    /// Of tables with the same slots.
-    rows: Vec<Rows>,
     optimizer: OptimizerConfig,
+    precision: Option<TablePrecision>,
+    seed: u64,
     on: TrainDevice,
 }
 
 struct SparseTable {
     weight: Tensor<2>,
     moments: Vec<Tensor<2>>,
-    /// Its place in `rows`.
+    /// Its place among the row readers: tables with the same slots have one.
     rows: usize,
 }
 
@@ -34,18 +34,33 @@ pub(crate) struct TableGradients {
 }
 
 impl SparseTables {
-    /// Takes the weights of the tables that `model` lists; the model is left with empty ones.
-    pub fn take<M: TwoTower>(model: &mut M, optimizer: OptimizerConfig, on: &TrainDevice) -> Self {
-        let mut rows: Vec<Rows> = Vec::new();
+    /// Takes the weights of the tables that `model` lists; the model is left with empty ones. What a batch looks up in
+    /// them is for the readers to say.
+    pub fn take<M: TwoTower>(
+        model: &mut M,
+        config: &TrainConfig,
+        seed: u64,
+        on: &TrainDevice,
+    ) -> Result<(Self, Vec<RowReader>), TrainError> {
+        let &TrainConfig { optimizer, table_precision: precision, .. } = config;
+        if let Some(precision) = precision
+            && !on.device.supports_dtype(precision.dtype())
+        {
+            return Err(TrainError::Precision { precision });
+        }
+        let mut rows: Vec<RowReader> = Vec::new();
         let mut tables = Vec::new();
         for table in model.tables_mut() {
-            let weight = table.weight.val().inner();
+            let mut weight = table.weight.val().inner();
+            if let Some(precision) = precision {
+                weight = weight.cast(precision.dtype());
+            }
             let [n_rows, dim] = weight.dims();
-            let zeros = |_| Tensor::zeros([n_rows, dim], &on.device);
+            let zeros = |_| Tensor::zeros([n_rows, optimizer.moment_dim(dim)], &on.device);
             let moments = (0..optimizer.n_moments()).map(zeros).collect();
             let same = rows.iter().position(|rows| rows.slots == table.slots);
             let same = same.unwrap_or_else(|| {
-                rows.push(Rows::new(table.slots.clone(), n_rows));
+                rows.push(RowReader::new(table.slots.clone(), n_rows));
                 rows.len() - 1
             });
             rows[same].also(n_rows);
@@ -53,24 +68,15 @@ impl SparseTables {
             let empty = Tensor::zeros([1, dim], &on.device.clone().autodiff());
             table.weight = Param::initialized(table.weight.id, empty.require_grad());
         }
-        SparseTables { tables, rows, optimizer, on: on.clone() }
+        Ok((SparseTables { tables, optimizer, precision, seed, on: on.clone() }, rows))
     }
 
-    /// Reads which rows a batch looks up.
-    ///
-    /// # Errors
-    ///
-    /// If a table has no such row.
-    pub fn read(&mut self, users: &UserRows, items: &ItemRows) -> Result<(), TrainError> {
-        self.rows.iter_mut().try_for_each(|rows| rows.read(users, items))
-    }
-
-    /// Looks up what the batch that was [`read`](Self::read) looks up, and lends it to `model`.
+    /// Looks up what a batch looks up, in rows that its readers have found to be there, and lends it to `model`.
     pub fn lend<M: TwoTower>(&self, model: &mut M, users: &UserBatch, items: &ItemBatch) {
         for (own, table) in self.tables.iter().zip(model.tables_mut()) {
             let look_up = |&slot| {
                 let rows = users.rows(slot).or_else(|| items.rows(slot))?;
-                let vectors = own.weight.clone().select(0, rows.tensor().clone().inner());
+                let vectors = picked(&own.weight, rows.tensor().clone().inner());
                 Some((slot, Tensor::from_inner(vectors).require_grad()))
             };
             let vectors = table.slots.iter().filter_map(look_up).collect();
@@ -79,9 +85,14 @@ impl SparseTables {
     }
 
     /// Takes the gradients of what was lent out of `gradients`, and the loan back.
-    pub fn gradients<M: TwoTower>(&self, model: &mut M, gradients: &mut Gradients) -> TableGradients {
-        let some = |rows: &Rows| (rows.n() > 0).then(|| rows.sums(&self.on));
-        let sums: Vec<Option<RowSums>> = self.rows.iter().map(some).collect();
+    pub fn gradients<M: TwoTower>(
+        &self,
+        model: &mut M,
+        rows: &[BatchRows],
+        gradients: &mut Gradients,
+    ) -> TableGradients {
+        let some = |rows: &BatchRows| (rows.n() > 0).then(|| rows.sums(&self.on));
+        let sums: Vec<Option<RowSums>> = rows.iter().map(some).collect();
         let mut of = HashMap::new();
         for (own, table) in self.tables.iter().zip(model.tables_mut()) {
             let found: Vec<Option<Tensor<2>>> =
@@ -104,34 +115,32 @@ impl SparseTables {
     pub fn update<M: TwoTower>(
         &mut self,
         model: &M,
+        rows: &[BatchRows],
         mut gradients: TableGradients,
         learning_rate: f64,
         step: usize,
     ) {
-        let is_gpu = self.on.is_gpu;
-        let indices: Vec<_> = self.rows.iter().map(|rows| rows.indices(&self.on)).collect();
-        for (own, table) in self.tables.iter_mut().zip(model.tables()) {
+        let indices: Vec<_> = rows.iter().map(|rows| rows.indices(&self.on)).collect();
+        for (i, (own, table)) in self.tables.iter_mut().zip(model.tables()).enumerate() {
             let Some(gradient) = gradients.of.remove(&table.weight.id) else { continue };
-            let (n, indices) = (self.rows[own.rows].n(), &indices[own.rows]);
+            let indices = &indices[own.rows];
             let old: Vec<Tensor<2>> =
-                own.moments.iter().map(|moment| moment.clone().select(0, indices.clone())).collect();
+                own.moments.iter().map(|moment| picked(moment, indices.clone())).collect();
             let change = self.optimizer.change(gradient, &old, learning_rate, step);
-            // In place: the tensor is moved out, so that nobody else holds it.
-            let add = |tensor: &mut Tensor<2>, change| {
-                tensor.inplace(|tensor| match is_gpu {
-                    // All numbers at once, which is right because each row is there once.
-                    true => tensor.scatter_nd::<2, 2>(
-                        indices.clone().reshape([n, 1]),
-                        change,
-                        IndexingUpdateOp::Add,
-                    ),
-                    false => tensor.select_assign(0, indices.clone(), change, IndexingUpdateOp::Add),
-                });
-            };
+            let put = |tensor: &mut Tensor<2>, values, how| put(tensor, indices, values, how, &self.on);
             for (moment, change) in own.moments.iter_mut().zip(change.moments) {
-                add(moment, change);
+                put(moment, change, IndexingUpdateOp::Add);
             }
-            add(&mut own.weight, change.weight);
+            let Some(precision) = self.precision else {
+                put(&mut own.weight, change.weight, IndexingUpdateOp::Add);
+                continue;
+            };
+            let rows = picked(&own.weight, indices.clone()) + change.weight;
+            let shape = rows.dims();
+            let mut rows: Vec<f32> = rows.into_data().try_into_vec().expect("rows are f32");
+            precision.round(&mut rows, &mut Stream::new(self.seed, Purpose::ROUNDING, i as u64, step as u64));
+            let rows = Tensor::<2>::from_data(TensorData::new(rows, shape), &self.on.device);
+            put(&mut own.weight, rows.cast(precision.dtype()), IndexingUpdateOp::Assign);
         }
     }
 
@@ -154,7 +163,7 @@ impl SparseTables {
                 found: "nothing".into(),
                 expected: format!("shape {:?}", like.dims()),
             })?;
-            *like = tensor.on(&name, like.dims(), device)?;
+            *like = tensor.on(&name, like.dims(), device)?.cast(like.dtype());
             Ok(())
         };
         for (i, table) in self.tables.iter_mut().enumerate() {
@@ -176,4 +185,26 @@ impl SparseTables {
             table.weight = Param::initialized(table.weight.id, weight);
         }
     }
+}
+
+/// Rows of a table, as `f32`.
+fn picked(table: &Tensor<2>, indices: Tensor<1, Int>) -> Tensor<2> {
+    table.clone().select(0, indices).cast(FloatDType::F32)
+}
+
+/// Puts `values` into the rows of `indices`, each of which is there once. In place: the tensor is moved out, so that nobody
+/// else holds it.
+fn put(
+    table: &mut Tensor<2>,
+    indices: &Tensor<1, Int>,
+    values: Tensor<2>,
+    how: IndexingUpdateOp,
+    on: &TrainDevice,
+) {
+    let n = values.dims()[0];
+    table.inplace(|table| match on.is_gpu {
+        // All numbers at once, which is right because each row is there once.
+        true => table.scatter_nd::<2, 2>(indices.clone().reshape([n, 1]), values, how),
+        false => table.select_assign(0, indices.clone(), values, how),
+    });
 }

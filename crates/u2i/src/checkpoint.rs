@@ -5,12 +5,13 @@
 //! written under another name, synced and renamed: the rename is the one moment from which it counts, and the one
 //! before is removed only after it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use u2i_schema::Digest;
 use u2i_train::{StateTensor, TrainProgress, TrainState};
@@ -365,14 +366,32 @@ fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
 }
 
 pub(crate) fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
-    let bytes: Vec<Vec<u8>> =
-        tensors.values().map(|tensor| tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
-    let mut views = Vec::new();
-    for ((name, tensor), bytes) in tensors.iter().zip(&bytes) {
-        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
-        views.push((name, view.expect("a tensor's data fills its shape")));
-    }
+    let views = tensors.iter().map(|(name, tensor)| (name, StateView(tensor)));
     safetensors::serialize(views, None::<HashMap<String, String>>).expect("names are unique")
+}
+
+/// A tensor as the bytes that a file has, without a copy where memory has the same.
+struct StateView<'a>(&'a StateTensor);
+
+impl View for StateView<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match cfg!(target_endian = "little") {
+            true => Cow::Borrowed(bytemuck::cast_slice(&self.0.data)),
+            false => Cow::Owned(self.0.data.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(&*self.0.data)
+    }
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, String> {

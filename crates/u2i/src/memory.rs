@@ -9,7 +9,6 @@ use std::fmt;
 
 use serde::Serialize;
 use u2i_features::{Prepared, RawData};
-use u2i_train::OptimizerConfig;
 
 use crate::Error;
 use crate::config::Experiment;
@@ -44,7 +43,7 @@ pub struct MemoryEstimate {
     pub backward: u64,
     /// A validation: the vectors of all items and of one block of users, and their ranks.
     pub validation: u64,
-    /// A checkpoint that is being written: the state on the host, its bytes, and the file's.
+    /// A checkpoint that is being written: the state on the host, as `f32`, and the bytes of the file.
     pub checkpoint: u64,
 }
 
@@ -73,11 +72,10 @@ impl MemoryEstimate {
     ///
     /// If the experiment's model cannot be built.
     pub fn new(experiment: &Experiment, raw: &RawData, prepared: &Prepared) -> Result<Self, Error> {
-        let Parameters { table, dense } = Parameters::new(experiment, prepared)?;
-        let n_moments = match experiment.train.optimizer {
-            OptimizerConfig::Adam { .. } => 2,
-            OptimizerConfig::Adagrad { .. } => 1,
-        };
+        let Parameters { table, table_moments, dense } = Parameters::new(experiment, prepared)?;
+        let train = &experiment.train;
+        let n_moments = train.optimizer.n_moments() as u64;
+        let of_number = if train.table_precision.is_some() { 2 } else { 4 };
         let shape = Shape::new(experiment, prepared);
         let step = shape.step(&Batch::of_training(experiment, prepared), &experiment.loss);
         let validation = shape.validation(prepared);
@@ -87,9 +85,9 @@ impl MemoryEstimate {
         Ok(MemoryEstimate {
             process: PROCESS,
             data: raw_bytes(raw) + prepared_bytes(prepared),
-            tables: 4 * table,
-            moments: if u2i_bug::planted("moments_are_not_counted") { 0 } else { 4 * table * n_moments },
-            best: 4 * (table + dense),
+            tables: of_number * table,
+            moments: if u2i_bug::planted("moments_are_not_counted") { 0 } else { 4 * table_moments },
+            best: of_number * table + 4 * dense,
             dense: 4 * dense * (2 + n_moments),
             forward: kept,
             loss: bytes(SCORES, step.scores) + bytes(VECTORS, step.vectors),
@@ -97,7 +95,7 @@ impl MemoryEstimate {
             validation: bytes(1.0, validation.histories + validation.vectors)
                 + bytes(SERVED, validation.users + validation.items)
                 + seen_bytes(prepared),
-            checkpoint: 3 * 4 * (table + dense) * (2 + n_moments),
+            checkpoint: 2 * 4 * (2 * table + table_moments + (2 + n_moments) * dense),
         })
     }
 

@@ -162,6 +162,7 @@ pub fn config(epochs: usize) -> TrainConfig {
         optimizer: adam(),
         schedule: ScheduleConfig { warm_up_steps: 3, decay: Decay::Cosine { final_share: 0.05 } },
         early_stopping: None,
+        table_precision: None,
     }
 }
 
@@ -208,6 +209,18 @@ pub fn drawn(draw: DrawConfig, mask: MaskConfig) -> LossConfig {
 
 pub fn adagrad() -> OptimizerConfig {
     OptimizerConfig::Adagrad { learning_rate: 0.02, epsilon: 1e-8 }
+}
+
+pub fn row_wise_adagrad() -> OptimizerConfig {
+    OptimizerConfig::RowWiseAdagrad { learning_rate: 0.02, epsilon: 1e-8 }
+}
+
+pub fn sgd() -> OptimizerConfig {
+    OptimizerConfig::Sgd { learning_rate: 0.5 }
+}
+
+pub fn optimizers() -> [OptimizerConfig; 4] {
+    [adam(), adagrad(), row_wise_adagrad(), sgd()]
 }
 
 pub fn bce() -> LossConfig {

@@ -1,16 +1,18 @@
 //! Training through its public API, on small data of a known structure.
 
+mod ahead;
 mod broken;
 mod devices;
 mod fixture;
 mod negatives;
+mod precision;
 mod resumed;
 
 use std::num::NonZeroUsize;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use fixture::{Data, Steps, adagrad, adam, bce, config, fm, losses, sampled, youtube_dnn};
+use fixture::{Data, Steps, adagrad, adam, bce, config, fm, losses, optimizers, sampled, sgd, youtube_dnn};
 use u2i_losses::Temperature;
 use u2i_models::{Init, ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
 use u2i_schema::Slot;
@@ -41,7 +43,7 @@ fn init(seed: u64) -> Init {
 }
 
 fn weights<M: TwoTower>(model: &M) -> Vec<u32> {
-    let bits = |table: &Table| table.weight.val().into_data().try_into_vec::<f32>().unwrap();
+    let bits = |table: &Table| table.weight.val().into_data().convert::<f32>().try_into_vec::<f32>().unwrap();
     model.tables().into_iter().flat_map(bits).map(f32::to_bits).collect()
 }
 
@@ -90,7 +92,7 @@ fn row_sparse_steps_equal_dense_steps_where_each_has_every_row() {
     let data = Data::new();
     let all =
         LossConfig::FullSoftmax { temperature: Temperature::new(0.2).unwrap(), temperature_floor: None };
-    for optimizer in [adam(), adagrad()] {
+    for optimizer in [adam(), adagrad(), sgd()] {
         for (loss, epochs) in [(&sampled(), 1), (&all, 6)] {
             let chunks_per_step = NonZeroUsize::new(10_000).unwrap();
             compare_with_dense(&data, loss, &TrainConfig { optimizer, chunks_per_step, ..config(epochs) });
@@ -98,13 +100,14 @@ fn row_sparse_steps_equal_dense_steps_where_each_has_every_row() {
     }
 }
 
-/// Adagrad leaves rows without a gradient alone, so the two agree whichever rows a step has. Adam does not: its dense
-/// form moves rows by their old moments, ours leaves them until they are met again.
+/// Adagrad and plain descent leave rows without a gradient alone, so the two agree whichever rows a step has. Adam does
+/// not: its dense form moves rows by their old moments, ours leaves them until they are met again.
 #[test]
 fn row_sparse_adagrad_equals_dense_adagrad_whichever_rows_a_step_has() {
     let data = Data::new();
-    let config = TrainConfig { optimizer: adagrad(), ..config(2) };
-    compare_with_dense(&data, &sampled(), &config);
+    for optimizer in [adagrad(), sgd()] {
+        compare_with_dense(&data, &sampled(), &TrainConfig { optimizer, ..config(2) });
+    }
 }
 
 #[test]
@@ -182,6 +185,12 @@ fn every_loss_falls() {
     }
     let fitted = train(fm(&data, &mut init(1)), &data, &bce(), &config(6), 1);
     assert!(fitted.epochs[5].loss < fitted.epochs[0].loss);
+    for optimizer in optimizers() {
+        let config = TrainConfig { optimizer, ..config(6) };
+        let fitted = train(youtube_dnn(&data, &mut init(1)), &data, &sampled(), &config, 1);
+        let (first, last) = (fitted.epochs[0].loss, fitted.epochs[5].loss);
+        assert!(last < 0.9 * first, "{optimizer:?}: {first} to {last}");
+    }
 }
 
 #[test]

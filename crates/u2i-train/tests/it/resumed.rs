@@ -3,35 +3,42 @@
 use burn::tensor::Device;
 use u2i_models::{NormKind, YoutubeDnn};
 use u2i_train::{
-    LossConfig, Observer, OptimizerConfig, TrainConfig, TrainError, TrainProgress, TrainState, fit, resume,
+    LossConfig, Observer, OptimizerConfig, TablePrecision, TrainConfig, TrainError, TrainProgress,
+    TrainState, fit, resume,
 };
 
 use crate::fixture::{
-    Data, Steps, adagrad, adam, config, learned, sampled, streaming, youtube_dnn, youtube_dnn_with,
+    Data, Steps, adagrad, adam, config, learned, row_wise_adagrad, sampled, sgd, streaming, youtube_dnn,
+    youtube_dnn_with,
 };
 use crate::{Keep, full, init, weights};
 
 const BATCH: NormKind = NormKind::Batch { momentum: 0.1, epsilon: 1e-3 };
 
 /// What a run is made with. In full, every pair of what is stored in another way.
-fn recipes() -> Vec<(OptimizerConfig, NormKind, LossConfig)> {
+fn recipes() -> Vec<(OptimizerConfig, Option<TablePrecision>, NormKind, LossConfig)> {
+    let (f16, bf16) = (Some(TablePrecision::F16), Some(TablePrecision::Bf16));
     if !full() {
         return vec![
-            (adam(), NormKind::None, sampled()),
-            (adagrad(), NormKind::None, streaming()),
-            (adam(), BATCH, learned()),
+            (adam(), None, NormKind::None, sampled()),
+            (adagrad(), None, NormKind::None, streaming()),
+            (adam(), None, BATCH, learned()),
+            (row_wise_adagrad(), bf16, NormKind::None, sampled()),
+            (sgd(), f16, NormKind::None, sampled()),
         ];
     }
     let mut all = Vec::new();
-    for optimizer in [adam(), adagrad()] {
+    for (optimizer, precision) in
+        [(adam(), None), (adagrad(), None), (adam(), f16), (row_wise_adagrad(), bf16), (sgd(), None)]
+    {
         for norm in [NormKind::None, BATCH] {
-            all.extend([sampled(), streaming(), learned()].map(|loss| (optimizer, norm, loss)));
+            all.extend([sampled(), streaming(), learned()].map(|loss| (optimizer, precision, norm, loss)));
         }
     }
     all
 }
 
-/// Stopped at 21 points (at every step of twelve recipes, 540, with `U2I_FULL=1`) and gone on with a fresh model from
+/// Stopped at 35 points (at every step of thirty recipes, 1,350, with `U2I_FULL=1`) and gone on with a fresh model from
 /// that state, a run ends as one that was never stopped: the same weights, the same losses, and the same state at every
 /// later step.
 #[test]
@@ -41,8 +48,8 @@ fn a_resumed_run_ends_as_one_that_was_never_stopped() {
     let validate = |_: &YoutubeDnn, epoch: usize| Ok(Some(metrics[epoch - 1]));
     let device = Device::flex();
     let mut points = 0;
-    for (optimizer, norm, loss) in recipes() {
-        let config = TrainConfig { optimizer, ..config(3) };
+    for (optimizer, table_precision, norm, loss) in recipes() {
+        let config = TrainConfig { optimizer, table_precision, ..config(3) };
         let run = |state: Option<TrainState>, observer: &mut dyn Observer| {
             // What the fresh model begins with must not matter.
             let model = youtube_dnn_with(norm, &data, &mut init(if state.is_some() { 2 } else { 1 }));
@@ -76,7 +83,7 @@ fn a_resumed_run_ends_as_one_that_was_never_stopped() {
             points += 1;
         }
     }
-    assert_eq!(points, if full() { 540 } else { 21 });
+    assert_eq!(points, if full() { 1350 } else { 35 });
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::pipeline::model_inputs;
 pub(super) struct Parameters {
     /// In embedding tables.
     pub table: u64,
+    /// That the optimizer keeps of these.
+    pub table_moments: u64,
     /// Elsewhere.
     pub dense: u64,
 }
@@ -33,7 +35,8 @@ impl Parameters {
         };
         let model = experiment.model.init(&short, &mut Init::new(experiment.seed, &u2i_device::cpu()))?;
         let rows_of = |columns: &[Column], i: usize| columns[i].transform.n_rows().unwrap_or(0);
-        let (mut table, mut counted) = (0, 0);
+        let optimizer = experiment.train.optimizer;
+        let (mut table, mut table_moments, mut counted) = (0, 0, 0);
         for own in model.tables() {
             let rows = match own.slots[0] {
                 Slot::ItemId | Slot::History => inputs.n_ids + 1,
@@ -42,9 +45,10 @@ impl Parameters {
                 Slot::Item(i) => rows_of(&inputs.item, i),
             };
             table += (rows * own.dim()) as u64;
+            table_moments += (optimizer.n_moments() * rows * optimizer.moment_dim(own.dim())) as u64;
             counted += own.weight.val().shape().num_elements();
         }
-        Ok(Parameters { table, dense: (model.num_params() - counted) as u64 })
+        Ok(Parameters { table, table_moments, dense: (model.num_params() - counted) as u64 })
     }
 }
 

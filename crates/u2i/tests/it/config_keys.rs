@@ -394,6 +394,66 @@ fn every_key_of_the_losses_in_the_docs_changes_the_result() {
     assert_eq!((results.len(), n_streaming), (4, 1));
 }
 
+/// `[train]` as docs/training.md shows it trains, each optimizer of its table to another result, each key of these counts, and
+/// so does what tables are stored in.
+#[cfg(feature = "faiss")]
+#[test]
+fn every_optimizer_and_precision_in_the_docs_changes_the_result() {
+    let small = SyntheticConfig { users: 120, items: 100, events_per_user: 12, cold_users: 2, cold_items: 2 };
+    let raw = synthetic(1, &small);
+    let (_, mut config) =
+        configs().into_iter().find(|(path, _)| path.ends_with("synthetic/youtube_dnn.toml")).unwrap();
+    config.as_table_mut().unwrap().remove("index");
+    let examples = examples_of("training.md");
+    let [example] = &examples[..] else { panic!("{} examples", examples.len()) };
+    config.as_table_mut().unwrap().insert("train".into(), example["train"].clone());
+    let train = config["train"].as_table_mut().unwrap();
+    train.insert("chunks_per_step".into(), Value::Integer(4));
+    train["schedule"].as_table_mut().unwrap().insert("warm_up_steps".into(), Value::Integer(2));
+    let shown = train.remove("table_precision");
+    assert_eq!(shown.as_ref().and_then(Value::as_str), Some("bf16"));
+    let result = |optimizer: &Value, precision: Option<&str>| {
+        let mut config = config.clone();
+        let train = config["train"].as_table_mut().unwrap();
+        train.insert("optimizer".into(), optimizer.clone());
+        precision.map(|precision| train.insert("table_precision".into(), precision.into()));
+        outcome(&parse(&config).unwrap(), &raw).unwrap()
+    };
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/training.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut results = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with("| `") && line.contains("`learning_rate`")) {
+        let mut words = line.split('`').skip(1).step_by(2).filter(|word| !word.starts_with('['));
+        let name = words.next().unwrap();
+        let mut keys = Table::new();
+        for key in words {
+            let value = match key {
+                "learning_rate" if name == "sgd" => 0.5,
+                "learning_rate" => 0.05,
+                "beta_1" | "beta_2" => 0.9,
+                "epsilon" => 1e-8,
+                other => panic!("{other} of {name}"),
+            };
+            keys.insert(key.into(), Value::Float(value));
+        }
+        let optimizer = |keys: &Table| {
+            Value::Table([(name.to_owned(), Value::Table(keys.clone()))].into_iter().collect())
+        };
+        for precision in [None, Some("f16"), Some("bf16")] {
+            let own = result(&optimizer(&keys), precision);
+            assert!(!results.contains(&own), "{name} in {precision:?} comes to what another does");
+            results.push(own);
+        }
+        let base = &results[results.len() - 3];
+        for (key, value) in &keys {
+            let mut changed = keys.clone();
+            changed.insert(key.clone(), other(&[Step::Key(key.clone())], value).unwrap());
+            assert_ne!(&result(&optimizer(&changed), None), base, "{name}.{key} changes nothing");
+        }
+    }
+    assert_eq!(results.len(), 4 * 3);
+}
+
 #[test]
 fn a_loss_that_cannot_be_is_refused() {
     let (_, config) = configs().into_iter().find(|(path, _)| path.ends_with("youtube_dnn.toml")).unwrap();

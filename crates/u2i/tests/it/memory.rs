@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use u2i::experiments::ModelName;
 use u2i::memory::MemoryEstimate;
+use u2i::train::{OptimizerConfig, TablePrecision};
 
 use crate::{full, prepared, synthetic, tuned};
 
@@ -115,4 +116,17 @@ fn tables_and_moments_are_counted_exactly() {
     assert_eq!(estimate.dense, 4 * 4 * dense);
     let lasting = estimate.process + estimate.data + estimate.tables + estimate.moments + estimate.best;
     assert!(estimate.peak() > lasting + estimate.dense);
+
+    // Half the bytes in tables, and one number of the optimizer for each row instead of two for each number.
+    let mut lean = experiment.clone();
+    lean.train.table_precision = Some(TablePrecision::Bf16);
+    lean.train.optimizer = OptimizerConfig::RowWiseAdagrad { learning_rate: 0.01, epsilon: 1e-8 };
+    let (full, lean) = (estimate, MemoryEstimate::new(&lean, &synthetic(), &prepared).unwrap());
+    assert_eq!(lean.tables, full.tables / 2);
+    let rows = 2 * (prepared.catalog.n_trained() + 1) + columns / 16;
+    assert_eq!(lean.moments, 4 * rows as u64);
+    assert_eq!(lean.best, lean.tables + 4 * dense);
+    assert_eq!(lean.dense, 3 * 4 * dense);
+    assert_eq!(lean.checkpoint, 2 * (2 * full.tables + lean.moments + 3 * 4 * dense));
+    assert_eq!(full.checkpoint, 2 * (4 * full.tables + 4 * 4 * dense));
 }
