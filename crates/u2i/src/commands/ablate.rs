@@ -15,8 +15,8 @@ use crate::terminal::Terminal;
 /// Example: `u2i ablate ml-1m/ablations/youtube_dnn --seeds 3`
 #[derive(Args)]
 pub struct Arguments {
-    /// Files of changes, or names of those that are built in: ml-1m/ablations/ with fm, dssm or youtube_dnn. All of those if
-    /// none is named.
+    /// Files of changes, or names of those that are built in: ml-1m/ablations/ with fm, dssm, youtube_dnn or tables. All of
+    /// those if none is named.
     files: Vec<PathBuf>,
     #[command(flatten)]
     data: Data,
