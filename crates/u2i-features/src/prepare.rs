@@ -231,15 +231,13 @@ fn split_hash(
     for item_idx in 1..=catalog.n_items() as u32 {
         digest = digest.part("item", catalog.item_id(item_idx).as_bytes());
     }
-    let times_s = events.all_times_s().iter().map(|&time_s| time_s as u64);
     let pairs = |digest: Digest, name, samples: &[Sample]| {
-        let numbers = samples.iter().flat_map(|sample| [sample.user, sample.position]).map(u64::from);
-        digest.stream(name, 2 * samples.len(), numbers)
+        digest.numbers_of(name, samples, |sample| [sample.user, sample.position].map(u64::from))
     };
     let digest = digest
         .numbers("offsets", events.offsets())
         .numbers("items", events.all_items())
-        .stream("times_s", events.n_events(), times_s)
+        .numbers_of("times_s", events.all_times_s(), |&time_s| [time_s as u64])
         .numbers("lengths", &parts.lengths);
     let digest = pairs(digest, "samples", samples.samples());
     let digest = pairs(digest, "validation", &parts.validation);

@@ -131,11 +131,10 @@ impl EventStore {
 
     /// SHA-256 of everything in the store.
     pub fn digest(&self) -> String {
-        let digest = Digest::new().numbers("offsets", &self.offsets).numbers("items", &self.items).stream(
-            "times_s",
-            self.times_s.len(),
-            self.times_s.iter().map(|&time_s| time_s as u64),
-        );
+        let digest = Digest::new()
+            .numbers("offsets", &self.offsets)
+            .numbers("items", &self.items)
+            .numbers_of("times_s", &self.times_s, |&time_s| [time_s as u64]);
         self.request.iter().fold(digest, |digest, column| column.digest("request", digest)).finish()
     }
 
@@ -299,20 +298,15 @@ impl SampleTable {
     /// assert_eq!(chunks[2], Chunk { user: 0, first: 5, targets: 1 });
     /// ```
     pub fn chunks(&self, max_targets: std::num::NonZeroU32) -> Vec<crate::Chunk> {
-        let mut chunks: Vec<crate::Chunk> = Vec::new();
-        for &Sample { user, position } in &self.0 {
-            match chunks.last_mut() {
-                Some(chunk)
-                    if chunk.user == user
-                        && chunk.first + chunk.targets == position
-                        && chunk.targets < max_targets.get() =>
-                {
-                    chunk.targets += 1;
-                }
-                _ => chunks.push(crate::Chunk { user, first: position, targets: 1 }),
-            }
-        }
-        chunks
+        let follows =
+            |a: &Sample, b: &Sample| a.user == b.user && a.position.checked_add(1) == Some(b.position);
+        let chunk = |run: &[Sample]| crate::Chunk {
+            user: run[0].user,
+            first: run[0].position,
+            targets: run.len() as u32,
+        };
+        let runs = self.0.chunk_by(follows);
+        runs.flat_map(|run| run.chunks(max_targets.get() as usize)).map(chunk).collect()
     }
 }
 

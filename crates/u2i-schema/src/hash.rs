@@ -41,36 +41,33 @@ impl Digest {
     /// Adds unsigned integers under a name, in little-endian order.
     #[must_use]
     pub fn numbers<T: Copy + Into<u64>>(self, name: &str, values: &[T]) -> Self {
-        self.stream(name, values.len(), values.iter().map(|&value| value.into()))
+        self.numbers_of(name, values, |&value| [value.into()])
     }
 
-    /// Adds `n` numbers as [`numbers`](Self::numbers) adds those of a slice, for those that stand in none.
+    /// Adds the numbers that each of `values` is made of, as [`numbers`](Self::numbers) adds those of a slice.
     ///
     /// ```
     /// use u2i_schema::Digest;
-    /// let slice = Digest::new().numbers("squares", &[0u64, 1, 4]).finish();
-    /// assert_eq!(Digest::new().stream("squares", 3, (0..3).map(|i| i * i)).finish(), slice);
+    /// let slice = Digest::new().numbers("corners", &[0u64, 1, 2, 3]).finish();
+    /// let corners = [(0, 1), (2, 3)];
+    /// assert_eq!(Digest::new().numbers_of("corners", &corners, |&(x, y)| [x, y]).finish(), slice);
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// If there are not `n`.
     #[must_use]
-    pub fn stream(mut self, name: &str, n: usize, values: impl IntoIterator<Item = u64>) -> Self {
-        self = self.part(name, &(n as u64).to_le_bytes());
+    pub fn numbers_of<T, const N: usize>(
+        mut self,
+        name: &str,
+        values: &[T],
+        numbers: impl Fn(&T) -> [u64; N],
+    ) -> Self {
+        self = self.part(name, &((N * values.len()) as u64).to_le_bytes());
         // A call for each number would take longer than hashing it.
-        let (mut bytes, mut filled, mut found) = ([0; 1 << 12], 0, 0);
-        for value in values {
-            bytes[filled..filled + 8].copy_from_slice(&value.to_le_bytes());
-            filled += 8;
-            found += 1;
-            if filled == bytes.len() {
-                self.0.update(bytes);
-                filled = 0;
-            }
+        let mut bytes = [[[0; 8]; N]; 64];
+        for values in values.chunks(bytes.len()) {
+            bytes.iter_mut().zip(values).for_each(|(of_value, value)| {
+                *of_value = numbers(value).map(u64::to_le_bytes);
+            });
+            self.0.update(bytes[..values.len()].as_flattened().as_flattened());
         }
-        self.0.update(&bytes[..filled]);
-        assert_eq!(found, n, "as many numbers as were announced");
         self
     }
 
@@ -96,25 +93,16 @@ mod tests {
         Digest(sha).finish()
     }
 
-    /// 512 numbers are hashed at once.
+    /// The numbers of 64 values are hashed at once.
     #[test]
     fn numbers_are_hashed_as_if_one_by_one() {
-        for n in [0, 1, 511, 512, 513, 1_024, 1_300] {
-            let values: Vec<u64> = (1..=n).map(|i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-            let found = Digest::new().stream("x", values.len(), values.iter().copied()).finish();
-            assert_eq!(found, one_by_one("x", &values), "{n}");
+        for n in [0, 1, 63, 64, 65, 128, 1_300] {
+            let pairs: Vec<[u64; 2]> =
+                (1..=n).map(|i: u64| [i, i.wrapping_mul(0x9e37_79b9_7f4a_7c15)]).collect();
+            let values = pairs.as_flattened();
+            let wanted = one_by_one("x", values);
+            assert_eq!(Digest::new().numbers("x", values).finish(), wanted, "{n}");
+            assert_eq!(Digest::new().numbers_of("x", &pairs, |&pair| pair).finish(), wanted, "{n}");
         }
-    }
-
-    #[test]
-    #[should_panic(expected = "as many numbers as were announced")]
-    fn more_numbers_than_were_announced_panic() {
-        let _ = Digest::new().stream("x", 512, 0..513);
-    }
-
-    #[test]
-    #[should_panic(expected = "as many numbers as were announced")]
-    fn fewer_numbers_than_were_announced_panic() {
-        let _ = Digest::new().stream("x", 513, 0..512);
     }
 }
