@@ -4,7 +4,7 @@ use u2i_schema::Digest;
 
 use crate::config::ReadLimits;
 use crate::ids::Ids;
-use crate::ratings::{PLAIN_BYTES, Ratings, plain_rating};
+use crate::ratings::{PLAIN_BYTES, Ratings};
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
 use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
@@ -134,13 +134,8 @@ impl<'a> Reader<'a> {
     fn events(&mut self, path: &Path) -> Result<(), FeatureError> {
         let mut ratings = Ratings::default();
         let separator = self.separator;
-        let at_once = |ratings: &mut Ratings, text: &[u8], expected| {
-            let (n_bytes, (user, item, rating, time_s)) = plain_rating(text, separator)?;
-            // Either is found in its table, or the row is read as any other.
-            let (user, item) = (ratings.users.intern_small(user)?, ratings.items.intern_small(item)?);
-            ratings.keep(user, item, rating, time_s, expected);
-            Some(n_bytes)
-        };
+        let at_once =
+            |ratings: &mut Ratings, text: &[u8], expected| ratings.keep_plain(text, separator, expected);
         self.rows(path, &mut ratings, at_once, |ratings, line, expected| {
             let fields = fields_of(separator, line, ["user", "item", "rating", "timestamp"])?;
             let (user, item) = (integer("user", fields[0])?, integer("item", fields[1])?);
@@ -174,7 +169,7 @@ impl<'a> Reader<'a> {
         let read = self.rows(
             path,
             &mut (),
-            |_, _, _| None,
+            |_, _, _| (0, 0),
             |_, line, _| {
                 let fields = fields_of(separator, line, names)?;
                 let user = integer("user", fields[0])?;
@@ -214,7 +209,7 @@ impl<'a> Reader<'a> {
         let read = self.rows(
             path,
             &mut (),
-            |_, _, _| None,
+            |_, _, _| (0, 0),
             |_, line, _| {
                 let fields = fields_of(separator, line, names)?;
                 let item = integer("item", fields[0])?;
@@ -239,14 +234,14 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// Hands each row of a file to `row` and counts what became of it. Before that `at_once` may keep a row: it is
-    /// given the text that begins with one, and says how many bytes the row has with its end. Both are told the number
-    /// of rows to be expected.
+    /// Hands each row of a file to `row` and counts what became of it. Before that `at_once` may keep some: it is given
+    /// the text that begins with a row, and says how many it has kept and how many bytes they have with their ends. Both
+    /// are told the number of rows to be expected.
     fn rows<S>(
         &mut self,
         path: &Path,
         state: &mut S,
-        mut at_once: impl FnMut(&mut S, &[u8], usize) -> Option<usize>,
+        mut at_once: impl FnMut(&mut S, &[u8], usize) -> (usize, usize),
         mut row: impl FnMut(&mut S, &[u8], usize) -> Result<Fate, Bad>,
     ) -> Result<(), FeatureError> {
         let mut lines = Lines::open(path, self.limits)?;
@@ -254,13 +249,10 @@ impl<'a> Reader<'a> {
         let max_line_bytes = lines.max_line_bytes();
         loop {
             // No row that is kept at once is longer than this.
-            if max_line_bytes >= PLAIN_BYTES
-                && let Some(n_bytes) = at_once(state, lines.in_memory(), lines.expected())
-            {
-                lines.pass(n_bytes);
-                tally.row();
-                tally.settle(Fate::Kept);
-                continue;
+            if max_line_bytes >= PLAIN_BYTES {
+                let (n_rows, n_bytes) = at_once(state, lines.in_memory(), lines.expected());
+                lines.pass(n_rows, n_bytes);
+                tally.kept(n_rows);
             }
             let expected = lines.expected();
             let Some((number, line)) = lines.next_line()? else { break };

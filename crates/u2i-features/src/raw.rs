@@ -122,6 +122,7 @@ impl RawData {
 
 impl RawEvents {
     /// Makes room for one more event at least, and as [`room`] says if there is none.
+    #[inline(always)]
     pub(crate) fn make_room(&mut self, expected: usize) {
         let n = self.user.len();
         if n == self.user.capacity() {

@@ -30,6 +30,12 @@ impl Tally {
         self.counts.read += 1;
     }
 
+    /// So many more rows were met and used.
+    pub(crate) fn kept(&mut self, n_rows: usize) {
+        self.counts.read += n_rows as u64;
+        self.counts.kept += n_rows as u64;
+    }
+
     /// Whether no row was met.
     pub(crate) fn is_empty(&self) -> bool {
         self.counts.read == 0

@@ -110,10 +110,10 @@ impl Lines {
         &self.buffer[self.from..self.to]
     }
 
-    /// Goes on behind a line of so many bytes, its end among them, that was found there.
-    pub(crate) fn pass(&mut self, n_bytes: usize) {
+    /// Goes on behind so many lines, and the bytes that they have with their ends, that were found there.
+    pub(crate) fn pass(&mut self, n_lines: usize, n_bytes: usize) {
+        self.number += n_lines as u64;
         self.from += n_bytes;
-        self.number += 1;
     }
 
     /// The next line and its number, counted from 1. A blank last line is none.
@@ -185,7 +185,8 @@ impl Lines {
         };
         let new = &self.buffer[self.to..self.to + n];
         self.sha.update(new);
-        self.has_nul = self.buffer[..self.to + n].contains(&0);
+        // All of them: to stop at the first would take longer.
+        self.has_nul = self.buffer[..self.to + n].iter().fold(false, |has_nul, &byte| has_nul | (byte == 0));
         self.to += n;
         self.ended = n == 0;
         if self.read_bytes > 0 {
