@@ -39,19 +39,23 @@ impl Order {
         let users = id_order(&raw.user_ids);
         let mut rank = vec![0usize; users.len()];
         users.iter().enumerate().for_each(|(place, &user)| rank[user as usize] = place);
+        // Files often have a user's rows together, so that adding one for each would wait for the one before.
+        let runs = || raw.events.user.chunk_by(|a, b| a == b);
         let mut offsets = vec![0usize; users.len() + 1];
-        for &user in &raw.events.user {
-            offsets[rank[user as usize] + 1] += 1;
+        for run in runs() {
+            offsets[rank[run[0] as usize] + 1] += run.len();
         }
         for user in 0..users.len() {
             offsets[user + 1] += offsets[user];
         }
         let mut next = offsets.clone();
         let mut rows = vec![0; raw.n_events()];
-        for (row, &user) in raw.events.user.iter().enumerate() {
-            let place = &mut next[rank[user as usize]];
-            rows[*place] = row as u32;
-            *place += 1;
+        let mut row = 0;
+        for run in runs() {
+            let place = &mut next[rank[run[0] as usize]];
+            rows[*place..*place + run.len()].iter_mut().zip(row..).for_each(|(of_run, row)| *of_run = row);
+            *place += run.len();
+            row += run.len() as u32;
         }
         Order { users, offsets, rows }
     }
@@ -69,20 +73,20 @@ impl Order {
             match ties {
                 Ties::File if u2i_bug::planted("ties_reverse_the_file") => {
                     rows.reverse();
-                    sorter.sort(rows, |_| 0);
+                    sorter.sort(rows);
                 }
-                Ties::ItemId if u2i_bug::planted("ties_ignore_the_item_id") => sorter.sort(rows, |_| 0),
-                Ties::File => sorter.sort(rows, |_| 0),
-                Ties::ItemId => sorter.sort(rows, item),
+                Ties::ItemId if u2i_bug::planted("ties_ignore_the_item_id") => sorter.sort(rows),
+                Ties::File => sorter.sort(rows),
+                Ties::ItemId => sorter.sort_by_time_and(rows, item),
                 Ties::Shuffled { seed } => {
                     // Whatever the file says goes first.
                     if !u2i_bug::planted("shuffled_ties_follow_the_file") {
-                        sorter.sort(rows, item);
+                        sorter.sort_by_time_and(rows, item);
                     }
                     if !u2i_bug::planted("ties_are_not_shuffled") {
                         Stream::new(seed, Purpose::TIES, 0, user as u64).shuffle(rows);
                     }
-                    sorter.sort(rows, |_| 0);
+                    sorter.sort(rows);
                 }
             }
         }
@@ -100,28 +104,46 @@ impl Order {
     }
 }
 
-/// Sorts rows by time and, where that is the same, by a number.
+/// Sorts rows by time.
 struct Sorter<'a> {
     times_s: &'a [i64],
     rows: Vec<u32>,
-    /// Time, number and place of each row.
-    keys: Vec<u128>,
+    /// Time and place of each row.
+    keys: Vec<i64>,
 }
 
 impl Sorter<'_> {
-    /// What is equal in both stays where it was.
-    fn sort(&mut self, rows: &mut [u32], number: impl Fn(u32) -> u32) {
-        self.rows.clear();
-        self.rows.extend_from_slice(rows);
+    /// What is equal stays where it was.
+    fn sort(&mut self, rows: &mut [u32]) {
+        let time_s = |&row: &u32| self.times_s[row as usize];
+        let place_bits = usize::BITS - rows.len().leading_zeros();
+        let mut lost = 0;
+        let key = |(row, place)| {
+            let time_s = time_s(row);
+            let shifted = time_s << place_bits;
+            lost |= (shifted >> place_bits) ^ time_s;
+            shifted | place
+        };
         self.keys.clear();
-        self.keys.extend(rows.iter().zip(0u32..).map(|(&row, place)| {
-            // Shifted, so that negative times come first.
-            let time = self.times_s[row as usize].wrapping_sub(i64::MIN) as u64;
-            (u128::from(time) << 64) | (u128::from(number(row)) << 32) | u128::from(place)
-        }));
+        self.keys.extend(rows.iter().zip(0..rows.len() as i64).map(key));
+        if lost != 0 {
+            // Millions of years away: no data has such a time, but a file may.
+            rows.sort_by_key(time_s);
+            return;
+        }
         // No key is there twice, and the times stand beside each other: faster than a stable sort that looks them up.
         self.keys.sort_unstable();
-        rows.iter_mut().zip(&self.keys).for_each(|(row, &key)| *row = self.rows[key as u32 as usize]);
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        let place = |key: i64| (key & !(-1 << place_bits)) as usize;
+        rows.iter_mut().zip(&self.keys).for_each(|(row, &key)| *row = self.rows[place(key)]);
+    }
+
+    /// Where times are equal by a number, and what is equal in both stays where it was.
+    fn sort_by_time_and(&mut self, rows: &mut [u32], number: impl Fn(u32) -> u32) {
+        self.sort(rows);
+        let is_tie = |&a: &u32, &b: &u32| self.times_s[a as usize] == self.times_s[b as usize];
+        rows.chunk_by_mut(is_tie).for_each(|ties| ties.sort_by_key(|&row| number(row)));
     }
 }
 
@@ -131,14 +153,19 @@ mod tests {
 
     #[test]
     fn rows_are_in_the_order_of_time_then_number_then_place() {
-        let times_s = [i64::MAX, -1, 7, 7, 0, i64::MIN, 7];
-        let mut sorter = Sorter { times_s: &times_s, rows: Vec::new(), keys: Vec::new() };
-        let mut sorted = |mut rows: Vec<u32>, number: fn(u32) -> u32| {
-            sorter.sort(&mut rows, number);
-            rows
-        };
-        assert_eq!(sorted(vec![0, 1, 2, 3, 4, 5, 6], |_| 0), [5, 1, 4, 2, 3, 6, 0]);
-        assert_eq!(sorted(vec![6, 5, 3, 2, 0], |_| 0), [5, 6, 3, 2, 0]);
-        assert_eq!(sorted(vec![0, 2, 3, 6], |row| u32::MAX - row), [6, 3, 2, 0]);
+        // Times that stand in a key with a place, and times that are too far from each other.
+        for [earliest, latest] in [[-5, 9], [i64::MIN, i64::MAX]] {
+            let times_s = [latest, -1, 7, 7, 0, earliest, 7];
+            let sorted = |mut rows: Vec<u32>, number: fn(u32) -> u32| {
+                let mut sorter = Sorter { times_s: &times_s, rows: Vec::new(), keys: Vec::new() };
+                sorter.sort_by_time_and(&mut rows, number);
+                rows
+            };
+            assert_eq!(sorted(vec![0, 1, 2, 3, 4, 5, 6], |_| 0), [5, 1, 4, 2, 3, 6, 0]);
+            assert_eq!(sorted(vec![6, 5, 3, 2, 0], |_| 0), [5, 6, 3, 2, 0]);
+            assert_eq!(sorted(vec![0, 2, 3, 6], |row| u32::MAX - row), [6, 3, 2, 0]);
+            assert_eq!(sorted(vec![5, 0], |_| 0), [5, 0]);
+            assert_eq!(sorted(vec![], |_| 0), []);
+        }
     }
 }
