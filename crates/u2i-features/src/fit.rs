@@ -1,13 +1,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use u2i_schema::{Column, ColumnData, PADDING, Raw, Side, TrainEvents, Transform, Vocabulary, Wave};
+use u2i_schema::{Column, ColumnData, Raw, Side, Transform, Vocabulary, Wave};
 
 use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, invalid};
 use crate::ids::id_order;
 use crate::order::Order;
 use crate::sources::value;
-use crate::{FeatureError, RawValues};
+use crate::{FeatureError, RawData, RawValues};
 
 /// What columns may be fitted on: users, items and events of training, as indices into the raw data.
 pub(crate) struct Training {
@@ -17,23 +17,33 @@ pub(crate) struct Training {
 }
 
 impl Training {
-    /// `items`: index into the raw items of each item number that `train` uses, from 1. Events are listed only if a
-    /// column of `features` is fitted on them.
-    pub(crate) fn new(train: &TrainEvents, order: &Order, items: &[u32], features: &FeaturesConfig) -> Self {
+    /// `lengths`: how many of each user's first events train. Events are listed only if a column of `features` is fitted
+    /// on them.
+    pub(crate) fn new(raw: &RawData, order: &Order, lengths: &[u32], features: &FeaturesConfig) -> Self {
         let length = |user: usize| match u2i_bug::planted("columns_are_fitted_on_all_events") {
             true => order.of(user).len(),
-            false => train.events().items(user).len(),
+            false => lengths[user] as usize,
         };
         let users =
             (0..order.n_users()).filter(|&user| length(user) > 0).map(|user| order.users[user]).collect();
-        let counts = train.counts(items.len());
-        let trained = items.iter().zip(&counts[PADDING as usize + 1..]).filter(|&(_, &count)| count > 0);
+        let mut is_trained = vec![false; raw.item_ids.len()];
+        for (user, &length) in lengths.iter().enumerate() {
+            let rows = &order.of(user)[..length as usize];
+            rows.iter().for_each(|&row| is_trained[raw.events.item[row as usize] as usize] = true);
+        }
+        let items =
+            (0..).zip(is_trained).filter_map(|(item, is_trained)| is_trained.then_some(item)).collect();
         let fits_events = features.column.iter().any(|column| {
             column.side == Side::Request && !matches!(column.kind, ColumnKind::Sequence { .. })
         });
         let listed = if fits_events { order.n_users() } else { 0 };
         let events = (0..listed).flat_map(|user| order.of(user)[..length(user)].iter().copied()).collect();
-        Training { users, items: trained.map(|(&item, _)| item).collect(), events }
+        Training { users, items, events }
+    }
+
+    /// Raw items that have events, ascending.
+    pub(crate) fn items(&self) -> &[u32] {
+        &self.items
     }
 
     fn of(&self, side: Side) -> &[u32] {

@@ -37,18 +37,14 @@ pub fn prepare(
     let order = Order::new(raw, split_config);
     let parts = split(split_config, raw, &order)?;
 
-    // Which items come first is known from training events only, so they are numbered as in the file until then.
-    let as_in_file: Vec<u32> = (0..raw.item_ids.len() as u32).collect();
-    let provisional = TrainEvents::prefixes(&store(raw, &order, &as_in_file, vec![]), &parts.lengths);
-    let samples = samples(samples_config, &provisional, seed);
+    let samples = samples(samples_config, &parts.lengths, seed);
     if samples.is_empty() && !u2i_bug::planted("nothing_may_be_trained") {
-        let (users, events, train) = (raw.user_ids.len(), raw.n_events(), provisional.events().n_events());
+        let train = parts.lengths.iter().map(|&n| n as usize).sum();
+        let (users, events) = (raw.user_ids.len(), raw.n_events());
         return Err(FeatureError::NoTrainingTargets { users, events, train });
     }
-    let items = item_order(raw, &provisional);
-    let training = Training::new(&provisional, &order, &as_in_file, features);
-    // Each copy of the events that stays on would be a third of all that is held.
-    drop(provisional);
+    let training = Training::new(raw, &order, &parts.lengths, features);
+    let items = item_order(raw, &training);
 
     let mut fitted = [Side::User, Side::Item, Side::Request].map(|_| Vec::new());
     let mut id_dropout: Vec<(Slot, f64)> =
@@ -176,10 +172,10 @@ fn store(raw: &RawData, order: &Order, items: &[u32], request: Vec<ColumnData>) 
 }
 
 /// Raw items in the order of `item_idx`: those with training events first, each group by raw id.
-fn item_order(raw: &RawData, provisional: &TrainEvents) -> Vec<u32> {
-    let counts = provisional.counts(raw.item_ids.len());
-    let mut items = id_order(&raw.item_ids);
-    items.sort_by_key(|&item| counts[item as usize + 1] == 0);
+fn item_order(raw: &RawData, training: &Training) -> Vec<u32> {
+    let is_trained = |item: &u32| training.items().binary_search(item).is_ok();
+    let (mut items, cold): (Vec<_>, Vec<_>) = id_order(&raw.item_ids).into_iter().partition(is_trained);
+    items.extend(cold);
     items
 }
 

@@ -1,33 +1,34 @@
 use u2i_random::{Purpose, Stream};
-use u2i_schema::{Sample, SampleTable, TrainEvents};
+use u2i_schema::{Sample, SampleTable};
 
 use crate::config::{PerUser, SamplesConfig};
 
-/// Chooses training targets among each user's training events but the first, which has no history.
-pub(crate) fn samples(config: &SamplesConfig, train: &TrainEvents, seed: u64) -> SampleTable {
+/// Chooses training targets among each user's training events but the first, which has no history. There are
+/// `lengths[user]` of them.
+pub(crate) fn samples(config: &SamplesConfig, lengths: &[u32], seed: u64) -> SampleTable {
     let most = |n: usize| match config.per_user {
         PerUser::All {} => n,
         PerUser::Newest { n: cap } | PerUser::Drawn { n: cap } => n.min(cap.get() as usize),
         PerUser::Fixed { n: wanted } if n > 0 => wanted.get() as usize,
         PerUser::Fixed { .. } => 0,
     };
-    let n_targets = |user| train.events().items(user).len().saturating_sub(1);
-    let n_users = train.events().n_users();
-    let mut samples = Vec::with_capacity((0..n_users).map(|user| most(n_targets(user))).sum());
-    for user in 0..n_users {
-        let n = train.events().items(user).len() as u32;
-        let stream = || Stream::new(seed, Purpose::SAMPLES, 0, user as u64);
-        let mut take = |position| samples.push(Sample { user: user as u32, position });
+    let n_targets = |&n: &u32| n.saturating_sub(1) as usize;
+    let mut samples = Vec::with_capacity(lengths.iter().map(|n| most(n_targets(n))).sum());
+    for (user, &n) in (0..).zip(lengths) {
+        let stream = || Stream::new(seed, Purpose::SAMPLES, 0, u64::from(user));
+        let sample = |position| Sample { user, position };
         match config.per_user {
-            PerUser::All {} => (1..n).for_each(take),
-            PerUser::Newest { n: cap } => (n.saturating_sub(cap.get()).max(1)..n).for_each(take),
-            PerUser::Drawn { n: cap } => without_replacement(1..n, cap.get(), stream()).for_each(take),
+            PerUser::All {} => samples.extend((1..n).map(sample)),
+            PerUser::Newest { n: cap } => samples.extend((n.saturating_sub(cap.get()).max(1)..n).map(sample)),
+            PerUser::Drawn { n: cap } => {
+                samples.extend(without_replacement(1..n, cap.get(), stream()).map(sample));
+            }
             PerUser::Fixed { n: wanted } if n.saturating_sub(1) >= wanted.get() => {
-                without_replacement(1..n, wanted.get(), stream()).for_each(take);
+                samples.extend(without_replacement(1..n, wanted.get(), stream()).map(sample));
             }
             PerUser::Fixed { n: wanted } if n > 1 => {
                 let mut stream = stream();
-                (0..wanted.get()).for_each(|_| take(1 + stream.index(n as usize - 1) as u32));
+                samples.extend((0..wanted.get()).map(|_| sample(1 + stream.index(n as usize - 1) as u32)));
             }
             PerUser::Fixed { .. } => {}
         }

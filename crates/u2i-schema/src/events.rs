@@ -194,8 +194,8 @@ impl ColumnData {
 
 /// Training events and nothing else: a copy of each user's training prefix.
 ///
-/// Vocabularies, popularity, samples, negatives and baselines are made from this type only, so what happened
-/// at or after a validation or test target cannot reach them.
+/// Popularity, negatives and baselines are made from this type only, so what happened at or after a validation or
+/// test target cannot reach them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainEvents(EventStore);
 
