@@ -3,7 +3,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData};
 
 use super::function::{Function, Given, apply, is_here};
-use super::parts::each;
+use super::parts::{each, runs};
 use super::windows::{Backward, Forward, Part, Window};
 use crate::{Divisor, Windows};
 
@@ -68,19 +68,8 @@ impl Pool {
         Window { windows: self.windows, dim: self.dim, heads: self.heads, divisor: self.divisor }
     }
 
-    /// Runs of chunks for each part: all, or one each where there are several threads.
-    fn parts(&self, chunks: usize) -> Vec<Range<usize>> {
-        let n = if rayon::current_num_threads() == 1 { chunks.max(1) } else { 1 };
-        (0..chunks).step_by(n).map(|first| first..chunks.min(first + n)).collect()
-    }
-
     fn part<'a>(&'a self, [vectors, _, mask]: [&'a [f32]; 3], chunks: &Range<usize>) -> Part<'a> {
-        let (first, last) = (chunks.start * self.windows.width(), chunks.end * self.windows.width());
-        Part {
-            vectors: &vectors[first * self.dim..last * self.dim],
-            mask: &mask[first..last],
-            keep: self.keep.as_ref().map(|keep| &keep[first * self.dim..last * self.dim]),
-        }
+        Part::new(&self.window(), vectors, mask, self.keep.as_deref(), chunks)
     }
 }
 
@@ -93,7 +82,7 @@ impl Function<3> for Pool {
         let chunks = inputs[2].len() / self.windows.width();
         let mut values = vec![0.0; chunks * targets * self.heads * self.dim];
         let mut divisors = vec![0.0; chunks * targets * self.heads];
-        let parts = self.parts(chunks);
+        let parts = runs(chunks);
         let n = parts.first().map_or(1, Range::len) * targets * self.heads;
         let outputs = values.chunks_mut(n * self.dim).zip(divisors.chunks_mut(n));
         each(parts.into_iter().zip(outputs).collect(), |(chunks, (values, divisors))| {
@@ -117,7 +106,7 @@ impl Function<3> for Pool {
         let [by_vectors, by_weights, _] = given.wanted;
         let mut of_vectors = vec![0.0; if by_vectors { inputs[0].len() } else { 0 }];
         let mut of_weights = vec![0.0; if by_weights { chunks * weights.len() } else { 0 }];
-        let parts = self.parts(chunks);
+        let parts = runs(chunks);
         let n = parts.first().map_or(1, Range::len);
         let mut to_vectors = of_vectors.chunks_mut((n * self.windows.width() * self.dim).max(1));
         let mut to_weights = of_weights.chunks_mut((n * weights.len()).max(1));

@@ -1,9 +1,11 @@
 //! Weighted sums over windows of a chunk's events, and their gradients, with as many numbers at once as the processor has
 //! room for.
 //!
-//! Vectors are cut into blocks of two registers of numbers, so that two of four heads, or of four events, are added up in
+//! Vectors are cut into blocks of two registers of numbers, so that two of four sums, or of four events, are added up in
 //! registers, and a block of all events stays in the cache for all targets. Padding and what is beyond the last number of a
 //! vector are zeros.
+
+use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 use u2i_linalg::dot;
@@ -13,11 +15,14 @@ use crate::{Divisor, Windows};
 /// Registers of a block.
 const WIDE: usize = 2;
 
-/// Heads whose sums are added up together.
+/// Sums that are added up together, of heads and of targets.
+const ROWS: usize = 4;
+
+/// Heads whose weights' gradients are added up together.
 const HEADS: usize = 4;
 
 /// Events whose gradients are.
-const EVENTS: usize = 4;
+pub(crate) const EVENTS: usize = 4;
 
 /// Sizes.
 #[derive(Debug, Clone, Copy)]
@@ -29,12 +34,28 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    fn block<S: Simd>(&self) -> usize {
+    /// Numbers of a block.
+    pub fn block<S: Simd>(&self) -> usize {
         WIDE * S::F32_LANES
     }
 
+    /// Weights of a window, with as many zeros before and after as events are added up together.
+    pub fn padded(&self) -> usize {
+        self.windows.length + 2 * EVENTS
+    }
+
+    /// `[heads, padded]` out of `[heads, length]`.
+    fn padded_weights(&self, weights: &[f32]) -> Vec<f32> {
+        let mut padded = vec![0.0; self.heads * self.padded()];
+        let heads = padded.chunks_exact_mut(self.padded());
+        for (to, weights) in heads.zip(weights.chunks_exact(self.windows.length)) {
+            to[EVENTS..][..self.windows.length].copy_from_slice(weights);
+        }
+        padded
+    }
+
     /// `[blocks, width + 1, block]` out of a chunk's `[width, dim]`; a row of zeros at the end.
-    fn pack<S: Simd>(&self, part: Part<'_>, chunk: usize, to: &mut [f32]) {
+    pub fn pack<S: Simd>(&self, part: Part<'_>, chunk: usize, to: &mut [f32]) {
         let (width, dim, block) = (self.windows.width(), self.dim, self.block::<S>());
         let mask = &part.mask[chunk * width..][..width];
         for (b, to) in to.chunks_exact_mut((width + 1) * block).enumerate() {
@@ -55,10 +76,20 @@ impl Window {
         }
     }
 
-    fn packed<S: Simd>(&self) -> Vec<f32> {
+    /// Room for that.
+    pub fn packed<S: Simd>(&self) -> Vec<f32> {
         let block = self.block::<S>();
         vec![0.0; self.dim.div_ceil(block) * (self.windows.width() + 1) * block]
     }
+}
+
+/// What a chunk's events weigh.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    /// `[heads, padded]`, of each target or of all.
+    pub rows: &'a [f32],
+    /// How many numbers after those of one target the next one's begin; 0 where they are of all.
+    pub per_target: usize,
 }
 
 /// The events of some chunks.
@@ -67,6 +98,40 @@ pub(crate) struct Part<'a> {
     pub vectors: &'a [f32],
     pub mask: &'a [f32],
     pub keep: Option<&'a [f32]>,
+}
+
+impl<'a> Part<'a> {
+    /// Some chunks of all.
+    pub fn new(
+        window: &Window,
+        vectors: &'a [f32],
+        mask: &'a [f32],
+        keep: Option<&'a [f32]>,
+        chunks: &Range<usize>,
+    ) -> Self {
+        let events = chunks.start * window.windows.width()..chunks.end * window.windows.width();
+        let numbers = events.start * window.dim..events.end * window.dim;
+        Part {
+            vectors: &vectors[numbers.clone()],
+            mask: &mask[events],
+            keep: keep.map(|keep| &keep[numbers]),
+        }
+    }
+
+    /// From gradients by what was kept of a chunk's vectors, `[width, dim]`, to those by all of them.
+    #[inline(always)]
+    pub fn mask_and_keep(&self, window: &Window, chunk: usize, of_vectors: &mut [f32]) {
+        let (width, dim) = (window.windows.width(), window.dim);
+        let mask = &self.mask[chunk * width..][..width];
+        let keep = self.keep.map(|keep| &keep[chunk * width * dim..][..width * dim]);
+        for (event, to) in of_vectors.chunks_exact_mut(dim).enumerate() {
+            if mask[event] == 0.0 {
+                to.fill(0.0);
+            } else if let Some(keep) = keep {
+                to.iter_mut().zip(&keep[event * dim..]).for_each(|(to, keep)| *to *= keep);
+            }
+        }
+    }
 }
 
 /// The sums of some chunks.
@@ -89,11 +154,10 @@ impl WithSimd for Forward<'_> {
         let Window { windows, dim, heads, divisor } = self.window;
         let Windows { length, targets } = windows;
         let (width, block) = (windows.width(), self.window.block::<S>());
-        // [length, heads]
-        let by_event: Vec<f32> =
-            (0..length * heads).map(|i| self.weights[i % heads * length + i / heads]).collect();
+        let weights = self.window.padded_weights(self.weights);
+        let weights = Weights { rows: &weights, per_target: 0 };
         let mut packed = self.window.packed::<S>();
-        let mut sums = vec![0.0; heads * block];
+        let mut own = vec![0.0; targets * heads * block];
         let chunks = self.values.chunks_exact_mut(targets * heads * dim);
         for (chunk, (values, divisors)) in
             chunks.zip(self.divisors.chunks_exact_mut(targets * heads)).enumerate()
@@ -113,52 +177,62 @@ impl WithSimd for Forward<'_> {
             self.window.pack::<S>(self.part, chunk, &mut packed);
             for (b, packed) in packed.chunks_exact((width + 1) * block).enumerate() {
                 let columns = b * block..dim.min((b + 1) * block);
-                for target in 0..targets {
-                    let events = &packed[target * block..][..length * block];
-                    for first in (0..heads).step_by(HEADS) {
-                        let sums = &mut sums[first * block..];
-                        match heads - first {
-                            1 => weigh::<S, 1>(simd, events, &by_event, heads, first, sums),
-                            2 => weigh::<S, 2>(simd, events, &by_event, heads, first, sums),
-                            3 => weigh::<S, 3>(simd, events, &by_event, heads, first, sums),
-                            _ => weigh::<S, HEADS>(simd, events, &by_event, heads, first, sums),
-                        }
-                    }
-                    for (head, sums) in sums.chunks_exact(block).enumerate() {
-                        let to = &mut values[(target * heads + head) * dim..][columns.clone()];
-                        let divisor = divisors[target * heads + head];
-                        to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum / divisor);
-                    }
+                sums(simd, &self.window, packed, weights, &mut own);
+                for (row, sums) in own.chunks_exact(block).enumerate() {
+                    let to = &mut values[row * dim..][columns.clone()];
+                    to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum / divisors[row]);
                 }
             }
         }
     }
 }
 
-/// Sums of `[events, block]` with weights `[events, heads]` of `N` heads: `[N, block]`.
+/// `[targets * heads, block]`: sums of a block of a chunk's events, `[width, block]`.
 #[inline(always)]
-fn weigh<S: Simd, const N: usize>(
+pub(crate) fn sums<S: Simd>(simd: S, window: &Window, events: &[f32], weights: Weights<'_>, to: &mut [f32]) {
+    let rows = window.windows.targets * window.heads;
+    for (first, to) in (0..rows).step_by(ROWS).zip(to.chunks_mut(ROWS * window.block::<S>())) {
+        match rows - first {
+            1 => sums_of::<S, 1>(simd, window, events, weights, first, to),
+            2 => sums_of::<S, 2>(simd, window, events, weights, first, to),
+            3 => sums_of::<S, 3>(simd, window, events, weights, first, to),
+            _ => sums_of::<S, ROWS>(simd, window, events, weights, first, to),
+        }
+    }
+}
+
+/// The same of `N` targets and heads beside each other.
+///
+/// Where they are of several targets, each of them meets up to three events more than it sees, with a weight of 0, which
+/// changes no bit of its sum.
+#[inline(always)]
+fn sums_of<S: Simd, const N: usize>(
     simd: S,
+    window: &Window,
     events: &[f32],
-    weights: &[f32],
-    heads: usize,
+    weights: Weights<'_>,
     first: usize,
-    sums: &mut [f32],
+    to: &mut [f32],
 ) {
-    let block = WIDE * S::F32_LANES;
+    let (heads, block) = (window.heads, window.block::<S>());
+    let oldest = first / heads;
+    let n = (first + N - 1) / heads - oldest + window.windows.length;
+    let weights: [&[f32]; N] = std::array::from_fn(|i| {
+        let (target, head) = ((first + i) / heads, (first + i) % heads);
+        &weights.rows[target * weights.per_target + head * window.padded() + EVENTS + oldest - target..][..n]
+    });
     let mut own = [[simd.splat_f32s(0.0); WIDE]; N];
-    for (event, weights) in events.chunks_exact(block).zip(weights.chunks_exact(heads)) {
-        let weights = &weights[first..first + N];
+    for (at, event) in (0..n).zip(events[oldest * block..].chunks_exact(block)) {
         let event = S::as_simd_f32s(event).0;
-        for (own, &weight) in own.iter_mut().zip(weights) {
-            let weight = simd.splat_f32s(weight);
+        for (own, weights) in own.iter_mut().zip(weights) {
+            let weight = simd.splat_f32s(weights[at]);
             for (own, &number) in own.iter_mut().zip(event) {
                 *own = simd.mul_add_e_f32s(weight, number, *own);
             }
         }
     }
-    for (sums, own) in sums.chunks_exact_mut(block).zip(own) {
-        S::as_mut_simd_f32s(sums).0.copy_from_slice(&own);
+    for (to, own) in to.chunks_exact_mut(block).zip(own) {
+        S::as_mut_simd_f32s(to).0.copy_from_slice(&own);
     }
 }
 
@@ -189,12 +263,8 @@ impl WithSimd for Backward<'_> {
         let (width, block) = (windows.width(), self.window.block::<S>());
         let blocks = dim.div_ceil(block);
         let per_chunk = targets * heads;
-        // [heads, length], with as many zeros before and after as events are added up together.
-        let padded = length + 2 * EVENTS;
-        let mut weights = vec![0.0; heads * padded];
-        for (to, weights) in weights.chunks_exact_mut(padded).zip(self.weights.chunks_exact(length)) {
-            to[EVENTS..][..length].copy_from_slice(weights);
-        }
+        let weights = self.window.padded_weights(self.weights);
+        let weights = Weights { rows: &weights, per_target: 0 };
         let mut packed = self.window.packed::<S>();
         // [blocks, targets, heads, block]: gradients by the sums.
         let mut of_sums = vec![0.0; blocks * per_chunk * block];
@@ -220,16 +290,8 @@ impl WithSimd for Backward<'_> {
             }
             if !self.of_vectors.is_empty() {
                 let to = &mut self.of_vectors[chunk * width * dim..][..width * dim];
-                of_vectors(simd, &self.window, &of_sums, &weights, to);
-                let mask = &self.part.mask[chunk * width..][..width];
-                let keep = self.part.keep.map(|keep| &keep[chunk * width * dim..][..width * dim]);
-                for (event, to) in to.chunks_exact_mut(dim).enumerate() {
-                    if mask[event] == 0.0 {
-                        to.fill(0.0);
-                    } else if let Some(keep) = keep {
-                        to.iter_mut().zip(&keep[event * dim..]).for_each(|(to, keep)| *to *= keep);
-                    }
-                }
+                of_vectors(simd, &self.window, &of_sums, weights, to);
+                self.part.mask_and_keep(&self.window, chunk, to);
             }
             if !self.of_weights.is_empty() {
                 self.window.pack::<S>(self.part, chunk, &mut packed);
@@ -248,19 +310,26 @@ impl WithSimd for Backward<'_> {
 
 /// `[width, dim]`: what each event's vector adds to the sums of the targets that see it.
 #[inline(always)]
-fn of_vectors<S: Simd>(simd: S, window: &Window, of_sums: &[f32], weights: &[f32], to: &mut [f32]) {
+pub(crate) fn of_vectors<S: Simd>(
+    simd: S,
+    window: &Window,
+    of_sums: &[f32],
+    weights: Weights<'_>,
+    to: &mut [f32],
+) {
     let Window { windows: Windows { length, targets }, dim, heads, .. } = *window;
     let (width, block) = (window.windows.width(), window.block::<S>());
-    let padded = length + 2 * EVENTS;
+    let padded = window.padded();
     for (b, of_sums) in of_sums.chunks_exact(targets * heads * block).enumerate() {
         let columns = b * block..dim.min((b + 1) * block);
         for first in (0..width).step_by(EVENTS) {
             let seen_by = (first + 1).saturating_sub(length)..targets.min(first + EVENTS);
             let mut own = [[simd.splat_f32s(0.0); WIDE]; EVENTS];
+            let mut rows = of_sums[seen_by.start * heads * block..].chunks_exact(block);
             for target in seen_by {
-                let rows = &of_sums[target * heads * block..][..heads * block];
-                for (row, weights) in rows.chunks_exact(block).zip(weights.chunks_exact(padded)) {
-                    let weights = &weights[EVENTS + first - target..][..EVENTS];
+                let start = target * weights.per_target + EVENTS + first - target;
+                for (head, row) in rows.by_ref().take(heads).enumerate() {
+                    let weights = &weights.rows[start + head * padded..][..EVENTS];
                     let row = S::as_simd_f32s(row).0;
                     for (own, &weight) in own.iter_mut().zip(weights) {
                         let weight = simd.splat_f32s(weight);
@@ -272,7 +341,9 @@ fn of_vectors<S: Simd>(simd: S, window: &Window, of_sums: &[f32], weights: &[f32
             }
             for (event, own) in (first..width).zip(own) {
                 let to = &mut to[event * dim..][columns.clone()];
-                to.iter_mut().zip(pulp::bytemuck::cast_slice(&own)).for_each(|(to, own)| *to = *own);
+                for (to, own) in to.chunks_mut(S::F32_LANES).zip(own) {
+                    simd.partial_store_f32s(to, own);
+                }
             }
         }
     }
@@ -331,7 +402,10 @@ fn pairs<S: Simd, const N: usize>(
     }
     let mut sums = [[0.0; 2]; HEADS];
     for (sums, own) in sums.iter_mut().zip(own) {
-        *sums = own.map(|own| simd.reduce_sum_f32s(own));
+        // Not by `map`, which the compiler does not put into the code for vector instructions.
+        for (sum, own) in sums.iter_mut().zip(own) {
+            *sum = simd.reduce_sum_f32s(own);
+        }
     }
     sums
 }
