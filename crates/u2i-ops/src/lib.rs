@@ -10,6 +10,7 @@
 //! operators here are single nodes of burn's graph, with a gradient of their own:
 //!
 //! - [`pool`]: weighted sums over the histories of many targets that look at windows of the same events;
+//! - [`pool_by`]: the same where weights depend on more than the lag: on the time from an event to a target, or on the event;
 //! - [`dense`]: a dense layer with its activation.
 //!
 //! They are for 32-bit numbers of burn's flex backend, with autodiff or without. For any other tensor they return `None`, and
@@ -30,9 +31,11 @@ mod dense;
 #[cfg(feature = "flex")]
 mod flex;
 mod pool;
+mod pool_by;
 
 pub use dense::{Activation, dense};
 pub use pool::{Divisor, Windows, pool};
+pub use pool_by::{Factors, pool_by};
 
 /// Whether the operators take a tensor: it is of 32-bit numbers of burn's flex backend, with autodiff or without, and the feature
 /// `flex` is on.

@@ -118,6 +118,20 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// `[width, dim]`: what of a chunk's vectors was not dropped, in `room` if any was.
+    #[inline(always)]
+    pub fn kept<'b>(&self, window: &Window, chunk: usize, room: &'b mut Vec<f32>) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        let n = window.windows.width() * window.dim;
+        let vectors = &self.vectors[chunk * n..][..n];
+        let Some(keep) = self.keep else { return vectors };
+        room.clear();
+        room.extend(vectors.iter().zip(&keep[chunk * n..]).map(|(number, keep)| number * keep));
+        room
+    }
+
     /// From gradients by what was kept of a chunk's vectors, `[width, dim]`, to those by all of them.
     #[inline(always)]
     pub fn mask_and_keep(&self, window: &Window, chunk: usize, of_vectors: &mut [f32]) {

@@ -2,9 +2,11 @@
 
 mod dense;
 mod pool;
+mod pool_by;
 mod threads;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use u2i_ops::Windows;
 use u2i_random::{Purpose, Stream};
 
 /// `n` draws near 0.
@@ -15,6 +17,21 @@ pub fn numbers(n: usize, stream: &mut Stream) -> Vec<f32> {
 /// Of its own for each test.
 pub fn stream(seed: u64) -> Stream {
     Stream::new(seed, Purpose::SYNTHETIC, 0, 0)
+}
+
+/// Padding at the front, at the end and in between, and chunks without any event.
+pub fn mask(windows: Windows, chunks: usize, stream: &mut Stream) -> Vec<f32> {
+    let width = windows.width();
+    let mut mask = vec![1.0; chunks * width];
+    for (chunk, mask) in mask.chunks_mut(width).enumerate() {
+        match chunk % 4 {
+            1 => mask[..stream.index(width)].fill(0.0),
+            2 => mask.fill(0.0),
+            3 => mask.iter_mut().for_each(|mask| *mask = stream.index(2) as f32),
+            _ => {}
+        }
+    }
+    mask
 }
 
 /// Of values, row by row.

@@ -2,7 +2,7 @@ use burn::tensor::Device;
 use u2i_ops::{Divisor, Windows, pool};
 use u2i_random::Stream;
 
-use crate::{assert_near, host, numbers, slope, stream, tensor, wide};
+use crate::{assert_near, host, mask, numbers, slope, stream, tensor, wide};
 
 const LEAST: f32 = 1e-3;
 
@@ -100,21 +100,6 @@ impl Case {
             );
         }
     }
-}
-
-/// Padding at the front, at the end and in between, and chunks without any event.
-fn mask(windows: Windows, chunks: usize, stream: &mut Stream) -> Vec<f32> {
-    let width = windows.width();
-    let mut mask = vec![1.0; chunks * width];
-    for (chunk, mask) in mask.chunks_mut(width).enumerate() {
-        match chunk % 4 {
-            1 => mask[..stream.index(width)].fill(0.0),
-            2 => mask.fill(0.0),
-            3 => mask.iter_mut().for_each(|mask| *mask = stream.index(2) as f32),
-            _ => {}
-        }
-    }
-    mask
 }
 
 #[test]

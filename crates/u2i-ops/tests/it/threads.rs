@@ -1,6 +1,6 @@
 use burn::tensor::Device;
 use rayon::ThreadPoolBuilder;
-use u2i_ops::{Activation, Divisor, Windows, dense, pool};
+use u2i_ops::{Activation, Divisor, Factors, Windows, dense, pool, pool_by};
 
 use crate::{host, numbers, stream, tensor};
 
@@ -18,9 +18,16 @@ fn tower() -> Vec<f32> {
     let mask = burn::tensor::Tensor::ones([chunks, windows.width()], &device);
     let divisor = Divisor::Weights { least: 1e-8 };
     let pooled = pool(&vectors, &mask, None, Some(&log_weights), windows, divisor).unwrap();
-    let y = dense(&pooled, &weight, &bias.clone().reshape([150]), Activation::Gelu).unwrap();
+    let (log_by_lag, log_by_gap) = (leaf([heads, windows.length]), leaf([heads, 4]));
+    let (by_lag, by_gap) = (log_by_lag.clone().exp(), log_by_gap.clone().exp());
+    let gaps = (0..rows * windows.targets).map(|i| (i * i % 4) as u32).collect();
+    let by_event = vectors.clone().narrow(1, 0, heads).exp();
+    let factors =
+        Factors { by_lag: Some(&by_lag), by_gap: Some((&by_gap, &gaps)), by_event: Some(&by_event) };
+    let pooled_by = pool_by(&vectors, &mask, None, factors, windows, 1e-8).unwrap();
+    let y = dense(&(pooled + pooled_by), &weight, &bias.clone().reshape([150]), Activation::Gelu).unwrap();
     let gradients = (y.clone() * y.clone()).sum().backward();
-    let leaves = [vectors, log_weights, weight, bias];
+    let leaves = [vectors, log_weights, log_by_lag, log_by_gap, weight, bias];
     let of_leaves = leaves.iter().flat_map(|leaf| host(leaf.grad(&gradients).unwrap()));
     of_leaves.chain(host(y)).collect()
 }
