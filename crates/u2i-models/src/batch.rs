@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use u2i_schema::{ColumnRows, ItemRows, PADDING, Slot, UserRows};
 
@@ -86,9 +88,9 @@ pub struct UserBatch {
     pub history: Option<TableRows>,
     /// `[chunks, history_len + targets - 1]`, 0 at padding, else 1; `None` without history.
     pub history_mask: Option<Tensor<2>>,
-    /// `[chunks * targets * (history_len + targets - 1)]` intervals of the time from each event to each target; `None`
-    /// where the batch does not tell them.
-    pub gaps: Option<Tensor<1, Int>>,
+    /// `[chunks * targets * (history_len + targets - 1)]` intervals of the time from each event to each target, in the
+    /// host's memory; `None` where the batch does not tell them.
+    pub gaps: Option<Arc<[u32]>>,
     /// User columns, `[chunks]` entries each.
     pub user: Vec<ColumnBatch>,
     /// Request columns, `[batch]` entries each.
@@ -134,7 +136,7 @@ impl UserBatch {
             history: has_history.then(|| TableRows::new(Slot::History, &rows.history, device)),
             history_mask: has_history
                 .then(|| floats(mask(&rows.history), device).reshape([rows.chunks, width])),
-            gaps: (!rows.gaps.is_empty()).then(|| ints(&rows.gaps, device)),
+            gaps: (!rows.gaps.is_empty()).then(|| rows.gaps.as_slice().into()),
             user: ColumnBatch::all(&rows.user, Slot::User, device),
             request: ColumnBatch::all(&rows.request, Slot::Request, device),
             places: (!is_full).then(|| ints(&rows.places, device)),

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -6,6 +8,10 @@ use u2i_ops::{Divisor, Windows};
 use crate::dropout::{dropout, dropout_mask};
 use crate::mlp::check_rate;
 use crate::{HistoryInput, Init, ModelError, Table, UserBatch};
+
+mod factors;
+
+use factors::{by_gap, weigh};
 
 /// What a model looks back on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,8 +119,8 @@ impl HistoryConfig {
 ///
 /// The targets of a chunk look at overlapping windows of one row of events, so their pooled vectors are the
 /// product of a banded matrix, the same for every chunk, with the vectors of that row: each event is looked up
-/// once per chunk instead of once per target. In the memory of a CPU `u2i_ops::pool` does the same without the band, where
-/// weights depend on the lag alone.
+/// once per chunk instead of once per target. In the memory of a CPU `u2i_ops` has operators that do the same without the
+/// band.
 #[derive(Module, Debug)]
 pub struct Pooling {
     /// `[heads, history]`; only of [`PoolingConfig::Recency`] and [`PoolingConfig::Attention`].
@@ -208,7 +214,7 @@ impl Pooling {
         users.at_places(pooled)
     }
 
-    /// `[chunks * targets, heads * dim]`, by one operator where weights depend on the lag alone and the device has it.
+    /// `[chunks * targets, heads * dim]`, by one operator where the device has it.
     fn pool_at_once(
         &self,
         tables: &[Table],
@@ -218,8 +224,12 @@ impl Pooling {
         site: u64,
     ) -> Option<Tensor<2>> {
         // Asked first: what is looked up for nothing would take its time.
-        if self.queries.is_some() || self.gap_weights.is_some() || !u2i_ops::is_here(seen) {
+        if !u2i_ops::is_here(seen) {
             return None;
+        }
+        let windows = Windows { length: self.length, targets: users.targets };
+        if self.queries.is_some() || self.gap_weights.is_some() {
+            return self.pool_by(tables, looked_up, seen, users, windows, site);
         }
         let divisor = match self.config.pooling {
             PoolingConfig::Sum {} => Divisor::One,
@@ -228,22 +238,26 @@ impl Pooling {
             PoolingConfig::Recency { .. } => Divisor::Weights { least: LEAST as f32 },
             PoolingConfig::Max {} | PoolingConfig::Attention { .. } => return None,
         };
-        let windows = Windows { length: self.length, targets: users.targets };
         let log_weights = self.log_weights.as_ref().map(learned);
-        let pool = |table: &Table, log_weights: Option<&Tensor<2>>, site| {
+        self.side_by_side(tables, |table, heads| {
             let vectors = looked_up(table);
             let n = vectors.dims().iter().product();
-            let keep = dropout_mask(n, self.config.dropout, users.noise, site);
-            u2i_ops::pool(&vectors, seen, keep, log_weights, windows, divisor)
-        };
+            let keep = dropout_mask(n, self.config.dropout, users.noise, site + heads.start as u64);
+            let own = log_weights.as_ref().map(|weights| narrowed(weights, 0, heads));
+            u2i_ops::pool(&vectors, seen, keep, own.as_ref(), windows, divisor)
+        })
+    }
+
+    /// What is pooled of each table for its heads, `[n, heads * dim]`.
+    fn side_by_side(
+        &self,
+        tables: &[Table],
+        pool: impl Fn(&Table, Range<usize>) -> Option<Tensor<2>>,
+    ) -> Option<Tensor<2>> {
         if let [table] = tables {
-            return pool(table, log_weights.as_ref(), site);
+            return pool(table, 0..self.heads());
         }
-        let own = |head: usize| log_weights.as_ref().map(|weights| weights.clone().narrow(0, head, 1));
-        let pooled = tables
-            .iter()
-            .enumerate()
-            .map(|(head, table)| pool(table, own(head).as_ref(), site + head as u64));
+        let pooled = tables.iter().enumerate().map(|(head, table)| pool(table, head..head + 1));
         Some(Tensor::cat(pooled.collect::<Option<_>>()?, 1))
     }
 
@@ -264,12 +278,9 @@ impl Pooling {
         match &self.log_weights {
             None => inside.reshape([targets, width]),
             Some(log_weights) => {
-                let log_weights = learned(log_weights);
-                let heads = log_weights.dims()[0];
-                // Shifting a head's log-weights by their largest changes nothing after the division.
-                let largest = log_weights.clone().detach().max_dim(1);
+                let by_lag = by_lag(learned(log_weights));
+                let heads = by_lag.dims()[0];
                 let lags = Tensor::<1, Int>::from_data(TensorData::new(lags, [targets * width]), &device);
-                let by_lag = (log_weights - largest).exp();
                 let weights = match at_once {
                     // The gradient of `select` is added up lag by lag; that of a product is a product.
                     true => by_lag.matmul(one_hot(length, lags) * inside.unsqueeze_dim(0)),
@@ -361,11 +372,10 @@ impl SequencePooling {
                 _ => sums / count,
             };
         };
-        let log_weights = log_weights.val();
-        let heads = log_weights.dims()[0];
-        let largest = log_weights.clone().detach().max_dim(1);
+        let by_lag = by_lag(log_weights.val());
+        let heads = by_lag.dims()[0];
         // Column j is of the lag width - 1 - j.
-        let by_column = (log_weights - largest).exp().narrow(1, 0, width).flip([1]);
+        let by_column = by_lag.narrow(1, 0, width).flip([1]);
         let queries = self.queries.as_ref().map(|queries| queries.val());
         weigh(by_column.unsqueeze_dim(0), &[vectors], queries, &mask, heads)
     }
@@ -398,81 +408,23 @@ fn learned(log_weights: &Param<Tensor<2>>) -> Tensor<2> {
     }
 }
 
+/// Weights of `[heads, length]` log-weights, the largest of each head 1: shifting a head's log-weights changes nothing after
+/// the division.
+fn by_lag(log_weights: Tensor<2>) -> Tensor<2> {
+    let largest = log_weights.clone().detach().max_dim(1);
+    (log_weights - largest).exp()
+}
+
+/// Some rows or columns; all, as they are.
+fn narrowed(weights: &Tensor<2>, dim: usize, range: Range<usize>) -> Tensor<2> {
+    match weights.dims()[dim] == range.len() {
+        true => weights.clone(),
+        false => weights.clone().narrow(dim, range.start, range.len()),
+    }
+}
+
 /// Least sum of recency weights that is divided by: of a history without events it is zero.
 const LEAST: f64 = 1e-8;
-
-/// The same where each event's weight has up to two more factors, each of which is at least `exp(-2 * BOUND)` of the
-/// largest.
-const LEAST_OF_PRODUCTS: f64 = 1e-16;
-
-const BOUND: f64 = 5.0;
-
-/// `exp(b(z))` with `b(z) = 5 tanh(z / 5)`.
-fn bounded_exp<const D: usize>(z: Tensor<D>) -> Tensor<D> {
-    ((z / BOUND).tanh() * BOUND).exp()
-}
-
-/// A band of `[targets * heads, width]` for each chunk, times what `log_weights` say of the time from each event to each
-/// target: `[chunks, targets * heads, width]`.
-fn by_gap(band: Tensor<2>, log_weights: Tensor<2>, users: &UserBatch, heads: usize) -> Tensor<3> {
-    let gaps = users.gaps.clone().expect("the batch tells the time since each event");
-    let (chunks, targets, width) = (users.chunks, users.targets, band.dims()[1]);
-    let weights = bounded_exp(log_weights);
-    let weights = match users.is_at_once() {
-        true => {
-            let intervals = weights.dims()[1];
-            weights.matmul(one_hot(intervals, gaps))
-        }
-        false => weights.select(1, gaps),
-    };
-    let weights = weights.reshape([heads, chunks, targets, width]).permute([1, 2, 0, 3]);
-    weights.reshape([chunks, targets * heads, width]) * band.unsqueeze_dim(0)
-}
-
-/// `[chunks * targets, heads * dim]`: means of `vectors`, of one table or of one per head, each `[chunks, width, dim]`,
-/// weighted by `bands`, `[chunks, targets * heads, width]` or one for all chunks, and by what the queries `[dim, heads]`
-/// make of them.
-fn weigh(
-    bands: Tensor<3>,
-    vectors: &[Tensor<3>],
-    queries: Option<Tensor<2>>,
-    mask: &Tensor<2>,
-    heads: usize,
-) -> Tensor<2> {
-    let [chunks, width, dim] = vectors[0].dims();
-    let [n_bands, rows, _] = bands.dims();
-    let targets = rows / heads;
-    let mask = mask.clone().reshape([chunks, width, 1]);
-    let times = |bands: &Tensor<3>, vectors: Tensor<3>| match bands.dims() {
-        [n_bands, ..] if n_bands == chunks => bands.clone().matmul(vectors),
-        [_, rows, width] => broadcast_matmul(bands.clone().reshape([rows, width]), vectors),
-    };
-    let mean = |bands: &Tensor<3>, vectors: Tensor<3>, weights: Tensor<3>| {
-        times(bands, vectors) / times(bands, weights).clamp_min(LEAST_OF_PRODUCTS)
-    };
-    if let (None, [vectors]) = (&queries, vectors) {
-        return mean(&bands, vectors.clone(), mask).reshape([chunks * targets, heads * dim]);
-    }
-    let bands = bands.reshape([n_bands, targets, heads, width]);
-    let pooled = (0..heads).map(|head| {
-        let band = bands.clone().narrow(2, head, 1).reshape([n_bands, targets, width]);
-        let vectors = &vectors[if vectors.len() == 1 { 0 } else { head }];
-        let pooled = match &queries {
-            // Vectors of padding are zero already.
-            None => mean(&band, vectors.clone(), mask.clone()),
-            Some(queries) => {
-                let query = queries.clone().narrow(1, head, 1);
-                let logits = vectors.clone().reshape([chunks * width, dim]).matmul(query);
-                let weights = bounded_exp(logits).reshape([chunks, width, 1]);
-                let is_masked = !u2i_bug::planted("attention_sees_padding");
-                let weights = if is_masked { weights * mask.clone() } else { weights };
-                mean(&band, vectors.clone() * weights.clone(), weights)
-            }
-        };
-        pooled.reshape([chunks * targets, dim])
-    });
-    Tensor::cat(pooled.collect(), 1)
-}
 
 /// `[length, n]`: 1 in row `lags_j` of column `j`, else 0.
 fn one_hot(length: usize, lags: Tensor<1, Int>) -> Tensor<2> {

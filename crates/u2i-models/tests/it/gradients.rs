@@ -1,9 +1,11 @@
 //! Gradients against finite differences of an f64 reference, and of vectors so short that they have no direction.
 
+use std::cell::RefCell;
+
 use u2i_models::burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use u2i_models::burn::optim::GradientsParams;
 use u2i_models::burn::tensor::{Tensor, TensorData};
-use u2i_models::{HistoryConfig, HistoryInput, Init, Normalization, PoolingConfig, Table, UserBatch};
+use u2i_models::{HistoryConfig, HistoryInput, Init, Noise, Normalization, PoolingConfig, Table, UserBatch};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{PADDING, Slot, UserRows};
 
@@ -71,18 +73,19 @@ impl Histories {
     }
 }
 
-/// `[heads * dim]` of one window, as [`PoolingConfig`] says it in words. `own` are a pooling's parameters: log-weights of
-/// each head, then queries of `[dim, heads]`.
+/// `[heads * dim]` of one window, as [`PoolingConfig`] says it in words. `tables` are one after another, one or one per head.
+/// `own` are a pooling's parameters: log-weights of each head, then queries of `[dim, heads]`.
 fn pool(
     pooling: &PoolingConfig,
     window: &[(usize, usize, usize)],
-    table: &[f64],
+    (n_tables, tables): (usize, &[f64]),
     own: &[f64],
     dim: usize,
     length: usize,
 ) -> Vec<f64> {
     let n = window.len().max(1) as f64;
-    let column = |d: usize| window.iter().map(move |&(_, row, _)| table[row * dim + d]);
+    let table = |head: usize| &tables[head % n_tables * (tables.len() / n_tables)..];
+    let column = |d: usize| window.iter().map(move |&(_, row, _)| tables[row * dim + d]);
     let each = |f: &dyn Fn(usize) -> f64| (0..dim).map(f).collect::<Vec<f64>>();
     match pooling {
         PoolingConfig::Sum {} => each(&|d| column(d).sum()),
@@ -95,8 +98,8 @@ fn pool(
             let (queries, by_gap) = own.split_at(if is_attentive { slopes.len() * dim } else { 0 });
             let bounded = |z: f64| 5.0 * (z / 5.0).tanh();
             let attended = |row: usize, head: usize| {
-                let products =
-                    queries.chunks_exact(slopes.len()).zip(&table[row * dim..]).map(|(q, x)| q[head] * x);
+                let vector = &table(head)[row * dim..];
+                let products = queries.chunks_exact(slopes.len()).zip(vector).map(|(q, x)| q[head] * x);
                 bounded(products.sum::<f64>())
             };
             let aged =
@@ -106,8 +109,8 @@ fn pool(
                     (log_weights[lag] + attended(row, head) + aged(gap, head)).exp()
                 };
                 let total: f64 = window.iter().map(weight).sum();
-                let sum =
-                    |d| window.iter().map(|event| weight(event) * table[event.1 * dim + d]).sum::<f64>();
+                let number = |event: &(usize, usize, usize), d: usize| table(head)[event.1 * dim + d];
+                let sum = |d| window.iter().map(|event| weight(event) * number(event, d)).sum::<f64>();
                 each(&|d| if window.is_empty() { 0.0 } else { sum(d) / total })
             });
             heads.flatten().collect()
@@ -204,15 +207,18 @@ fn pooling_is_its_formula() {
         let input = Some(HistoryInput { length, shares_item_id: false, gap_edges_s });
         let config = HistoryConfig { pooling: pooling.clone(), dropout: 0.0 };
         let module = config.init(input.as_ref(), dim, &mut init).unwrap().map(&mut Draws(&mut stream));
-        let table = Table::new(n_rows, dim, 1.0, [Slot::History], &mut init);
-        let values = host(table.weight.val().inner());
-        let tables = [table];
+        // Every other time each head has a table of its own.
+        let n_tables = if step / 8 % 2 == 1 { module.heads() } else { 1 };
+        let table = |_| Table::new(n_rows, dim, 1.0, [Slot::History], &mut init);
+        let tables: Vec<Table> = (0..n_tables).map(table).collect();
+        let values: Vec<f32> = tables.iter().flat_map(|table| host(table.weight.val().inner())).collect();
         let users = UserBatch::new(&histories.rows, None, &device().autodiff());
         let pooled = module.forward(&tables, &users, 0);
         let [batch, width] = pooled.dims();
         let weights: Vec<f32> = (0..batch * width).map(|_| stream.uniform(-1.0, 1.0) as f32).collect();
         let gradients = (pooled.clone() * tensor(&weights, width)).sum().backward();
-        let found_table = host(tables[0].weight.val().grad(&gradients).unwrap());
+        let of_table = |table: &Table| host(table.weight.val().grad(&gradients).unwrap());
+        let found_tables: Vec<f32> = tables.iter().flat_map(of_table).collect();
         let gradients = GradientsParams::from_grads(gradients, &module);
         let mut own = Own { gradients: &gradients, values: Vec::new(), found: Vec::new() };
         module.visit(&mut own);
@@ -232,7 +238,8 @@ fn pooling_is_its_formula() {
         let n_own = n_own + if step % 8 >= 6 { 4 * slopes.len() } else { 0 };
         assert_eq!(parameters.len(), n_own, "{what}");
         let vectors = |table: &[f64], own: &[f64]| -> Vec<f64> {
-            windows.iter().flat_map(|window| pool(&pooling, window, table, own, dim, length)).collect()
+            let vectors = |window: &Vec<_>| pool(&pooling, window, (n_tables, table), own, dim, length);
+            windows.iter().flat_map(vectors).collect()
         };
         let loss = |table: &[f64], own: &[f64]| -> f64 {
             vectors(table, own).iter().zip(&weights).map(|(x, &w)| x * f64::from(w)).sum()
@@ -240,12 +247,44 @@ fn pooling_is_its_formula() {
         let table = wide(&values);
         assert_close(&format!("{what}, value"), &host(pooled.inner()), &vectors(&table, &parameters));
         let wanted = differences(table.clone(), |table| loss(table, &parameters));
-        assert_close(&format!("{what}, table"), &found_table, &wanted);
+        assert_close(&format!("{what}, tables"), &found_tables, &wanted);
         let wanted = differences(parameters.clone(), |own| loss(&table, own));
         // What a query learns of an event is a product of two of the table's numbers.
         let largest = table.iter().fold(1.0, |largest: f64, x| largest.max(x.abs()));
         let terms = if matches!(pooling, PoolingConfig::Attention { .. }) { largest * largest } else { 1.0 };
         assert_close_of(terms, &format!("{what}, own parameters"), &own.found, &wanted);
+    }
+}
+
+/// Of one table or one per head, pooled by weights of every kind: what a batch drops, it drops on both ways.
+#[test]
+fn both_ways_drop_the_same_numbers() {
+    let slopes = vec![0.0, 0.5, 1.0];
+    let weighted = [PoolingConfig::Recency { slopes: slopes.clone() }, PoolingConfig::Attention { slopes }];
+    for (case, pooling) in [0, 1, 2, 3].into_iter().flat_map(|case| weighted.clone().map(|by| (case, by))) {
+        let found = RefCell::new(Vec::new());
+        on_both_ways(|| {
+            let mut stream = stream(2_000 + case);
+            let histories = Histories::random(9, &mut stream);
+            let gap_edges_s = if case % 2 == 1 { vec![10, 20] } else { vec![] };
+            let input = HistoryInput { length: histories.length, shares_item_id: false, gap_edges_s };
+            let mut init = Init::new(case, &device().autodiff());
+            let config = HistoryConfig { pooling: pooling.clone(), dropout: 0.4 };
+            let module = config.init(Some(&input), 5, &mut init).unwrap().map(&mut Draws(&mut stream));
+            let n_tables = if case < 2 { 1 } else { module.heads() };
+            let table = |_| Table::new(9, 5, 1.0, [Slot::History], &mut init);
+            let tables: Vec<Table> = (0..n_tables).map(table).collect();
+            let noise = Some(Noise { seed: case, step: 3 });
+            let users = UserBatch::new(&histories.rows, noise, &device().autodiff());
+            let pooled = module.forward(&tables, &users, 7);
+            let gradients = (pooled.clone() * pooled.clone()).sum().backward();
+            let of_table = |table: &Table| host(table.weight.val().grad(&gradients).unwrap());
+            let of_tables = tables.iter().flat_map(of_table);
+            found.borrow_mut().push(of_tables.chain(host(pooled.inner())).collect::<Vec<f32>>());
+        });
+        let [own, burns] = &found.into_inner()[..] else { panic!("there are two ways") };
+        let burns: Vec<f64> = burns.iter().map(|&x| f64::from(x)).collect();
+        assert_close(&format!("case {case}, {pooling:?}"), own, &burns);
     }
 }
 

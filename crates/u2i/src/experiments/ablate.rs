@@ -105,7 +105,12 @@ macro_rules! built_in {
     };
 }
 
-built_in!("ml-1m/ablations/fm", "ml-1m/ablations/dssm", "ml-1m/ablations/youtube_dnn", "ml-1m/ablations/tables");
+built_in!(
+    "ml-1m/ablations/fm",
+    "ml-1m/ablations/dssm",
+    "ml-1m/ablations/youtube_dnn",
+    "ml-1m/ablations/tables"
+);
 
 impl Ablations {
     /// Reads a file of changes, or one that is built in.

@@ -1,0 +1,141 @@
+//! Weights that depend on more than the lag: on the time from an event to a target, or on what a query makes of the event.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use u2i_ops::{Activation, Factors, Windows};
+
+use super::{Pooling, broadcast_matmul, by_lag, learned, narrowed, one_hot};
+use crate::dropout::{dropout, dropout_mask};
+use crate::table::ints;
+use crate::{Table, UserBatch};
+
+impl Pooling {
+    /// `[chunks * targets, heads * dim]`, by one operator where the device has it.
+    pub(super) fn pool_by(
+        &self,
+        tables: &[Table],
+        looked_up: impl Fn(&Table) -> Tensor<2>,
+        seen: &Tensor<2>,
+        users: &UserBatch,
+        windows: Windows,
+        site: u64,
+    ) -> Option<Tensor<2>> {
+        let by_lag = self.log_weights.as_ref().map(|log_weights| by_lag(learned(log_weights)));
+        let by_gap =
+            self.gap_weights.as_ref().map(|log_weights| (bounded_exp(log_weights.val()), gaps(users)));
+        let queries = self.queries.as_ref().map(|queries| queries.val());
+        let seen = if queries.is_some() { seen_by_queries(seen) } else { seen.clone() };
+        self.side_by_side(tables, |table, heads| {
+            let (site, rate) = (site + heads.start as u64, self.config.dropout);
+            let mut vectors = looked_up(table);
+            let n = vectors.dims().iter().product();
+            let mut keep = None;
+            let by_event = match &queries {
+                None => {
+                    keep = dropout_mask(n, rate, users.noise, site);
+                    None
+                }
+                Some(queries) => {
+                    // A query sees what is pooled.
+                    vectors = dropout(vectors, rate, users.noise, site);
+                    let none = Tensor::zeros([heads.len()], &vectors.device());
+                    let queries = narrowed(queries, 1, heads.clone());
+                    Some(bounded_exp(u2i_ops::dense(&vectors, &queries, &none, Activation::None)?))
+                }
+            };
+            let by_lag = by_lag.as_ref().map(|weights| narrowed(weights, 0, heads.clone()));
+            let by_gap = by_gap.as_ref().map(|(weights, gaps)| (narrowed(weights, 0, heads), *gaps));
+            let factors = Factors {
+                by_lag: by_lag.as_ref(),
+                by_gap: by_gap.as_ref().map(|(weights, gaps)| (weights, *gaps)),
+                by_event: by_event.as_ref(),
+            };
+            u2i_ops::pool_by(&vectors, &seen, keep, factors, windows, LEAST_OF_PRODUCTS as f32)
+        })
+    }
+}
+
+fn gaps(users: &UserBatch) -> &Arc<[u32]> {
+    users.gaps.as_ref().expect("the batch tells the time since each event")
+}
+
+/// What a query weighs events by, where there are any.
+fn seen_by_queries<const D: usize>(mask: &Tensor<D>) -> Tensor<D> {
+    match u2i_bug::planted("attention_sees_padding") {
+        true => mask.ones_like(),
+        false => mask.clone(),
+    }
+}
+
+/// Least sum of weights that is divided by. Up to two factors beside that of the lag are each at least `exp(-2 * BOUND)` of the
+/// largest.
+const LEAST_OF_PRODUCTS: f64 = 1e-16;
+
+const BOUND: f64 = 5.0;
+
+/// `exp(b(z))` with `b(z) = 5 tanh(z / 5)`.
+fn bounded_exp<const D: usize>(z: Tensor<D>) -> Tensor<D> {
+    ((z / BOUND).tanh() * BOUND).exp()
+}
+
+/// A band of `[targets * heads, width]` for each chunk, times what `log_weights` say of the time from each event to each
+/// target: `[chunks, targets * heads, width]`.
+pub(super) fn by_gap(band: Tensor<2>, log_weights: Tensor<2>, users: &UserBatch, heads: usize) -> Tensor<3> {
+    let gaps = ints(gaps(users), &band.device());
+    let (chunks, targets, width) = (users.chunks, users.targets, band.dims()[1]);
+    let weights = bounded_exp(log_weights);
+    let weights = match users.is_at_once() {
+        true => {
+            let intervals = weights.dims()[1];
+            weights.matmul(one_hot(intervals, gaps))
+        }
+        false => weights.select(1, gaps),
+    };
+    let weights = weights.reshape([heads, chunks, targets, width]).permute([1, 2, 0, 3]);
+    weights.reshape([chunks, targets * heads, width]) * band.unsqueeze_dim(0)
+}
+
+/// `[chunks * targets, heads * dim]`: means of `vectors`, of one table or of one per head, each `[chunks, width, dim]`,
+/// weighted by `bands`, `[chunks, targets * heads, width]` or one for all chunks, and by what the queries `[dim, heads]`
+/// make of them.
+pub(super) fn weigh(
+    bands: Tensor<3>,
+    vectors: &[Tensor<3>],
+    queries: Option<Tensor<2>>,
+    mask: &Tensor<2>,
+    heads: usize,
+) -> Tensor<2> {
+    let [chunks, width, dim] = vectors[0].dims();
+    let [n_bands, rows, _] = bands.dims();
+    let targets = rows / heads;
+    let mask = mask.clone().reshape([chunks, width, 1]);
+    let times = |bands: &Tensor<3>, vectors: Tensor<3>| match bands.dims() {
+        [n_bands, ..] if n_bands == chunks => bands.clone().matmul(vectors),
+        [_, rows, width] => broadcast_matmul(bands.clone().reshape([rows, width]), vectors),
+    };
+    let mean = |bands: &Tensor<3>, vectors: Tensor<3>, weights: Tensor<3>| {
+        times(bands, vectors) / times(bands, weights).clamp_min(LEAST_OF_PRODUCTS)
+    };
+    if let (None, [vectors]) = (&queries, vectors) {
+        return mean(&bands, vectors.clone(), mask).reshape([chunks * targets, heads * dim]);
+    }
+    let bands = bands.reshape([n_bands, targets, heads, width]);
+    let pooled = (0..heads).map(|head| {
+        let band = bands.clone().narrow(2, head, 1).reshape([n_bands, targets, width]);
+        let vectors = &vectors[if vectors.len() == 1 { 0 } else { head }];
+        let pooled = match &queries {
+            // Vectors of padding are zero already.
+            None => mean(&band, vectors.clone(), mask.clone()),
+            Some(queries) => {
+                let query = queries.clone().narrow(1, head, 1);
+                let logits = vectors.clone().reshape([chunks * width, dim]).matmul(query);
+                let weights = bounded_exp(logits).reshape([chunks, width, 1]);
+                let weights = weights * seen_by_queries(&mask);
+                mean(&band, vectors.clone() * weights.clone(), weights)
+            }
+        };
+        pooled.reshape([chunks * targets, dim])
+    });
+    Tensor::cat(pooled.collect(), 1)
+}
