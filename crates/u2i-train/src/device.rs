@@ -34,17 +34,18 @@ impl TrainDevice {
     /// Steps between two readings on a GPU.
     pub const GPU_READ_EVERY: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
-    /// Batches that are made ahead where there is more than one thread to do so.
+    /// Batches that are made ahead on a GPU, and on a CPU where rayon has more than two threads. Two are as busy with the
+    /// operators of a step, so that a third would only take turns with them.
     pub const BATCHES_AHEAD: usize = 2;
 
     /// A GPU, whose losses are read every [`GPU_READ_EVERY`](Self::GPU_READ_EVERY) steps.
     pub fn gpu(device: Device) -> Self {
-        TrainDevice { device, is_gpu: true, read_every: Self::GPU_READ_EVERY, batches_ahead: Self::ahead() }
-    }
-
-    /// None where rayon was given one thread: whoever says so wants one to be used.
-    fn ahead() -> usize {
-        if rayon::current_num_threads() > 1 { Self::BATCHES_AHEAD } else { 0 }
+        TrainDevice {
+            device,
+            is_gpu: true,
+            read_every: Self::GPU_READ_EVERY,
+            batches_ahead: Self::BATCHES_AHEAD,
+        }
     }
 }
 
@@ -55,7 +56,7 @@ impl From<&Device> for TrainDevice {
             device: device.clone(),
             is_gpu: false,
             read_every: NonZeroUsize::MIN,
-            batches_ahead: Self::ahead(),
+            batches_ahead: if rayon::current_num_threads() > 2 { Self::BATCHES_AHEAD } else { 0 },
         }
     }
 }
