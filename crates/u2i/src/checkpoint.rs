@@ -366,7 +366,10 @@ fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
 }
 
 pub(crate) fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
-    let views = tensors.iter().map(|(name, tensor)| (name, StateView(tensor)));
+    let views = tensors.iter().map(|(name, tensor)| {
+        assert_eq!(tensor.data.len(), tensor.shape.iter().product::<usize>(), "{name} fills its shape");
+        (name, StateView(tensor))
+    });
     safetensors::serialize(views, None::<HashMap<String, String>>).expect("names are unique")
 }
 
