@@ -6,7 +6,7 @@
 use pulp::{Simd, WithSimd};
 use u2i_linalg::{Matrix, dot, product};
 
-use super::windows::{EVENTS, Part, Weights, Window, of_vectors, sums};
+use super::windows::{EVENTS, Part, Weights, Window, fill_of_sums, means, of_vectors};
 use crate::Windows;
 
 /// Targets whose gradients are multiplied at once with all events that one of them sees.
@@ -121,11 +121,10 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Forward { inputs, least, values, divisors } = self;
         let Window { windows, dim, heads, .. } = inputs.window;
-        let (rows, padded, block) =
-            (windows.targets * heads, inputs.window.padded(), inputs.window.block::<S>());
+        let (rows, padded) = (windows.targets * heads, inputs.window.padded());
         let mut lines = Lines::new(&inputs);
         let mut packed = inputs.window.packed::<S>();
-        let mut own = vec![0.0; rows * block];
+        let mut own = vec![0.0; rows * inputs.window.block::<S>()];
         let chunks = values.chunks_exact_mut(rows * dim).zip(divisors.chunks_exact_mut(rows));
         for (chunk, (values, divisors)) in chunks.enumerate() {
             lines.fill(&inputs, chunk);
@@ -137,14 +136,7 @@ impl WithSimd for Forward<'_> {
                 *to = dot(simd, &weights[..windows.length], &mask[..windows.length]).max(least);
             }
             inputs.window.pack::<S>(inputs.part, chunk, &mut packed);
-            for (b, packed) in packed.chunks_exact((windows.width() + 1) * block).enumerate() {
-                let columns = b * block..dim.min((b + 1) * block);
-                sums(simd, &inputs.window, packed, lines.weights(), &mut own);
-                for (row, sums) in own.chunks_exact(block).enumerate() {
-                    let to = &mut values[row * dim..][columns.clone()];
-                    to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum / divisors[row]);
-                }
-            }
+            means(simd, &inputs.window, &packed, lines.weights(), divisors, &mut own, values);
         }
     }
 }
@@ -184,14 +176,9 @@ impl WithSimd for Backward<'_> {
         for chunk in 0..self.divisors.len() / rows {
             lines.fill(&inputs, chunk);
             if !self.of_vectors.is_empty() {
-                for row in 0..rows {
-                    let of_values = &self.of_values[(chunk * rows + row) * dim..][..dim];
-                    let by = 1.0 / self.divisors[chunk * rows + row];
-                    for (b, of_values) in of_values.chunks(block).enumerate() {
-                        let to = &mut of_sums[(b * rows + row) * block..][..of_values.len()];
-                        to.iter_mut().zip(of_values).for_each(|(to, of)| *to = of * by);
-                    }
-                }
+                let own = chunk * rows..(chunk + 1) * rows;
+                let of_values = &self.of_values[own.start * dim..own.end * dim];
+                fill_of_sums::<S>(&window, of_values, &self.divisors[own], &mut of_sums);
                 let to = &mut self.of_vectors[chunk * width * dim..][..width * dim];
                 of_vectors(simd, &window, &of_sums, lines.weights(), to);
                 inputs.part.mask_and_keep(&window, chunk, to);

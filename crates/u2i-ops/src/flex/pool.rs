@@ -30,15 +30,13 @@ pub(crate) fn pool(
     let shape = [rows / windows.width() * windows.targets, heads * dim];
     let tensors =
         [vectors.clone().into_dispatch(), log_weights.into_dispatch(), mask.clone().detach().into_dispatch()];
-    Some(apply(Pool { windows, divisor, dim, heads, keep }, tensors, shape))
+    Some(apply(Pool { window: Window { windows, dim, heads }, divisor, keep }, tensors, shape))
 }
 
 #[derive(Debug)]
 struct Pool {
-    windows: Windows,
+    window: Window,
     divisor: Divisor,
-    dim: usize,
-    heads: usize,
     keep: Option<Vec<f32>>,
 }
 
@@ -54,7 +52,7 @@ struct Kept {
 impl Pool {
     /// `[heads, length]`, the oldest event first.
     fn weights(&self, log_weights: &[f32]) -> Vec<f32> {
-        let by_head = log_weights.chunks_exact(self.windows.length).flat_map(|head| {
+        let by_head = log_weights.chunks_exact(self.window.windows.length).flat_map(|head| {
             let largest = match self.divisor {
                 Divisor::Weights { .. } => head.iter().copied().fold(f32::NEG_INFINITY, f32::max),
                 _ => 0.0,
@@ -64,12 +62,8 @@ impl Pool {
         by_head.collect()
     }
 
-    fn window(&self) -> Window {
-        Window { windows: self.windows, dim: self.dim, heads: self.heads, divisor: self.divisor }
-    }
-
     fn part<'a>(&'a self, [vectors, _, mask]: [&'a [f32]; 3], chunks: &Range<usize>) -> Part<'a> {
-        Part::new(&self.window(), vectors, mask, self.keep.as_deref(), chunks)
+        Part::new(&self.window, vectors, mask, self.keep.as_deref(), chunks)
     }
 }
 
@@ -77,18 +71,19 @@ impl Function<3> for Pool {
     type Kept = Kept;
 
     fn value(&self, inputs: [&[f32]; 3], _: bool) -> (Vec<f32>, Kept) {
-        let Windows { targets, .. } = self.windows;
+        let Window { windows: Windows { targets, .. }, dim, heads } = self.window;
         let weights = self.weights(inputs[1]);
-        let chunks = inputs[2].len() / self.windows.width();
-        let mut values = vec![0.0; chunks * targets * self.heads * self.dim];
-        let mut divisors = vec![0.0; chunks * targets * self.heads];
+        let chunks = inputs[2].len() / self.window.windows.width();
+        let mut values = vec![0.0; chunks * targets * heads * dim];
+        let mut divisors = vec![0.0; chunks * targets * heads];
         let parts = runs(chunks);
-        let n = parts.first().map_or(1, Range::len) * targets * self.heads;
-        let outputs = values.chunks_mut(n * self.dim).zip(divisors.chunks_mut(n));
+        let n = parts.first().map_or(1, Range::len) * targets * heads;
+        let outputs = values.chunks_mut(n * dim).zip(divisors.chunks_mut(n));
         each(parts.into_iter().zip(outputs).collect(), |(chunks, (values, divisors))| {
             let part = self.part(inputs, &chunks);
             pulp::Arch::new().dispatch(Forward {
-                window: self.window(),
+                window: self.window,
+                divisor: self.divisor,
                 part,
                 weights: &weights,
                 values,
@@ -99,16 +94,17 @@ impl Function<3> for Pool {
     }
 
     fn gradients(&self, given: Given<'_, Kept, 3>) -> [Option<Vec<f32>>; 3] {
-        let Windows { targets, length } = self.windows;
+        let Window { windows, dim, heads } = self.window;
+        let Windows { targets, length } = windows;
         let Kept { weights, divisors } = given.kept;
         let inputs = given.inputs;
-        let chunks = inputs[2].len() / self.windows.width();
+        let chunks = inputs[2].len() / windows.width();
         let [by_vectors, by_weights, _] = given.wanted;
         let mut of_vectors = vec![0.0; if by_vectors { inputs[0].len() } else { 0 }];
         let mut of_weights = vec![0.0; if by_weights { chunks * weights.len() } else { 0 }];
         let parts = runs(chunks);
         let n = parts.first().map_or(1, Range::len);
-        let mut to_vectors = of_vectors.chunks_mut((n * self.windows.width() * self.dim).max(1));
+        let mut to_vectors = of_vectors.chunks_mut((n * windows.width() * dim).max(1));
         let mut to_weights = of_weights.chunks_mut((n * weights.len()).max(1));
         let outputs = parts.into_iter().map(|chunks| {
             (chunks, to_vectors.next().unwrap_or_default(), to_weights.next().unwrap_or_default())
@@ -116,10 +112,11 @@ impl Function<3> for Pool {
         each(
             outputs.collect(),
             |(chunks, of_vectors, of_weights): (Range<usize>, &mut [f32], &mut [f32])| {
-                let rows = chunks.start * targets * self.heads..chunks.end * targets * self.heads;
-                let numbers = rows.start * self.dim..rows.end * self.dim;
+                let rows = chunks.start * targets * heads..chunks.end * targets * heads;
+                let numbers = rows.start * dim..rows.end * dim;
                 pulp::Arch::new().dispatch(Backward {
-                    window: self.window(),
+                    window: self.window,
+                    divisor: self.divisor,
                     part: self.part(inputs, &chunks),
                     weights: &weights,
                     values: &given.value[numbers.clone()],

@@ -8,7 +8,7 @@ use super::factors::{Backward, Forward, Inputs};
 use super::function::{Function, Given, apply, is_here};
 use super::parts::{each, runs};
 use super::windows::{Part, Window};
-use crate::{Divisor, Factors, Windows};
+use crate::{Factors, Windows};
 
 /// As [`crate::pool_by`].
 pub(crate) fn pool_by(
@@ -37,7 +37,7 @@ pub(crate) fn pool_by(
         or_ones(by_event, [rows, heads]),
     ];
     let gaps = by_gap.map(|(_, gaps)| gaps.clone());
-    let window = Window { windows, dim, heads, divisor: Divisor::Weights { least } };
+    let window = Window { windows, dim, heads };
     let shape = [rows / windows.width() * windows.targets, heads * dim];
     Some(apply(PoolBy { window, least, gaps, keep }, tensors, shape))
 }

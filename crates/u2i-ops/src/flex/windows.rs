@@ -30,7 +30,6 @@ pub(crate) struct Window {
     pub windows: Windows,
     pub dim: usize,
     pub heads: usize,
-    pub divisor: Divisor,
 }
 
 impl Window {
@@ -151,6 +150,7 @@ impl<'a> Part<'a> {
 /// The sums of some chunks.
 pub(crate) struct Forward<'a> {
     pub window: Window,
+    pub divisor: Divisor,
     pub part: Part<'a>,
     /// `[heads, length]`, the oldest event first.
     pub weights: &'a [f32],
@@ -165,13 +165,13 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Window { windows, dim, heads, divisor } = self.window;
+        let Window { windows, dim, heads } = self.window;
         let Windows { length, targets } = windows;
-        let (width, block) = (windows.width(), self.window.block::<S>());
+        let width = windows.width();
         let weights = self.window.padded_weights(self.weights);
         let weights = Weights { rows: &weights, per_target: 0 };
         let mut packed = self.window.packed::<S>();
-        let mut own = vec![0.0; targets * heads * block];
+        let mut own = vec![0.0; targets * heads * self.window.block::<S>()];
         let chunks = self.values.chunks_exact_mut(targets * heads * dim);
         for (chunk, (values, divisors)) in
             chunks.zip(self.divisors.chunks_exact_mut(targets * heads)).enumerate()
@@ -180,7 +180,7 @@ impl WithSimd for Forward<'_> {
             for (target, divisors) in divisors.chunks_exact_mut(heads).enumerate() {
                 let mask = &mask[target..target + length];
                 for (to, weights) in divisors.iter_mut().zip(self.weights.chunks_exact(length)) {
-                    *to = match divisor {
+                    *to = match self.divisor {
                         Divisor::One => 1.0,
                         Divisor::Count => mask.iter().sum::<f32>().max(1.0),
                         Divisor::SqrtCount => mask.iter().sum::<f32>().max(1.0).sqrt(),
@@ -189,21 +189,49 @@ impl WithSimd for Forward<'_> {
                 }
             }
             self.window.pack::<S>(self.part, chunk, &mut packed);
-            for (b, packed) in packed.chunks_exact((width + 1) * block).enumerate() {
-                let columns = b * block..dim.min((b + 1) * block);
-                sums(simd, &self.window, packed, weights, &mut own);
-                for (row, sums) in own.chunks_exact(block).enumerate() {
-                    let to = &mut values[row * dim..][columns.clone()];
-                    to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum / divisors[row]);
-                }
-            }
+            means(simd, &self.window, &packed, weights, divisors, &mut own, values);
+        }
+    }
+}
+
+/// `[targets * heads, dim]`: sums of a chunk's events through their divisors. `own` has room for a block of them.
+#[inline(always)]
+pub(crate) fn means<S: Simd>(
+    simd: S,
+    window: &Window,
+    packed: &[f32],
+    weights: Weights<'_>,
+    divisors: &[f32],
+    own: &mut [f32],
+    to: &mut [f32],
+) {
+    let (dim, block) = (window.dim, window.block::<S>());
+    for (b, packed) in packed.chunks_exact((window.windows.width() + 1) * block).enumerate() {
+        let columns = b * block..dim.min((b + 1) * block);
+        sums(simd, window, packed, weights, own);
+        for (row, (sums, divisor)) in own.chunks_exact(block).zip(divisors).enumerate() {
+            let to = &mut to[row * dim..][columns.clone()];
+            to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum / divisor);
+        }
+    }
+}
+
+/// `[blocks, targets * heads, block]`: gradients by the sums of a chunk, out of those by its means, `[targets * heads, dim]`.
+#[inline(always)]
+pub(crate) fn fill_of_sums<S: Simd>(window: &Window, of_means: &[f32], divisors: &[f32], to: &mut [f32]) {
+    let (rows, block) = (divisors.len(), window.block::<S>());
+    for (row, (of_means, divisor)) in of_means.chunks_exact(window.dim).zip(divisors).enumerate() {
+        let by = 1.0 / divisor;
+        for (b, of_means) in of_means.chunks(block).enumerate() {
+            let to = &mut to[(b * rows + row) * block..][..of_means.len()];
+            to.iter_mut().zip(of_means).for_each(|(to, of)| *to = of * by);
         }
     }
 }
 
 /// `[targets * heads, block]`: sums of a block of a chunk's events, `[width, block]`.
 #[inline(always)]
-pub(crate) fn sums<S: Simd>(simd: S, window: &Window, events: &[f32], weights: Weights<'_>, to: &mut [f32]) {
+fn sums<S: Simd>(simd: S, window: &Window, events: &[f32], weights: Weights<'_>, to: &mut [f32]) {
     let rows = window.windows.targets * window.heads;
     for (first, to) in (0..rows).step_by(ROWS).zip(to.chunks_mut(ROWS * window.block::<S>())) {
         match rows - first {
@@ -253,6 +281,7 @@ fn sums_of<S: Simd, const N: usize>(
 /// The gradients of some chunks.
 pub(crate) struct Backward<'a> {
     pub window: Window,
+    pub divisor: Divisor,
     pub part: Part<'a>,
     /// `[heads, length]`, the oldest event first.
     pub weights: &'a [f32],
@@ -272,7 +301,7 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Window { windows, dim, heads, divisor } = self.window;
+        let Window { windows, dim, heads } = self.window;
         let Windows { length, targets } = windows;
         let (width, block) = (windows.width(), self.window.block::<S>());
         let blocks = dim.div_ceil(block);
@@ -286,18 +315,13 @@ impl WithSimd for Backward<'_> {
         let mut of_totals = vec![0.0; per_chunk];
         for chunk in 0..self.divisors.len() / per_chunk {
             let rows = chunk * per_chunk..(chunk + 1) * per_chunk;
-            for (at, row) in rows.enumerate() {
-                let (values, of_values) =
-                    (&self.values[row * dim..][..dim], &self.of_values[row * dim..][..dim]);
-                let by = 1.0 / self.divisors[row];
-                for (b, of_values) in of_values.chunks(block).enumerate() {
-                    let to = &mut of_sums[(b * per_chunk + at) * block..][..of_values.len()];
-                    to.iter_mut().zip(of_values).for_each(|(to, of)| *to = of * by);
-                }
-                of_totals[at % heads * targets + at / heads] = match divisor {
+            let of_values = &self.of_values[rows.start * dim..rows.end * dim];
+            fill_of_sums::<S>(&self.window, of_values, &self.divisors[rows.clone()], &mut of_sums);
+            for (at, (row, of_values)) in rows.zip(of_values.chunks_exact(dim)).enumerate() {
+                of_totals[at % heads * targets + at / heads] = match self.divisor {
                     // Where the least is divided by, the weights change it no more.
                     Divisor::Weights { least } if self.divisors[row] > least => {
-                        -dot(simd, values, of_values) * by
+                        -dot(simd, &self.values[row * dim..][..dim], of_values) * (1.0 / self.divisors[row])
                     }
                     _ => 0.0,
                 };
