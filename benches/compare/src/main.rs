@@ -39,6 +39,10 @@ enum Contest {
     Search(search::Contest),
 }
 
+/// As `u2i` has it.
+#[global_allocator]
+static HEAP: u2i::HugePages = u2i::HugePages;
+
 fn main() -> Result<()> {
     // As `u2i` does.
     u2i::keep_freed_memory();

@@ -41,6 +41,7 @@ pub mod run;
 
 mod disk;
 mod error;
+mod heap;
 mod parquet_columns;
 mod progress;
 mod resources;
@@ -53,5 +54,6 @@ pub use {
 };
 
 pub use error::{Error, exit_code};
+pub use heap::{HugePages, keep_freed_memory};
 pub use progress::Progress;
-pub use resources::{Stage, StageCost, keep_freed_memory};
+pub use resources::{Stage, StageCost};

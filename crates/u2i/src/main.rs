@@ -36,6 +36,9 @@ Exit codes: 0 ok, 1 a check failed, 2 config or usage, 3 data, 4 files, network,
 6 parts that do not belong together, 7 NaN or infinity, 8 no such device, 75 locked by another process, 130 and 143 \
 stopped by a signal after what was reached is kept.";
 
+#[global_allocator]
+static HEAP: u2i::HugePages = u2i::HugePages;
+
 fn main() -> ExitCode {
     u2i::keep_freed_memory();
     let cli = Cli::parse();

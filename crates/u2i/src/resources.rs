@@ -48,20 +48,6 @@ impl StageCost {
     }
 }
 
-/// Has the system's allocator keep what is freed, for a program that trains: a step makes and frees megabytes, and mapping
-/// and unmapping them each time takes 15 % of its time in page faults. Blocks above 32 MiB are given back as ever. Does nothing
-/// but with glibc.
-#[allow(unsafe_code, reason = "no safe interface sets it")]
-pub fn keep_freed_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    for (parameter, bytes) in [(libc::M_MMAP_THRESHOLD, 32 << 20), (libc::M_TRIM_THRESHOLD, 1 << 30)] {
-        // SAFETY: it sets a number of the allocator, under the allocator's own lock. One that it does not take is left.
-        unsafe {
-            libc::mallopt(parameter, bytes);
-        }
-    }
-}
-
 /// The processor's own name, where Linux tells it.
 pub(crate) fn cpu_model() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
