@@ -157,7 +157,7 @@ const BUGS: &[Bug] = &[
     bug("C6", "a_changed_state_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
     bug("C6", "a_changed_run_is_read", "u2i", "lib", "run::results::tests::every_change_of_a_runs_table_is_refused_and_behind_its_hash_it_is_read_safely"),
     bug("C6", "a_changed_manifest_is_read", "u2i", "lib", "checkpoint::tests::every_change_of_a_file_is_refused"),
-    bug("C7", "newer_formats_are_read", "u2i", "lib", "checkpoint::tests::a_newer_format_is_refused_with_the_range"),
+    bug("C7", "other_formats_are_read", "u2i", "lib", "checkpoint::tests::another_format_is_refused_with_both"),
     bug("C8", "two_hold_one_lock", "u2i", "it", "crashes::of_two_trainers_in_one_folder_the_second_ends_with_75"),
     bug("S1", "moments_are_not_counted", "u2i", "it", "memory::tables_and_moments_are_counted_exactly"),
     bug("S2", "what_is_not_there_is_the_cpu", "u2i", "it", "command_line::a_device_that_this_build_lacks_exits_with_8"),

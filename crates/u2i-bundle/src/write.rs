@@ -243,7 +243,7 @@ impl Contents<'_> {
         Ok(())
     }
 
-    /// SHA-256 over everything that is not made from the rest.
+    /// BLAKE3 over everything that is not made from the rest.
     fn seal(&self) -> String {
         let mut digest = Digest::new()
             .part("model", json(self.model).as_bytes())
@@ -256,12 +256,13 @@ impl Contents<'_> {
             digest = digest.part("column", json(column).as_bytes()).part("source", source.as_bytes());
         }
         for (name, tensor) in self.weights {
-            let bits: Vec<u32> = tensor.data.iter().map(|x| x.to_bits()).collect();
             let shape: Vec<u64> = tensor.shape.iter().map(|&n| n as u64).collect();
-            digest = digest.part("weight", name.as_bytes()).numbers("shape", &shape).numbers("values", &bits);
+            digest = digest
+                .part("weight", name.as_bytes())
+                .numbers("shape", &shape)
+                .numbers("values", &tensor.data);
         }
-        let bits: Vec<u32> = self.item_vectors.data().iter().map(|x| x.to_bits()).collect();
-        digest = digest.numbers("item_vectors", &bits);
+        digest = digest.numbers("item_vectors", self.item_vectors.data());
         for item in 1..=self.catalog.n_items() as u32 {
             digest = digest.part("title", self.catalog.title(item).unwrap_or_default().as_bytes());
         }
@@ -272,8 +273,7 @@ impl Contents<'_> {
             digest = column.digest("user_column", digest);
         }
         for SideEvents { offsets, rows, times_s } in self.sequences {
-            let times: Vec<u64> = times_s.iter().map(|&time| time as u64).collect();
-            digest = digest.numbers("offsets", offsets).numbers("rows", rows).numbers("times_s", &times);
+            digest = digest.numbers("offsets", offsets).numbers("rows", rows).numbers("times_s", times_s);
         }
         for attribute in self.item_attributes {
             digest = digest.part("attribute", attribute.name.as_bytes());
@@ -281,9 +281,7 @@ impl Contents<'_> {
                 AttributeValues::Text(values) => values.iter().fold(digest, |digest, text| {
                     digest.part("text", text.as_deref().unwrap_or_default().as_bytes())
                 }),
-                AttributeValues::Number(values) => {
-                    digest.numbers("numbers", &values.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
-                }
+                AttributeValues::Number(values) => digest.numbers("numbers", values),
                 AttributeValues::List(values) => values.iter().fold(digest, |digest, list| {
                     list.iter()
                         .fold(digest.part("list", b""), |digest, text| digest.part("text", text.as_bytes()))

@@ -99,9 +99,9 @@ impl Rows {
         self.lines.expected()
     }
 
-    /// SHA-256 of the file, once there is no more row.
-    pub(crate) fn sha256(self) -> [u8; 32] {
-        self.lines.sha256()
+    /// BLAKE3 of the file, once there is no more row.
+    pub(crate) fn hash(self) -> [u8; 32] {
+        self.lines.hash()
     }
 }
 
@@ -261,9 +261,7 @@ mod tests {
         (0..at.len()).for_each(|_| tally.settle(crate::tally::Fate::Kept));
         let rejects = tally.finish().unwrap().rejects;
         assert_eq!(rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [4]);
-        let mut whole = <sha2::Sha256 as sha2::Digest>::new();
-        sha2::Digest::update(&mut whole, std::fs::read(&path).unwrap());
-        assert_eq!(read.sha256(), <[u8; 32]>::from(sha2::Digest::finalize(whole)));
+        assert_eq!(read.hash(), *blake3::hash(&std::fs::read(&path).unwrap()).as_bytes());
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) struct Table {
 enum Source {
     /// Text, and the line of each row of the frame.
     Text(Box<csv::Rows>, Vec<u64>),
-    /// A Parquet file, by its SHA-256; it has no lines.
+    /// A Parquet file, by its BLAKE3; it has no lines.
     Parquet([u8; 32]),
 }
 
@@ -66,11 +66,11 @@ impl Table {
                 Table { frame: DataFrame::empty(), names, times, skipped, source, tally, path, key }
             }
             None => {
-                let (Parquet { mut frame, times, skipped }, sha256) = read_parquet(&path)?;
+                let (Parquet { mut frame, times, skipped }, hash) = read_parquet(&path)?;
                 frame.rechunk_mut();
                 let names = frame.get_column_names().iter().map(|name| name.to_string()).collect();
                 (0..frame.height()).for_each(|_| tally.row());
-                let source = Source::Parquet(sha256);
+                let source = Source::Parquet(hash);
                 Table { frame, names, times, skipped, source, tally, path, key }
             }
         };
@@ -201,11 +201,11 @@ impl Table {
     pub(crate) fn finish(self, raw: &mut RawData, digest: &mut Digest) -> Result<(), FeatureError> {
         let counts = self.tally.finish()?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let sha256 = match self.source {
-            Source::Text(rows, _) => rows.sha256(),
-            Source::Parquet(sha256) => sha256,
+        let hash = match self.source {
+            Source::Text(rows, _) => rows.hash(),
+            Source::Parquet(hash) => hash,
         };
-        *digest = std::mem::take(digest).part(&name, &sha256);
+        *digest = std::mem::take(digest).part(&name, &hash);
         raw.files.push(counts);
         Ok(())
     }
@@ -224,13 +224,13 @@ fn one_byte(separator: char, key: &str) -> Result<u8, FeatureError> {
 
 fn read_parquet(path: &Path) -> Result<(Parquet, [u8; 32]), FeatureError> {
     let bytes = std::fs::read(path).map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
-    let sha256 = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(&bytes)).into();
+    let hash = blake3::hash(&bytes).into();
     if bytes.is_empty() {
         return Err(FeatureError::Empty { path: path.to_owned() });
     }
     let read =
         parquet::read(bytes).map_err(|source| FeatureError::Polars { path: path.to_owned(), source })?;
-    Ok((read, sha256))
+    Ok((read, hash))
 }
 
 /// Parses rows that are known to be whole into one text column per field.

@@ -274,7 +274,7 @@ impl<'a> Reader<'a> {
         }
         self.files.push(tally.finish()?);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        self.digest = std::mem::take(&mut self.digest).part(&name, &lines.sha256());
+        self.digest = std::mem::take(&mut self.digest).part(&name, &lines.hash());
         Ok(())
     }
 

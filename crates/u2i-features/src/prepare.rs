@@ -228,12 +228,12 @@ fn split_hash(
         digest = digest.part("item", catalog.item_id(item_idx).as_bytes());
     }
     let pairs = |digest: Digest, name, samples: &[Sample]| {
-        digest.numbers_of(name, samples, |sample| [sample.user, sample.position].map(u64::from))
+        digest.numbers_of(name, samples, |sample| [sample.user, sample.position])
     };
     let digest = digest
         .numbers("offsets", events.offsets())
         .numbers("items", events.all_items())
-        .numbers_of("times_s", events.all_times_s(), |&time_s| [time_s as u64])
+        .numbers("times_s", events.all_times_s())
         .numbers("lengths", &parts.lengths);
     let digest = pairs(digest, "samples", samples.samples());
     let digest = pairs(digest, "validation", &parts.validation);

@@ -32,9 +32,9 @@ pub struct Prepared {
     pub n_test_without_history: usize,
     /// Whether events say when they happened; if not, all times of `events` are 0.
     pub times: Times,
-    /// SHA-256 of the input files.
+    /// BLAKE3 of the input files.
     pub data_hash: String,
-    /// SHA-256 of events, training prefixes, samples and targets.
+    /// BLAKE3 of events, training prefixes, samples and targets.
     pub split_hash: String,
 }
 

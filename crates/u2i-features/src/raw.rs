@@ -23,7 +23,7 @@ pub struct RawData {
     pub times: Times,
     /// What became of the rows of each file.
     pub files: Vec<FileCounts>,
-    /// SHA-256 over all files that were read.
+    /// BLAKE3 over all files that were read.
     pub hash: String,
 }
 

@@ -48,7 +48,7 @@ pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, 
     }
     raw.files.push(tally.finish()?);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    raw.hash = Digest::new().part(&name, &lines.sha256()).finish();
+    raw.hash = Digest::new().part(&name, &lines.hash()).finish();
     raw.events.time_s = vec![0; raw.events.user.len()];
     raw.titles = vec![None; items.len()];
     (raw.user_ids, raw.item_ids) = (users.into_texts(), items.into_texts());

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{FeatureError, ReadLimits};
 
@@ -49,7 +48,7 @@ pub(crate) enum Line<'a> {
 /// Lines of a file, hashed on the way. Memory stays within a few times `max_line_bytes`.
 pub(crate) struct Lines {
     file: File,
-    sha: Sha256,
+    hash: blake3::Hasher,
     buffer: Vec<u8>,
     /// What was read of the file and not yet handed out stands in `buffer[from..to]`.
     from: usize,
@@ -77,7 +76,7 @@ impl Lines {
         let file_bytes = file.metadata().map_err(io)?.len();
         Ok(Lines {
             file,
-            sha: Sha256::new(),
+            hash: blake3::Hasher::new(),
             buffer: vec![0; READ_BYTES],
             from: 0,
             to: 0,
@@ -184,7 +183,7 @@ impl Lines {
             }
         };
         let new = &self.buffer[self.to..self.to + n];
-        self.sha.update(new);
+        self.hash.update(new);
         // All of them: to stop at the first would take longer.
         self.has_nul = self.buffer[..self.to + n].iter().fold(false, |has_nul, &byte| has_nul | (byte == 0));
         self.to += n;
@@ -197,9 +196,9 @@ impl Lines {
         Ok(())
     }
 
-    /// SHA-256 of all bytes read, which is the whole file once lines have run out.
-    pub(crate) fn sha256(self) -> [u8; 32] {
-        self.sha.finalize().into()
+    /// BLAKE3 of all bytes read, which is the whole file once lines have run out.
+    pub(crate) fn hash(self) -> [u8; 32] {
+        self.hash.finalize().into()
     }
 }
 
@@ -340,7 +339,8 @@ mod tests {
     #[test]
     fn lines_are_bounded_numbered_and_hashed() {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        std::fs::write(&path, b"abc\r\n\nabcd\n\0\nabcdefghi\nend\n\n").unwrap();
+        let bytes = b"abc\r\n\nabcd\n\0\nabcdefghi\nend\n\n";
+        std::fs::write(&path, bytes).unwrap();
         let limits = ReadLimits { max_line_bytes: 3.try_into().unwrap(), ..ReadLimits::STRICT };
         let mut lines = Lines::open(&path, &limits).unwrap();
         let mut seen = Vec::new();
@@ -352,8 +352,6 @@ mod tests {
             });
         }
         assert_eq!(seen, ["1:abc", "2:", "3 too long", "4 nul", "5 too long", "6:end"]);
-        // printf 'abc\r\n\nabcd\n\0\nabcdefghi\nend\n\n' | sha256sum
-        let hex: String = lines.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "5c578abeb76e153ebd3994fa5361b1aa86818d9f459b62559fe8e28db2501833");
+        assert_eq!(lines.hash(), *blake3::hash(bytes).as_bytes());
     }
 }

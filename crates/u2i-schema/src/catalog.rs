@@ -121,7 +121,7 @@ impl Catalog {
         &self.columns
     }
 
-    /// SHA-256 of ids, counts and columns.
+    /// BLAKE3 of ids, counts and columns.
     pub fn digest(&self) -> String {
         let digest = self.ids.iter().fold(Digest::new(), |digest, id| digest.part("id", id.as_bytes()));
         let digest = digest.numbers("counts", &self.counts);

@@ -309,9 +309,7 @@ impl ColumnData {
             ColumnData::Windows { from, to, rows } => {
                 digest.numbers(name, from).numbers(name, to).numbers(name, rows)
             }
-            ColumnData::Values(values) => {
-                digest.numbers(name, &values.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
-            }
+            ColumnData::Values(values) => digest.numbers(name, values),
         }
     }
 

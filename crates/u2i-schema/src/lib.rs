@@ -31,7 +31,7 @@ pub use catalog::{Catalog, Users};
 pub use clock::{hour, weekday};
 pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform, Wave};
 pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
-pub use hash::Digest;
+pub use hash::{Digest, Number};
 pub use side_events::SideEvents;
 pub use vocabulary::{OUT_OF_VOCABULARY, Vocabulary};
 

@@ -18,8 +18,8 @@ use u2i_train::{StateTensor, TrainProgress, TrainState};
 
 use crate::{disk, exit_code};
 
-/// The layout of what is written. A reader refuses a newer one.
-const FORMAT: u32 = 1;
+/// The layout of what is written, and the only one that is read: what names a run is made otherwise in an older one.
+const FORMAT: u32 = 2;
 const STATE: &str = "state.safetensors";
 const MANIFEST: &str = "manifest.json";
 /// Checkpoints that are being written; what a killed process leaves is removed by the next one.
@@ -65,8 +65,8 @@ pub enum CheckpointError {
         /// The checkpoint's.
         found: String,
     },
-    /// Written by a newer version.
-    #[error("{}: format {found} is not one of 1 to {FORMAT}, which this version reads", path.display())]
+    /// Written by another version.
+    #[error("{}: format {found} is not {FORMAT}, which this version reads", path.display())]
     Format {
         /// The manifest.
         path: PathBuf,
@@ -147,9 +147,9 @@ struct Manifest {
     run: BTreeMap<String, String>,
     progress: TrainProgress,
     state_bytes: u64,
-    state_sha256: String,
+    state_hash: String,
     /// Of this file with this field empty.
-    manifest_sha256: String,
+    manifest_hash: String,
 }
 
 impl Manifest {
@@ -158,13 +158,13 @@ impl Manifest {
     }
 
     fn sealed(mut self) -> Self {
-        self.manifest_sha256 = String::new();
-        self.manifest_sha256 = sha256(self.text().as_bytes());
+        self.manifest_hash = String::new();
+        self.manifest_hash = hash(self.text().as_bytes());
         self
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+fn hash(bytes: &[u8]) -> String {
     Digest::new().part("file", bytes).finish()
 }
 
@@ -240,7 +240,7 @@ impl Checkpoints {
     ///
     /// # Errors
     ///
-    /// If it is not what was written, belongs to another run or is of a newer format.
+    /// If it is not what was written, belongs to another run or is of another format.
     pub fn resume(&mut self) -> Result<Option<TrainState>, CheckpointError> {
         let Some(newest) = self.newest()? else {
             self.begin()?;
@@ -259,24 +259,23 @@ impl Checkpoints {
             expected,
             found,
         };
-        let known = |format: &u32| (1..=FORMAT).contains(format);
         #[derive(Deserialize)]
         struct Versioned {
             format: u32,
         }
         match serde_json::from_slice::<Versioned>(&text) {
-            Ok(Versioned { format }) if !known(&format) && !u2i_bug::planted("newer_formats_are_read") => {
+            Ok(Versioned { format }) if format != FORMAT && !u2i_bug::planted("other_formats_are_read") => {
                 return Err(CheckpointError::Format { path, found: format });
             }
             _ => {}
         }
         let manifest: Manifest = serde_json::from_slice(&text)
             .map_err(|error| corrupt("content", "a manifest".into(), error.to_string()))?;
-        let found = manifest.manifest_sha256.clone();
+        let found = manifest.manifest_hash.clone();
         let manifest = manifest.sealed();
-        let changed = manifest.manifest_sha256 != found || manifest.text().as_bytes() != text;
+        let changed = manifest.manifest_hash != found || manifest.text().as_bytes() != text;
         if changed && !u2i_bug::planted("a_changed_manifest_is_read") {
-            return Err(corrupt("SHA-256", manifest.manifest_sha256, found));
+            return Err(corrupt("BLAKE3", manifest.manifest_hash, found));
         }
         let keys = self.run.keys().chain(manifest.run.keys());
         let other = keys.into_iter().find(|&key| self.run.get(key) != manifest.run.get(key));
@@ -298,9 +297,9 @@ impl Checkpoints {
             return Err(corrupt("size", format!("{} bytes", manifest.state_bytes), format!("{bytes} bytes")));
         }
         let bytes = fs::read(&path).map_err(io("read", &path, None))?;
-        let found = sha256(&bytes);
-        if found != manifest.state_sha256 && !u2i_bug::planted("a_changed_state_is_read") {
-            return Err(corrupt("SHA-256", manifest.state_sha256, found));
+        let found = hash(&bytes);
+        if found != manifest.state_hash && !u2i_bug::planted("a_changed_state_is_read") {
+            return Err(corrupt("BLAKE3", manifest.state_hash, found));
         }
         let tensors = decode(&bytes).map_err(|found| corrupt("content", "tensors of f32".into(), found))?;
         Ok(TrainState { progress: manifest.progress, tensors })
@@ -328,8 +327,8 @@ impl Checkpoints {
             run: self.run.clone(),
             progress: state.progress.clone(),
             state_bytes: bytes.len() as u64,
-            state_sha256: sha256(&bytes),
-            manifest_sha256: String::new(),
+            state_hash: hash(&bytes),
+            manifest_hash: String::new(),
         };
         write_synced(&partial.path().join(STATE), &bytes)?;
         write_synced(&partial.path().join(MANIFEST), manifest.sealed().text().as_bytes())?;
@@ -478,16 +477,18 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_refused_with_the_range() {
+    fn another_format_is_refused_with_both() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = begun(folder.path());
         checkpoints.save(&state(3)).unwrap();
         let path = checkpoints.newest().unwrap().unwrap().path.join(MANIFEST);
-        let text = fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
-        fs::write(&path, text).unwrap();
-        let error = checkpoints.resume().unwrap_err();
-        assert_eq!(error.exit_code(), exit_code::MIXED);
-        assert!(error.to_string().contains("format 2 is not one of 1 to 1"), "{error}");
+        let text = fs::read_to_string(&path).unwrap();
+        for other in [1, 3] {
+            fs::write(&path, text.replace("\"format\": 2", &format!("\"format\": {other}"))).unwrap();
+            let error = checkpoints.resume().unwrap_err();
+            assert_eq!(error.exit_code(), exit_code::MIXED);
+            assert!(error.to_string().contains(&format!("format {other} is not 2, which")), "{error}");
+        }
     }
 
     /// C6: every byte of both files, changed in some bits; every length; and files of another checkpoint.
@@ -544,7 +545,7 @@ mod tests {
             }
             fs::write(path.join(STATE), &bytes).unwrap();
             let mut manifest: Manifest = serde_json::from_slice(&text).unwrap();
-            (manifest.state_bytes, manifest.state_sha256) = (bytes.len() as u64, sha256(&bytes));
+            (manifest.state_bytes, manifest.state_hash) = (bytes.len() as u64, hash(&bytes));
             fs::write(path.join(MANIFEST), manifest.sealed().text()).unwrap();
             match checkpoints.resume() {
                 Ok(_) => read += 1,

@@ -299,7 +299,7 @@ impl Experiment {
         Ok(())
     }
 
-    /// SHA-256 of everything that the experiment says, independent of comments and the order of keys, and of the folders
+    /// BLAKE3 of everything that the experiment says, independent of comments and the order of keys, and of the folders
     /// that its files lie in: what the files hold has a hash of its own.
     pub fn hash(&self) -> String {
         let mut anywhere = self.clone();

@@ -28,23 +28,23 @@ pub struct Report {
     pub dataset: String,
     /// `time`, `cut` or `book`.
     pub protocol: String,
-    /// SHA-256 of events, training prefixes, samples and targets.
+    /// BLAKE3 of events, training prefixes, samples and targets.
     pub split_hash: String,
-    /// SHA-256 of the input files.
+    /// BLAKE3 of the input files.
     pub data_hash: String,
-    /// SHA-256 of the experiment.
+    /// BLAKE3 of the experiment.
     pub config_hash: String,
-    /// SHA-256 of the training events.
+    /// BLAKE3 of the training events.
     pub train_events_hash: String,
-    /// SHA-256 of the catalogue: ids, training counts, columns.
+    /// BLAKE3 of the catalogue: ids, training counts, columns.
     pub catalog_hash: String,
-    /// SHA-256 of the fitted columns: vocabularies, edges, means.
+    /// BLAKE3 of the fitted columns: vocabularies, edges, means.
     pub columns_hash: String,
-    /// SHA-256 of the training targets.
+    /// BLAKE3 of the training targets.
     pub samples_hash: String,
-    /// SHA-256 of the weights of the best epoch.
+    /// BLAKE3 of the weights of the best epoch.
     pub weights_hash: String,
-    /// SHA-256 of the trained item vectors.
+    /// BLAKE3 of the trained item vectors.
     pub item_vectors_hash: String,
     /// SHA-256 of the files in the run's folder that hold results: the model, ranks, recommended items.
     pub files: BTreeMap<String, String>,

@@ -60,12 +60,12 @@ fn ml_1m_has_its_published_numbers_and_is_ready_in_two_seconds() {
 #[test]
 fn hashes_of_movielens_are_those_on_record() {
     let data = [
-        "5d0b5e4b94bca7adc561e072acc51f1d5dd2e51737962ac673a19b82c9fa88c8",
-        "b6bd15d12ee0311212767cdbd9524ea290ed53dd23d57c71f902616a1617de06",
+        "54b5b23b3f3b74a8dcee7cc652839fa1603522bb3ebc8a4c098b3dea0bedfea7",
+        "0dda7ab8e5a59f9f1faec6636ccc66c0a6fa56120e842620e0d6d1ec1417ee92",
     ];
     let split = [
-        "78e283ca2c9913c35a793abd01d923130dd2f98e59799f2046a72148786b37a0",
-        "d2aeb4f7c4134382d19aa25ca376e910d1e5ba41495fb37bf1a25f0e989fb3fc",
+        "0083e43d03d98673a3948f494a5819a15b23ac6cbef4a832b806f0b75fb59ecb",
+        "a7547802baa41e62087968b126364568a03ed429302fd20078bc6dee404fbd5a",
     ];
     for (i, name) in ["ml-1m", "ml-100k"].into_iter().enumerate() {
         let Some(dir) = real_data::folder(name) else { return };

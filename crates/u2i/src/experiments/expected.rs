@@ -32,9 +32,9 @@ pub struct ExpectedRow {
     pub model: String,
     /// Runs that the means are over, with seeds 1 to this.
     pub seeds: usize,
-    /// SHA-256 of the input files that the figures hold for.
+    /// BLAKE3 of the input files that the figures hold for.
     pub data_hash: String,
-    /// SHA-256 of the experiment that they hold for, with seed 1.
+    /// BLAKE3 of the experiment that they hold for, with seed 1.
     pub config_hash: String,
     /// By the metric's name.
     pub metrics: BTreeMap<String, Figure>,

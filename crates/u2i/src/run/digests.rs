@@ -1,4 +1,4 @@
-//! SHA-256 of what a run made, for its report.
+//! BLAKE3 of what a run made, for its report.
 
 use u2i_features::Prepared;
 use u2i_index::ItemVectors;
@@ -13,20 +13,18 @@ pub(crate) fn columns(prepared: &Prepared) -> String {
 }
 
 pub(crate) fn samples(prepared: &Prepared) -> String {
-    let samples = prepared.samples.samples().iter().flat_map(|sample| [sample.user, sample.position]);
-    Digest::new().numbers("samples", &samples.collect::<Vec<u32>>()).finish()
+    let samples = prepared.samples.samples();
+    Digest::new().numbers_of("samples", samples, |sample| [sample.user, sample.position]).finish()
 }
 
 pub(crate) fn model_weights(model: &AnyModel) -> String {
     let mut digest = Digest::new();
     for (name, tensor) in weights(model) {
-        let bits: Vec<u32> = tensor.data.iter().map(|value| value.to_bits()).collect();
-        digest = digest.numbers(&name, &bits);
+        digest = digest.numbers(&name, &tensor.data);
     }
     digest.finish()
 }
 
 pub(crate) fn item_vectors(items: &ItemVectors) -> String {
-    let bits: Vec<u32> = items.data().iter().map(|value| value.to_bits()).collect();
-    Digest::new().numbers("ids", items.ids()).numbers("vectors", &bits).finish()
+    Digest::new().numbers("ids", items.ids()).numbers("vectors", items.data()).finish()
 }

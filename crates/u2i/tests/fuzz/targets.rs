@@ -273,10 +273,10 @@ fn sealed(
     let mut manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
     let fields = manifest.as_object_mut()?;
     change(fields);
-    fields.insert("manifest_sha256".into(), "".into());
+    fields.insert("manifest_hash".into(), "".into());
     let text = |fields: &serde_json::Map<_, _>| serde_json::to_string_pretty(fields).unwrap() + "\n";
     let hash = Digest::new().part("file", text(fields).as_bytes()).finish();
-    fields.insert("manifest_sha256".into(), hash.into());
+    fields.insert("manifest_hash".into(), hash.into());
     Some(text(fields).into_bytes())
 }
 
@@ -294,7 +294,7 @@ fn resumed(checkpoints: &mut Checkpoints) -> String {
 fn manifests_of_checkpoints() {
     let Saved { mut checkpoints, manifest, .. } = saved("manifest");
     let good = fs::read(&manifest).unwrap();
-    let tokens: [&[u8]; 5] = [b"\"format\": 1", b"null", b"[]", b"{}", b"\"seed\""];
+    let tokens: [&[u8]; 5] = [b"\"format\": 2", b"null", b"[]", b"{}", b"\"seed\""];
     fuzz("manifest", vec![good.clone()], &tokens, 4_000, &mut |input| {
         fs::write(&manifest, input).unwrap();
         let as_it_is = checkpoints.resume();
@@ -325,7 +325,7 @@ fn states_of_checkpoints() {
             let hash = Digest::new().part("file", bytes).finish();
             let sealed = sealed(&text, |fields| {
                 fields.insert("state_bytes".into(), bytes.len().into());
-                fields.insert("state_sha256".into(), hash.into());
+                fields.insert("state_hash".into(), hash.into());
             });
             fs::write(&manifest, sealed.unwrap()).unwrap();
             outcome += &resumed(&mut checkpoints);

@@ -242,7 +242,7 @@ fn a_changed_checkpoint_ends_with_5() {
     std::fs::write(&state, &bytes).unwrap();
     let output = run(command(folder.path(), &["--resume"]));
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));
-    assert!(text(&output).contains("state.safetensors: SHA-256: expected "), "{}", text(&output));
+    assert!(text(&output).contains("state.safetensors: BLAKE3: expected "), "{}", text(&output));
     assert_eq!(std::fs::read(&state).unwrap(), bytes);
 }
 

@@ -110,11 +110,10 @@ fn text(name: &str, values: impl Iterator<Item = String>) -> RawColumn {
 }
 
 fn hash(raw: &RawData) -> String {
-    let times: Vec<u64> = raw.events.time_s.iter().map(|&time| time as u64).collect();
     let mut digest = Digest::new()
         .numbers("user", &raw.events.user)
         .numbers("item", &raw.events.item)
-        .numbers("time_s", &times);
+        .numbers("time_s", &raw.events.time_s);
     for id in raw.user_ids.iter().chain(&raw.item_ids) {
         digest = digest.part("id", id.as_bytes());
     }
@@ -124,18 +123,15 @@ fn hash(raw: &RawData) -> String {
             RawValues::Text(values) => values.iter().fold(digest, |digest, value| {
                 digest.part("value", value.as_deref().unwrap_or_default().as_bytes())
             }),
-            RawValues::Number(values) => {
-                digest.numbers("values", &values.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
-            }
+            RawValues::Number(values) => digest.numbers("values", values),
             RawValues::List(lists) => {
                 lists.iter().fold(digest, |digest, list| digest.part("values", list.join("|").as_bytes()))
             }
         };
     }
     for RawSequence { name, user, value, time_s, .. } in &raw.sequences {
-        let times: Vec<u64> = time_s.iter().map(|&time| time as u64).collect();
         digest = digest.part("sequence", name.as_bytes());
-        digest = digest.numbers("user", user).numbers("value", value).numbers("time_s", &times);
+        digest = digest.numbers("user", user).numbers("value", value).numbers("time_s", time_s);
     }
     digest.finish()
 }
