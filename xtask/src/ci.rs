@@ -130,11 +130,17 @@ fn valgrind() -> Result<()> {
     let messages = output(&mut command)?;
     let tests = messages.lines().filter_map(|line| test_target(&serde_json::from_str(line).ok()?));
     let tests: HashMap<_, _> = tests.collect();
-    // Together they reach every `unsafe` block: the errors of faiss and OpenMP's setting from within, the rest from the
-    // public interface.
-    for (target, filter) in [("lib", "ffi::"), ("it", "faiss::")] {
-        let key = ("u2i-index".to_owned(), target.to_owned());
-        let test = tests.get(&key).with_context(|| format!("u2i-index has no test `{target}`"))?;
+    // Together they reach every `unsafe` block: the errors of faiss and OpenMP's setting from within, the rest of it from
+    // the public interface.
+    let reaching = [
+        ("u2i-index", "lib", "ffi::"),
+        ("u2i-index", "it", "faiss::"),
+        ("u2i-linalg", "lib", "product::"),
+        ("u2i", "lib", "heap::"),
+    ];
+    for (package, target, filter) in reaching {
+        let key = (package.to_owned(), target.to_owned());
+        let test = tests.get(&key).with_context(|| format!("{package} has no test `{target}`"))?;
         let mut command = Command::new("valgrind");
         command.args(["--error-exitcode=9", "--leak-check=no", "--quiet"]).arg(&test.executable);
         run_command(command.current_dir(&test.folder).args([filter, "--test-threads=1"]))?;
