@@ -76,7 +76,7 @@ impl Digest {
     /// ```
     /// use u2i_schema::Digest;
     /// let slice = Digest::new().numbers("corners", &[0_u64, 1, 2, 3]).finish();
-    /// let corners = [(0, 1), (2, 3)];
+    /// let corners = [(0_u64, 1), (2, 3)];
     /// assert_eq!(Digest::new().numbers_of("corners", &corners, |&(x, y)| [x, y]).finish(), slice);
     /// ```
     #[must_use]
