@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// Has the system's allocator keep what is freed, for a program that trains: a step makes and frees megabytes, and mapping
-/// and unmapping them each time takes 15 % of its time in page faults. Blocks above 32 MiB are given back as ever. Does nothing
-/// but with glibc.
+/// and unmapping them each time takes 15 % of its time in page faults. Blocks above 32 MiB are given back as ever. The heap
+/// grows by 16 MiB more than it has to, so that [`HugePages`] finds whole ones. Does nothing but with glibc.
 #[allow(unsafe_code, reason = "no safe interface sets it")]
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
