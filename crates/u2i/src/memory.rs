@@ -18,9 +18,9 @@ use shape::{Batch, Parameters, Shape};
 
 /// Bytes that training one experiment takes at its peak on the CPU, by what takes them.
 ///
-/// What stands before [`forward`](Self::forward) stays during the whole run. Of a step, a validation and a checkpoint
-/// that is being written only one is there at a time, and of a step's loss and backward pass, so the peak has the
-/// largest of them.
+/// What stands before [`histories`](Self::histories) stays during the whole run. Of a step, a validation and a checkpoint
+/// that is being written only one is there at a time. The peak has the largest of them, and a share of the others, since
+/// what one frees does not always fit what the next asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
     /// The binary's pages that are in memory, thread pools, and what reading and counting left with the allocator.
@@ -35,12 +35,12 @@ pub struct MemoryEstimate {
     pub best: u64,
     /// Dense parameters, their gradients and moments.
     pub dense: u64,
-    /// What the forward pass of a step keeps for the backward pass: rows of the batch, histories, layers.
-    pub forward: u64,
-    /// What the loss of a step takes on top: vectors of users and candidates, and their scores.
+    /// What a step makes of histories: vectors as looked up, dropped and pooled, and their gradients.
+    pub histories: u64,
+    /// What a step makes in the layers of users and items.
+    pub layers: u64,
+    /// What the loss of a step takes: vectors of users and candidates, their gradients, and what there is for each pair.
     pub loss: u64,
-    /// What the backward pass of a step takes on top, once the loss is done.
-    pub backward: u64,
     /// A validation: the vectors of all items and of one block of users, and their ranks.
     pub validation: u64,
     /// A checkpoint that is being written: the state on the host, as `f32`, and the bytes of the file.
@@ -49,19 +49,13 @@ pub struct MemoryEstimate {
 
 // `docs/memory.md` says how these were measured.
 /// Bytes of the binary's pages, of stacks and pools, and what the allocator keeps.
-const PROCESS: u64 = 26 << 20;
-/// Of the numbers that are made from histories, the share that is there at once.
-const HISTORIES: f64 = 0.6;
-/// The same of the layers of users, whose gradients are as large as they are.
-const USERS: f64 = 1.25;
-/// The same of items.
-const ITEMS: f64 = 1.0;
-/// The share of these that the forward pass keeps; the rest comes in the backward pass.
-const KEPT: f64 = 0.75;
-/// Numbers for each score: the score and what marks hits.
-const SCORES: f64 = 1.25;
+const PROCESS: u64 = 30 << 20;
+/// Of the numbers that are made from histories and in layers, the share that is there at once, gradients included.
+const LAYERS: f64 = 0.85;
 /// Of the vectors that a loss compares and their gradients, the share that is there at once.
-const VECTORS: f64 = 0.5;
+const VECTORS: f64 = 0.6;
+/// Of the smaller ones of step, validation and checkpoint, the share that is there beside the largest.
+const STAYS: f64 = 0.3;
 /// Of the layers off the training device, the share that is there at once: each frees the one before.
 const SERVED: f64 = 0.25;
 
@@ -80,18 +74,16 @@ impl MemoryEstimate {
         let step = shape.step(&Batch::of_training(experiment, prepared), &experiment.loss);
         let validation = shape.validation(prepared);
         let bytes = |share: f64, numbers: u64| (share * 4.0 * numbers as f64) as u64;
-        let layers = bytes(HISTORIES, step.histories) + bytes(USERS, step.users) + bytes(ITEMS, step.items);
-        let kept = (KEPT * layers as f64) as u64;
         Ok(MemoryEstimate {
             process: PROCESS,
-            data: raw_bytes(raw) + prepared_bytes(prepared),
+            data: raw_bytes(raw) + prepared_bytes(prepared, train.chunk_targets),
             tables: of_number * table,
             moments: if u2i_bug::planted("moments_are_not_counted") { 0 } else { 4 * table_moments },
             best: of_number * table + 4 * dense,
             dense: 4 * dense * (2 + n_moments),
-            forward: kept,
-            loss: bytes(SCORES, step.scores) + bytes(VECTORS, step.vectors),
-            backward: layers - kept,
+            histories: bytes(LAYERS, step.histories),
+            layers: bytes(LAYERS, step.users + step.items),
+            loss: bytes(1.0, step.scores) + bytes(VECTORS, step.vectors),
             validation: bytes(1.0, validation.histories + validation.vectors)
                 + bytes(SERVED, validation.users + validation.items)
                 + seen_bytes(prepared),
@@ -102,8 +94,10 @@ impl MemoryEstimate {
     /// Most bytes that are held at once.
     pub fn peak(&self) -> u64 {
         let lasting = self.process + self.data + self.tables + self.moments + self.best + self.dense;
-        let step = self.forward + self.loss.max(self.backward);
-        lasting + step.max(self.validation).max(self.checkpoint)
+        let in_turn = [self.histories + self.layers + self.loss, self.validation, self.checkpoint];
+        let largest = in_turn.into_iter().max().unwrap_or_default();
+        let others = in_turn.into_iter().sum::<u64>() - largest;
+        lasting + largest + (STAYS * others as f64) as u64
     }
 }
 
@@ -117,9 +111,9 @@ impl fmt::Display for MemoryEstimate {
             ("moments", self.moments),
             ("best model", self.best),
             ("dense parameters", self.dense),
-            ("step, forward", self.forward),
+            ("step, histories", self.histories),
+            ("step, layers", self.layers),
             ("step, loss", self.loss),
-            ("step, backward", self.backward),
             ("or validation", self.validation),
             ("or checkpoint", self.checkpoint),
             ("peak", self.peak()),

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use u2i_features::{Prepared, RawColumn, RawData, RawSequence, RawValues};
 use u2i_schema::{Chunk, ColumnData, EventStore, Sample};
 
@@ -40,7 +42,8 @@ fn raw_column(column: &RawColumn) -> u64 {
     }
 }
 
-pub(super) fn prepared_bytes(prepared: &Prepared) -> u64 {
+/// With chunks of at most so many targets.
+pub(super) fn prepared_bytes(prepared: &Prepared, chunk_targets: NonZeroU32) -> u64 {
     let Prepared { users, catalog, events, train, samples, validation, test, .. } = prepared;
     let targets = (samples.len() + validation.len() + test.len()) * size_of::<Sample>();
     let columns: u64 = users.columns().iter().chain(catalog.columns()).map(column).sum();
@@ -50,8 +53,8 @@ pub(super) fn prepared_bytes(prepared: &Prepared) -> u64 {
     let ids = strings(users.ids()) + catalog_ids(prepared);
     // One sampler with log q, ranks and counts; the new names of the rows of each group of tables are as many.
     let samplers = 16 * (catalog.n_items() as u64 + 1);
-    // The chunks in order and, during an epoch, shuffled. There is at most one for each sample.
-    let chunks = 2 * samples.len() * size_of::<Chunk>();
+    // In order and, during an epoch, shuffled.
+    let chunks = 2 * samples.chunks(chunk_targets).len() * size_of::<Chunk>();
     store(events) + store(train.events()) + (targets + chunks) as u64 + columns + ids + samplers
 }
 

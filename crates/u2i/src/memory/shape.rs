@@ -10,6 +10,9 @@ use crate::config::Experiment;
 use crate::model::ModelConfig;
 use crate::pipeline::model_inputs;
 
+/// Parts of a batch that a loss adds up gradients for.
+const PARTS: u64 = 8;
+
 /// Numbers that a model learns.
 pub(super) struct Parameters {
     /// In embedding tables.
@@ -78,15 +81,15 @@ pub(super) struct Shape {
 
 /// Numbers that are made on the way to a loss or to ranks.
 pub(super) struct Made {
-    /// From histories.
+    /// From histories, with the gradients of what is pooled.
     pub histories: u64,
     /// In the layers of users, after histories are pooled.
     pub users: u64,
     /// In the layers of items.
     pub items: u64,
-    /// Scores of users and candidates.
+    /// For pairs of users and candidates: marks, a quarter of a number each, and where they are kept, scores.
     pub scores: u64,
-    /// In the vectors that are compared.
+    /// In the vectors that are compared, and their gradients.
     pub vectors: u64,
 }
 
@@ -98,6 +101,8 @@ struct History {
     /// One, or one per head.
     tables: u64,
     drops: bool,
+    /// Only the largest numbers are kept, which is left to burn's operators.
+    is_max: bool,
     /// Events are weighed by what they are.
     attends: bool,
     /// Events are weighed by the time since them.
@@ -146,6 +151,7 @@ impl Shape {
                 heads: config.heads() as u64,
                 tables: tables.unwrap_or(config.heads() as u64),
                 drops: config.dropout > 0.0,
+                is_max: matches!(config.pooling, PoolingConfig::Max {}),
                 attends: matches!(config.pooling, PoolingConfig::Attention { .. }),
                 tells_time: inputs.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty()),
             })
@@ -195,29 +201,36 @@ impl Shape {
     /// What a step makes.
     pub fn step(&self, batch: &Batch, loss: &LossConfig) -> Made {
         let &Batch { chunks, targets, batch, n_trained } = batch;
-        // Negatives are drawn with replacement and each is compared once.
+        // Negatives are drawn with replacement and each is compared once. Gradients of those that a batch shares are
+        // added up in so many parts.
+        let of_shared = |n: u64| 4 * batch + (PARTS + 2) * n;
         let (candidates, scores, vectors) = match loss {
             LossConfig::SampledSoftmax { negatives, draw, .. } => {
                 let n = n_trained.min(negatives.get() as u64);
                 match draw {
-                    // Vectors of each row's own, and their gradients.
+                    // Not copied; each has a place, an expected count and a mark.
                     Some(DrawConfig::PerRow | DrawConfig::PerRowDistinct) => {
-                        let n = negatives.get() as u64;
-                        (n_trained.min(batch * (1 + n)), batch * n, batch * (6 + 4 * n))
+                        let pairs = batch * negatives.get() as u64;
+                        let candidates = n_trained.min(batch + pairs);
+                        (candidates, 2 * pairs + pairs / 4, 4 * batch + 2 * candidates)
                     }
                     None | Some(DrawConfig::Shared | DrawConfig::SharedDistinct) => {
-                        (n_trained.min(batch + n), batch * n, 6 * batch + 4 * n)
+                        (n_trained.min(batch + n), batch * n / 4, of_shared(n))
                     }
                 }
             }
             LossConfig::MixedSoftmax { negatives, .. } => {
                 let n = n_trained.min(negatives.get() as u64);
-                (n_trained.min(batch + n), batch * (batch + n), 10 * batch + 6 * n)
+                (n_trained.min(batch + n), batch * (batch + n) / 4, of_shared(batch + n))
             }
-            LossConfig::InBatchSoftmax { .. } => (n_trained.min(batch), batch * batch, 10 * batch),
+            LossConfig::InBatchSoftmax { .. } => (n_trained.min(batch), batch * batch / 4, of_shared(batch)),
+            LossConfig::FullSoftmax { .. } if n_trained <= FULL_SOFTMAX_BLOCK as u64 => {
+                (n_trained, batch * n_trained / 4, of_shared(n_trained))
+            }
+            // Compared block by block, by burn's operators: scores and marks.
             LossConfig::FullSoftmax { .. } => {
-                // Compared block by block.
-                (n_trained, batch * n_trained.min(FULL_SOFTMAX_BLOCK as u64), 6 * batch + 4 * n_trained)
+                let scores = batch * FULL_SOFTMAX_BLOCK as u64;
+                (n_trained, scores + scores / 4, 6 * batch + 4 * n_trained)
             }
             LossConfig::Bce { negatives, .. } | LossConfig::Bpr { negatives, .. } => {
                 let n = negatives.get() as u64;
@@ -251,22 +264,24 @@ impl Shape {
     }
 
     fn histories(&self, chunks: u64, targets: u64, batch: u64, trains: bool) -> u64 {
-        let Some(History { length, dim, heads, tables, drops, attends, tells_time }) = self.history else {
+        let Some(History { length, dim, heads, tables, drops, is_max, attends, tells_time }) = self.history
+        else {
             return 0;
         };
-        let width = length + targets - 1;
-        // As looked up, as masked and in the order of the product; dropout's mask and what it leaves.
-        let per_event = if drops && trains { 5 } else { 3 };
+        let events = chunks * (length + targets - 1);
         // Off the training device the vectors of a table are gone before those of the next come.
-        let tables = if trains { tables } else { 1 };
-        // Sums, means and both side by side, then those of targets.
-        let pooled = (3 * chunks * targets + batch) * heads * dim;
-        // Of each head: vectors as weighed and in the order of the product.
-        let weighed = if attends { 2 * heads * chunks * width * dim } else { 0 };
-        // Intervals, and of each head their weights as picked, in the order of the product and as multiplied.
-        let by_time = if tells_time { chunks * targets * width * (1 + 3 * heads) } else { 0 };
-        let of_events = tables * chunks * width * dim * per_event + weighed + by_time;
-        of_events + pooled + 4 * targets * width * heads
+        let looked_up = if trains { tables } else { 1 } * events * dim;
+        // Factors; where queries see what is left, that, too.
+        let dropped = if drops && trains { looked_up * if attends { 2 } else { 1 } } else { 0 };
+        let masked = if is_max { 2 * looked_up + chunks * targets * length * dim } else { 0 };
+        // A gradient of their own, and what becomes a weight.
+        let attended = if attends && trains { looked_up + 6 * events * heads } else { 0 };
+        let by_time = if tells_time { events * targets } else { 0 };
+        // As they are pooled, and side by side where tables are several.
+        let pooled = chunks * targets * heads * dim * if tables > 1 { 2 } else { 1 };
+        // With gradients: places of chunks, then targets, as picked, as an input and its gradient.
+        let gradients = if trains { (chunks * targets + 3 * batch) * heads * dim } else { 0 };
+        looked_up + dropped + masked + attended + by_time + pooled + gradients
     }
 }
 
