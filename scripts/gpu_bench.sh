@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Trains the three models on a GPU, on the CPU, and with PyTorch, in turn, and writes a Markdown table.
+# Trains the three models on a GPU, on the CPU, and with PyTorch, in turn, and writes a Markdown table; below it both
+# ways in which a GPU can update rows (`row_update`).
 #
 #     scripts/gpu_bench.sh [--tiny] [--device wgpu:N] [--features wgpu|vulkan|metal[,autotune]] [--rounds N] [OUT.md]
 #
@@ -15,10 +16,10 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { echo "gpu_bench: $*" >&2; }
 fail() { say "$*" && exit 2; }
 
-sizes=(ml-1m large) device=wgpu features=wgpu rounds=3 out='' steps=()
+sizes=(ml-1m large) device=wgpu features=wgpu rounds=3 out='' steps=() tiny=()
 while [ $# -gt 0 ]; do
     case $1 in
-    --tiny) sizes=(tiny) steps=(--steps 16 --warm-up 16) ;;
+    --tiny) sizes=(tiny) steps=(--steps 16 --warm-up 16) tiny=(--tiny) ;;
     --device | --features | --rounds)
         [ $# -gt 1 ] || fail "$1 needs a value"
         case $1 in
@@ -38,7 +39,7 @@ command -v python3 >/dev/null || fail "there is no python3"
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$top/target}/wgpu"
 say "building; burn with its GPU backend takes about 15 minutes on 2 cores the first time"
-cargo build --release --locked --manifest-path "$top/Cargo.toml" --package u2i-bench-training --bin train_speed \
+cargo build --release --locked --manifest-path "$top/Cargo.toml" --package u2i-bench-training --bins \
     --features "$features"
 ours="$CARGO_TARGET_DIR/release/train_speed"
 
@@ -58,6 +59,8 @@ for size in "${sizes[@]}"; do
     done
 done
 table=$("$python" "$top/benches/training/peers/table.py" "$lines")
+say "the update of rows"
+table+=$'\n\n'$("$CARGO_TARGET_DIR/release/row_update" --device "$device" ${tiny[@]+"${tiny[@]}"})
 if [ -n "$out" ]; then
     printf '%s\n' "$table" >"$out"
     say "$out"
