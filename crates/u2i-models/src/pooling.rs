@@ -3,7 +3,7 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use u2i_ops::{Divisor, Windows};
+use u2i_ops::{Divisor, LEAST_LOG_WEIGHT, Windows};
 
 use crate::dropout::{dropout, dropout_mask};
 use crate::mlp::check_rate;
@@ -408,11 +408,14 @@ fn learned(log_weights: &Param<Tensor<2>>) -> Tensor<2> {
     }
 }
 
-/// Weights of `[heads, length]` log-weights, the largest of each head 1: shifting a head's log-weights changes nothing after
-/// the division.
+/// Weights of `[heads, length]` log-weights, the largest of each head 1, and none less than that of [`LEAST_LOG_WEIGHT`]:
+/// shifting a head's log-weights changes nothing after the division.
 fn by_lag(log_weights: Tensor<2>) -> Tensor<2> {
     let largest = log_weights.clone().detach().max_dim(1);
-    (log_weights - largest).exp()
+    let shifted = log_weights - largest;
+    // NaN stays.
+    let is_less = shifted.clone().detach().lower_elem(LEAST_LOG_WEIGHT);
+    shifted.mask_fill(is_less, LEAST_LOG_WEIGHT).exp()
 }
 
 /// Some rows or columns; all, as they are.

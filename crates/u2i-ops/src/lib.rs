@@ -34,7 +34,7 @@ mod pool;
 mod pool_by;
 
 pub use dense::{Activation, dense};
-pub use pool::{Divisor, Windows, pool};
+pub use pool::{Divisor, LEAST_LOG_WEIGHT, Windows, pool};
 pub use pool_by::{Factors, pool_by};
 
 /// Whether the operators take a tensor: it is of 32-bit numbers of burn's flex backend, with autodiff or without, and the feature

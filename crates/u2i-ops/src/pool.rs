@@ -16,6 +16,11 @@ pub enum Divisor {
     },
 }
 
+/// Least logarithm of a weight by the largest of its head, `e⁻⁶⁰` or 9 · 10⁻²⁷, of which a sum in `f32` shows nothing. Far lags of
+/// a steep head would weigh less than 10⁻³⁸, and what is multiplied by such subnormal numbers takes Intel's processors
+/// a hundred times as long.
+pub const LEAST_LOG_WEIGHT: f32 = -60.0;
+
 /// The targets of chunks, each of which looks back on a window of its chunk's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
@@ -37,7 +42,7 @@ impl Windows {
 ///
 /// With `log_weights`, the event of lag `l` (0 is the newest) weighs `exp(log_weights[head, l])` in a head; without, 1
 /// in the only head. Under [`Divisor::Weights`] the weights of a head are scaled by the largest, which changes nothing
-/// above `least`. The sums are computed in the window of each target, not as a product with a band of which more
+/// above `least`, and none is less than `exp(`[`LEAST_LOG_WEIGHT`]`)`. The sums are computed in the window of each target, not as a product with a band of which more
 /// than half is zero, and each is added up from the oldest event to the newest: it has the same bits wherever its window
 /// lies in a chunk.
 ///

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::function::{Function, Given, apply, is_here};
 use super::parts::{each, runs};
 use super::windows::{Backward, Forward, Part, Window};
-use crate::{Divisor, Windows};
+use crate::{Divisor, LEAST_LOG_WEIGHT, Windows};
 
 /// As [`crate::pool`].
 pub(crate) fn pool(
@@ -50,14 +50,25 @@ struct Kept {
 }
 
 impl Pool {
+    /// Whether weights are scaled by the largest, and the logarithm of the least.
+    fn least(&self) -> (bool, f32) {
+        match self.divisor {
+            Divisor::Weights { .. } => (true, LEAST_LOG_WEIGHT),
+            _ => (false, f32::NEG_INFINITY),
+        }
+    }
+
     /// `[heads, length]`, the oldest event first.
     fn weights(&self, log_weights: &[f32]) -> Vec<f32> {
         let by_head = log_weights.chunks_exact(self.window.windows.length).flat_map(|head| {
-            let largest = match self.divisor {
-                Divisor::Weights { .. } => head.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                _ => 0.0,
-            };
-            head.iter().rev().map(move |log_weight| (log_weight - largest).exp())
+            let (is_scaled, least) = self.least();
+            let largest =
+                if is_scaled { head.iter().copied().fold(f32::NEG_INFINITY, f32::max) } else { 0.0 };
+            head.iter().rev().map(move |log_weight| {
+                let log_weight = log_weight - largest;
+                // NaN stays.
+                if log_weight < least { least.exp() } else { log_weight.exp() }
+            })
         });
         by_head.collect()
     }
@@ -133,7 +144,10 @@ impl Function<3> for Pool {
                 sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
             }
             // From the oldest event first to lags, and from a weight to its logarithm.
-            sums.iter_mut().zip(&weights).for_each(|(sum, weight)| *sum *= weight);
+            let least = self.least().1.exp();
+            sums.iter_mut()
+                .zip(&weights)
+                .for_each(|(sum, &weight)| *sum = if weight <= least { 0.0 } else { *sum * weight });
             sums.chunks_exact_mut(length).for_each(<[f32]>::reverse);
             sums
         });

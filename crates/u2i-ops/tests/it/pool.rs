@@ -1,5 +1,5 @@
 use burn::tensor::Device;
-use u2i_ops::{Divisor, Windows, pool};
+use u2i_ops::{Divisor, LEAST_LOG_WEIGHT, Windows, pool};
 use u2i_random::Stream;
 
 use crate::{assert_near, host, mask, numbers, slope, stream, tensor, wide};
@@ -139,6 +139,29 @@ fn weights_below_the_least_change_the_divisor_no_more() {
     let found = host(log_weights.grad(&gradients).unwrap());
     assert_eq!(found[0], 0.0);
     assert_near(found[1], wanted, 1e-6, "gradient");
+}
+
+/// Of a steep head: no product of a weight and another number is subnormal, and the sums do not show it.
+#[test]
+fn weights_of_far_lags_stay_normal_numbers() {
+    let windows = Windows { length: 3, targets: 1 };
+    let device = Device::flex().autodiff();
+    let vectors = tensor(&[3.0, 5.0, 7.0], [3, 1], &device);
+    let divisor = Divisor::Weights { least: LEAST };
+    let found = |log_weights: [f32; 3], mask: [f32; 3]| {
+        let log_weights = tensor(&log_weights, [1, 3], &device).require_grad();
+        let mask = tensor(&mask, [1, 3], &device);
+        let value = pool(&vectors, &mask, None, Some(&log_weights), windows, divisor).unwrap();
+        let gradients = value.clone().sum().backward();
+        (host(value)[0], host(log_weights.grad(&gradients).unwrap()))
+    };
+    let least = f64::from(LEAST_LOG_WEIGHT).exp();
+    // Only the oldest event is there.
+    let (value, gradients) = found([40.0, 40.0, -60.0], [1.0, 0.0, 0.0]);
+    assert_near(value, 3.0 * least / f64::from(LEAST), 1e-6, "value");
+    assert_eq!(gradients, [0.0; 3]);
+    assert_eq!(found([0.0, -1.0, -100.0], [1.0; 3]).0, found([0.0, -1.0, -60.0], [1.0; 3]).0);
+    assert!(found([0.0, f32::NAN, -100.0], [1.0; 3]).0.is_nan());
 }
 
 /// Weights alone are asked for, and are one row of several, read from the middle of their tensor.
