@@ -42,9 +42,9 @@ impl Windows {
 ///
 /// With `log_weights`, the event of lag `l` (0 is the newest) weighs `exp(log_weights[head, l])` in a head; without, 1
 /// in the only head. Under [`Divisor::Weights`] the weights of a head are scaled by the largest, which changes nothing
-/// above `least`, and none is less than `exp(`[`LEAST_LOG_WEIGHT`]`)`. The sums are computed in the window of each target, not as a product with a band of which more
-/// than half is zero, and each is added up from the oldest event to the newest: it has the same bits wherever its window
-/// lies in a chunk.
+/// above `least`, and none is less than `exp(`[`LEAST_LOG_WEIGHT`]`)`. The sums are computed in the window of each target,
+/// not as a product with a band of which more than half is zero, and each is added up from the oldest event to the
+/// newest: it has the same bits wherever its window lies in a chunk.
 ///
 /// # Shapes
 ///
