@@ -12,9 +12,9 @@ pub(crate) use picked::PickedRows;
 
 use crate::cross_entropy::{is_shifted, keeps_small_losses};
 
-/// Parts that a batch is divided into. Their gradients are added in their order, so that sums do not depend on the number of
-/// threads.
-const PARTS: usize = 8;
+/// Parts that a softmax in the memory of a CPU divides a batch into, each with a gradient of its own of the negatives. They are
+/// added in their order, so that sums do not depend on the number of threads.
+pub const GRADIENT_PARTS: usize = 8;
 
 /// Scores that are in the cache at once, 256 KiB; more where 16 rows have more, above 4,096 negatives.
 const SCORES: usize = 1 << 16;
@@ -71,7 +71,7 @@ impl Solved {
         solve: impl Fn(Part<'_>) -> (f64, Vec<f32>) + Send + Sync,
     ) -> Self {
         let batch = users / dim;
-        let per_part = batch.div_ceil(PARTS).max(1);
+        let per_part = batch.div_ceil(GRADIENT_PARTS).max(1);
         let mut solved = Solved::default();
         if gradients {
             solved.users = vec![0.0; users];

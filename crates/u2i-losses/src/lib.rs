@@ -66,6 +66,8 @@ pub use burn;
 #[cfg(feature = "tensor")]
 pub use full_softmax::{FULL_SOFTMAX_BLOCK, full_softmax, full_softmax_with_positives};
 #[cfg(feature = "tensor")]
+pub use host::GRADIENT_PARTS;
+#[cfg(feature = "tensor")]
 pub use in_batch_softmax::in_batch_softmax;
 #[cfg(feature = "tensor")]
 pub use learned_temperature::LearnedTemperature;

@@ -449,6 +449,21 @@ mod tests {
 
     use super::*;
 
+    /// As in the operators: none is subnormal, and NaN is no small number.
+    #[test]
+    fn weights_by_lag_are_held_to_the_least() {
+        let device = Device::flex().autodiff();
+        let log_weights = Tensor::<2>::from_data([[40.0, 39.0, -60.0], [0.0, f32::NAN, -100.0]], &device);
+        let log_weights = log_weights.require_grad();
+        let weights = by_lag(log_weights.clone());
+        let found: Vec<f32> = weights.clone().into_data().try_into_vec().unwrap();
+        assert_eq!(found[..3], [1.0, (-1f32).exp(), LEAST_LOG_WEIGHT.exp()]);
+        assert!(found[4].is_nan());
+        let gradients = weights.narrow(0, 0, 1).sum().backward();
+        let of: Vec<f32> = log_weights.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+        assert_eq!(of[..3], [1.0, (-1f32).exp(), 0.0]);
+    }
+
     /// By hand: the events 1, 2, 4 and nothing, as vectors of one number, the newest last.
     #[test]
     fn sequences_are_pooled_by_their_lag() {

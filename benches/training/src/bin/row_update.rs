@@ -1,5 +1,5 @@
-//! Times both ways in which a device can update the rows of a table, and prints Markdown tables: what
-//! `docs/gpu.md` chooses between, and the first part of `scripts/gpu_bench.sh`.
+//! Times both ways in which a device can update the rows of a table, between which `docs/gpu.md` chooses, and prints
+//! Markdown tables: the last part of what `scripts/gpu_bench.sh` writes.
 #![allow(clippy::print_stdout, reason = "the tables are the result")]
 
 use std::hint::black_box;
@@ -104,7 +104,8 @@ impl Case {
         let case =
             Case { table: Tensor::zeros([rows, DIM], device), indices, values, device: device.clone() };
         let [a, b] = [Way::SelectAssign, Way::ScatterNd].map(|way| case.updated(case.table.clone(), way));
-        let furthest = (a - b).abs().max().into_data().try_into_vec::<f32>().context("the tables differ")?;
+        let furthest =
+            (a - b).abs().max().into_data().try_into_vec::<f32>().context("the tables cannot be compared")?;
         ensure!(furthest == [0.0], "the two ways differ by {furthest:?} in {updated} of {rows} rows");
         Ok(case)
     }

@@ -1,6 +1,6 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
-use u2i_losses::FULL_SOFTMAX_BLOCK;
+use u2i_losses::{FULL_SOFTMAX_BLOCK, GRADIENT_PARTS};
 use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, PoolingConfig, TwoTower as _, UserTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
 use u2i_train::{DrawConfig, LossConfig};
@@ -9,9 +9,6 @@ use crate::Error;
 use crate::config::Experiment;
 use crate::model::ModelConfig;
 use crate::pipeline::model_inputs;
-
-/// Parts of a batch that a loss adds up gradients for.
-const PARTS: u64 = 8;
 
 /// Numbers that a model learns.
 pub(super) struct Parameters {
@@ -203,7 +200,7 @@ impl Shape {
         let &Batch { chunks, targets, batch, n_trained } = batch;
         // Negatives are drawn with replacement and each is compared once. Gradients of those that a batch shares are
         // added up in so many parts.
-        let of_shared = |n: u64| 4 * batch + (PARTS + 2) * n;
+        let of_shared = |n: u64| 4 * batch + (GRADIENT_PARTS as u64 + 2) * n;
         let (candidates, scores, vectors) = match loss {
             LossConfig::SampledSoftmax { negatives, draw, .. } => {
                 let n = n_trained.min(negatives.get() as u64);
