@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::cargo::{cargo, output, root, run as run_command, target_dir};
 use contender::Contender;
-use contests::{CONTESTS, Contest, Measure, Peer};
+use contests::{CONTESTS, Contest, Peer};
 use table::Row;
 
 /// Measured side by side.
@@ -229,21 +229,4 @@ fn same_lists(ours: &[[u8; 4]], peer: &[[u8; 4]]) -> Result<f64> {
     let pairs = ours.chunks(LIST).zip(peer.chunks(LIST));
     let same = pairs.filter(|(a, b)| sorted(a) == sorted(b)).count();
     Ok(same as f64 / (ours.len() / LIST) as f64)
-}
-
-/// What a round says of itself.
-fn measured(measure: Measure, round: &Value) -> Result<f64> {
-    let number = |key: &str| {
-        let value = round[key].as_f64().with_context(|| format!("a round says no `{key}`: {round}"))?;
-        ensure!(value.is_finite() && value > 0.0, "a round says that `{key}` is {value}");
-        Ok(value)
-    };
-    Ok(match measure {
-        Measure::PerCpuSecond(_) => number("work")? / number("cpu_s")?,
-        Measure::Faster | Measure::Slower => number("wall_s")?,
-        Measure::SlowerMedian => number("p50_s")?,
-        Measure::StepSlower => number("wall_s")? / number("steps")?,
-        Measure::Leaner => number("peak_rss_mib")?,
-        Measure::BytesOfWork(_) => number("peak_rss_mib")? * f64::from(1 << 20) / number("work")?,
-    })
 }

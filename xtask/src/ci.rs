@@ -1,6 +1,5 @@
 //! All checks, each timed.
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -9,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::cargo::{cargo, output, root, run as run_command};
-use crate::seeded_bugs::test_target;
+use crate::seeded_bugs::test_targets;
 use crate::{fence, import_check, python, seeded_bugs, smoke, test};
 
 /// One check. The order is that of a full run: cheapest first.
@@ -17,7 +16,7 @@ use crate::{fence, import_check, python, seeded_bugs, smoke, test};
 pub enum Stage {
     /// Every file is formatted
     Format,
-    /// Who may depend on whom
+    /// Who may depend on whom, files that need each other in a circle, and seeded bugs that do not fit their sources
     Fence,
     /// Licences, bans and sources, and advisories where their database can be had; needs cargo-deny
     Deny,
@@ -127,9 +126,7 @@ fn valgrind() -> Result<()> {
         "--no-run",
         "--message-format=json-render-diagnostics",
     ]);
-    let messages = output(&mut command)?;
-    let tests = messages.lines().filter_map(|line| test_target(&serde_json::from_str(line).ok()?));
-    let tests: HashMap<_, _> = tests.collect();
+    let tests = test_targets(&output(&mut command)?);
     // Together they reach every `unsafe` block: the errors of faiss and OpenMP's setting from within, the rest of it from
     // the public interface.
     let reaching = [

@@ -1,4 +1,5 @@
-//! The walls of the house: who may depend on whom, checked on what cargo resolves.
+//! The walls of the house: who may depend on whom, checked on what cargo resolves; and what the sources show alone:
+//! files that need each other in a circle, and seeded bugs that do not fit.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,9 +7,8 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::cargo::metadata;
-
-/// What every crate may use: the switch of the planted bugs.
-const FOR_ALL: &str = "u2i-bug";
+use crate::seeded_bugs;
+use crate::sources::{Sources, line_of, of_crates};
 
 /// Who switches burn's backends on.
 const DEVICES: &str = "u2i-device";
@@ -19,10 +19,8 @@ const OPERATORS: &str = "u2i-ops";
 /// The backend, the feature of burn and that of [`OPERATORS`].
 const FLEX: &str = "flex";
 
-/// Each crate, the crates of the workspace that it may use besides [`FOR_ALL`], and the engines that it must not
-/// reach.
-const HOUSE: [Room; 14] = [
-    Room { name: FOR_ALL, uses: &[], free_of: &["polars", "faiss", "burn"] },
+/// Each crate, the crates of the workspace that it may use, and the engines that it must not reach.
+const HOUSE: [Room; 13] = [
     Room { name: "u2i-random", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-features", uses: &["u2i-random", "u2i-schema"], free_of: &["faiss", "burn"] },
@@ -82,7 +80,10 @@ const BURN_WITHOUT_BACKEND: [&str; 4] = ["std", "optim", "autodiff", "extension"
 
 /// Fails with every wall that is broken.
 pub fn run() -> Result<()> {
-    let broken = violations(&metadata()?);
+    let sources = of_crates()?;
+    let mut broken = violations(&metadata()?);
+    broken.extend(switches_of_bugs(&sources));
+    broken.extend(seeded_bugs::faults(&sources)?);
     if !broken.is_empty() {
         bail!("the fence is broken:\n  {}", broken.join("\n  "));
     }
@@ -118,7 +119,7 @@ impl Room {
         let mut broken = Vec::new();
         for dependency in normal_dependencies(package) {
             let used = text(&dependency["name"]);
-            if used.starts_with("u2i") && used != FOR_ALL && !self.uses.contains(&used) {
+            if used.starts_with("u2i") && !self.uses.contains(&used) {
                 broken.push(format!("{name} depends on {used}, which its place in the house does not allow"));
             }
             if name != DEVICES && is_backend_crate(used) {
@@ -148,16 +149,10 @@ impl Room {
         broken
     }
 
-    /// Features of the crate's own that plant bugs, switch a backend on, or faiss on by default.
+    /// Features of the crate's own that switch a backend on, or faiss on by default.
     fn feature_violations(&self, package: &Value) -> Vec<String> {
         let name = self.name;
         let mut broken = Vec::new();
-        let own = package["features"].as_object().into_iter().flatten();
-        let switched = own.flat_map(|(_, on)| texts(on)).filter(|on| on.contains("seeded-bugs"));
-        let used = package["dependencies"].as_array().into_iter().flatten();
-        let asked = used.flat_map(|d| texts(&d["features"])).filter(|on| *on == "seeded-bugs");
-        broken
-            .extend(switched.chain(asked).map(|on| format!("{name} switches on {on}; only xtask does that")));
         if name == DEVICES {
             return broken;
         }
@@ -186,6 +181,21 @@ impl Room {
         }
         broken
     }
+}
+
+/// Bugs stand in `xtask/bugs/`, so the sources have no switch for them.
+fn switches_of_bugs(sources: &Sources) -> Vec<String> {
+    let mut found = Vec::new();
+    for (file, text) in sources {
+        for word in ["u2i_bug", "planted("] {
+            let is_whole = |at: &usize| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let places = text.match_indices(word).map(|(at, _)| at).filter(is_whole);
+            found.extend(places.map(|at| {
+                format!("{file}, line {}, has {word}; a bug is a file in xtask/bugs", line_of(text, at))
+            }));
+        }
+    }
+    found
 }
 
 /// Everything that the crate's default features switch on.
@@ -318,12 +328,6 @@ mod tests {
         let none = json!({});
         check("u2i-eval", plain("serde"), none.clone(), "serde_core", None);
         check("u2i-eval", plain("frames"), none.clone(), "polars-core", Some("reaches polars-core"));
-        check("u2i-eval", plain("u2i-bug"), none.clone(), "x", None);
-        check("u2i-bug", plain("u2i-random"), none.clone(), "x", Some("does not allow"));
-        let bugs = json!({"name": "u2i-bug", "kind": "dev", "features": ["seeded-bugs"]});
-        check("u2i-eval", bugs, none.clone(), "x", Some("switches on seeded-bugs"));
-        let bugs = json!({"default": ["u2i-bug/seeded-bugs"]});
-        check("u2i-eval", plain("u2i-bug"), bugs, "x", Some("switches on u2i-bug/seeded-bugs"));
         check("u2i-schema", plain("u2i-models"), none.clone(), "x", Some("does not allow"));
         check("u2i-new", plain("serde"), none.clone(), "x", Some("no row"));
         check("xtask", plain("u2i-schema"), none.clone(), "x", Some("without the workspace"));
@@ -362,6 +366,14 @@ mod tests {
         check("u2i-index", faiss(true), off.clone(), "x", None);
         check("u2i-index", faiss(true), on, "x", Some("keep it behind a feature"));
         check("u2i-index", faiss(false), off, "x", Some("keep it behind a feature"));
+    }
+
+    #[test]
+    fn a_switch_of_a_bug_is_found_in_the_sources() {
+        let sources = |text: &str| Sources::from([("crates/a/src/b.rs".to_owned(), text.to_owned())]);
+        assert_eq!(switches_of_bugs(&sources("fn a_bug_is_planted() {} // planted\n")), Vec::<String>::new());
+        let found = switches_of_bugs(&sources("fn f() {\n    if planted(\"x\") {}\n}\n"));
+        assert_eq!(found, ["crates/a/src/b.rs, line 2, has planted(; a bug is a file in xtask/bugs"]);
     }
 
     #[test]

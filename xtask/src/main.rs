@@ -14,6 +14,7 @@ mod real_data;
 mod reproduce;
 mod seeded_bugs;
 mod smoke;
+mod sources;
 mod test;
 
 #[cfg(all(test, unix))]
@@ -59,7 +60,8 @@ enum Job {
     Bench(bench::Options),
     /// All tests and doc tests, in the profile of the runs; fails if one skipped with U2I_DATA_DIR set
     Test,
-    /// Which crate may depend on which, and who switches on polars, faiss and burn's backends
+    /// Which crate may depend on which, who switches on polars, faiss and burn's backends, which files need each other in
+    /// a circle, and which seeded bugs do not fit their sources
     Fence,
     /// Use each crate alone: a project outside the workspace, from the dependency lines of the crate's docs
     ImportCheck {

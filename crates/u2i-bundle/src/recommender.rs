@@ -279,7 +279,7 @@ impl Recommender {
     fn events_before(&self, user: usize, at_s: Option<i64>) -> (Cow<'_, [u32]>, Cow<'_, [i64]>) {
         let (items, times_s) = (self.events.items(user), self.events.times_s(user));
         let Some(at_s) = at_s else { return (Cow::Borrowed(items), Cow::Borrowed(times_s)) };
-        let is_before = |time_s: &i64| *time_s < at_s || u2i_bug::planted("what_happens_now_is_history");
+        let is_before = |time_s: &i64| *time_s < at_s;
         let n = times_s.iter().take_while(|time_s| is_before(time_s)).count();
         if !times_s[n..].iter().any(is_before) {
             return (Cow::Borrowed(&items[..n]), Cow::Borrowed(&times_s[..n]));
@@ -355,10 +355,8 @@ impl Recommender {
             let ids = neighbors.ids(i);
             // An index rounds in its own way. An item's score is the one of exact search, however it was found.
             let scores = match index {
-                Some(_) if !u2i_bug::planted("an_index_scores_by_itself") => {
-                    Cow::Owned(self.exact.scores(query, ids)?)
-                }
-                _ => Cow::Borrowed(neighbors.scores(i)),
+                Some(_) => Cow::Owned(self.exact.scores(query, ids)?),
+                None => Cow::Borrowed(neighbors.scores(i)),
             };
             let mut list: Vec<(u32, f32)> = ids.iter().copied().zip(scores.iter().copied()).collect();
             list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -436,7 +434,7 @@ impl Recommender {
 
 /// The items that must not come back, ascending.
 fn seen_by(asked: &Asked<'_>, options: &Options) -> Vec<u32> {
-    if options.seen == Seen::Kept || u2i_bug::planted("seen_items_come_back") {
+    if options.seen == Seen::Kept {
         return Vec::new();
     }
     let mut seen = asked.history.to_vec();

@@ -45,9 +45,6 @@ impl Staging {
         fs::create_dir_all(above).map_err(io("write", above, None))?;
         let aside =
             tempfile::Builder::new().prefix(PREFIX).tempdir_in(above).map_err(io("write", above, None))?;
-        if u2i_bug::planted("a_bundle_is_written_in_place") {
-            fs::create_dir_all(place).map_err(io("write", place, None))?;
-        }
         Ok(Staging { aside, place: place.to_owned(), steps: Vec::new() })
     }
 
@@ -70,10 +67,8 @@ impl Staging {
 
     /// Gives the folder its place, and says in which steps it came there.
     pub fn publish(mut self) -> Result<Vec<Step>, BundleError> {
-        let early = u2i_bug::planted("the_name_comes_before_the_files_last");
-        if !early {
-            self.sync_aside()?;
-        }
+        sync(self.aside.path())?;
+        self.steps.push(Step::SyncedAside);
         fs::rename(self.aside.path(), &self.place).map_err(io("rename", &self.place, None))?;
         // It has another name now.
         let _ = self.aside.keep();
@@ -82,12 +77,6 @@ impl Staging {
         sync(above)?;
         self.steps.push(Step::SyncedAbove);
         Ok(self.steps)
-    }
-
-    fn sync_aside(&mut self) -> Result<(), BundleError> {
-        sync(self.aside.path())?;
-        self.steps.push(Step::SyncedAside);
-        Ok(())
     }
 }
 

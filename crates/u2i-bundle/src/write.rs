@@ -333,7 +333,7 @@ impl IndexPlan<'_> {
         let index = FaissIndex::load(path)?;
         let reference = ExactIndex::new(vectors.clone());
         let measured = measure(&index, &reference, queries, k)?;
-        let is_good = measured.recall >= min_recall || u2i_bug::planted("any_index_is_published");
+        let is_good = measured.recall >= min_recall;
         if !is_good {
             let (kind, k, found) = (measured.kind, k.get(), measured.recall);
             return Err(BundleError::Recall { kind, k, found, wanted: min_recall });

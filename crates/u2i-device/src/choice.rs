@@ -102,7 +102,6 @@ impl DeviceChoice {
         match self {
             DeviceChoice::Cpu => Ok(Opened::cpu()),
             DeviceChoice::NdArray => ndarray(),
-            DeviceChoice::Wgpu(_) if u2i_bug::planted("what_is_not_there_is_the_cpu") => Ok(Opened::cpu()),
             DeviceChoice::Wgpu(n) => wgpu(n),
             DeviceChoice::Auto => Ok(auto()),
         }

@@ -60,8 +60,7 @@ impl Accumulator {
             return;
         }
         let mut seen = HashSet::with_capacity(ranked.len());
-        let twice = u2i_bug::planted("duplicates_count_twice");
-        let distinct = ranked.iter().filter(|&id| seen.insert(id) || twice);
+        let distinct = ranked.iter().filter(|&id| seen.insert(id));
         let hit_ranks: Vec<usize> =
             (1..).zip(distinct).filter(|(_, id)| relevant.contains(id)).map(|(rank, _)| rank).collect();
         let gain = |rank: usize| 1.0 / (rank as f64 + 1.0).log2();

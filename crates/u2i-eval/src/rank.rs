@@ -17,7 +17,6 @@ impl Rank {
     /// assert_eq!(Rank::MISS.get(), None);
     /// ```
     pub fn new(above: usize, ties: usize) -> Self {
-        let ties = if u2i_bug::planted("ties_take_the_best_rank") { 0 } else { ties };
         Rank(Some(1.0 + above as f64 + ties as f64 / 2.0))
     }
 

@@ -20,12 +20,8 @@ impl Training {
     /// `lengths`: how many of each user's first events train. Events are listed only if a column of `features` is fitted
     /// on them.
     pub(crate) fn new(raw: &RawData, order: &Order, lengths: &[u32], features: &FeaturesConfig) -> Self {
-        let length = |user: usize| match u2i_bug::planted("columns_are_fitted_on_all_events") {
-            true => order.of(user).len(),
-            false => lengths[user] as usize,
-        };
         let users =
-            (0..order.n_users()).filter(|&user| length(user) > 0).map(|user| order.users[user]).collect();
+            (0..order.n_users()).filter(|&user| lengths[user] > 0).map(|user| order.users[user]).collect();
         let mut is_trained = vec![false; raw.item_ids.len()];
         for (user, &length) in lengths.iter().enumerate() {
             let rows = &order.of(user)[..length as usize];
@@ -37,7 +33,8 @@ impl Training {
             column.side == Side::Request && !matches!(column.kind, ColumnKind::Sequence { .. })
         });
         let listed = if fits_events { order.n_users() } else { 0 };
-        let events = (0..listed).flat_map(|user| order.of(user)[..length(user)].iter().copied()).collect();
+        let trained = |user: usize| order.of(user)[..lengths[user] as usize].iter().copied();
+        let events = (0..listed).flat_map(trained).collect();
         Training { users, items, events }
     }
 

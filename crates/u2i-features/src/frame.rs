@@ -75,8 +75,7 @@ impl Table {
             }
         };
         let names = &table.names;
-        let repeats = |&i: &usize| names[..i].contains(&names[i]) && !u2i_bug::planted("columns_may_repeat");
-        if let Some(repeated) = (1..names.len()).find(repeats) {
+        if let Some(repeated) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
             let (column, found) = (names[repeated].clone(), table.names);
             return Err(FeatureError::RepeatedHeader { path: table.path, column, found });
         }
@@ -123,7 +122,6 @@ impl Table {
     /// The cells of a column that the config binds at `key`, in this part.
     pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<Cells, FeatureError> {
         let key = format!("{}.{key}", self.key);
-        let missing = || u2i_bug::planted("a_missing_column_is_the_last").then(|| self.names.len() - 1);
         let wrong_type = |found: String| FeatureError::ColumnType {
             path: self.path.clone(),
             column: column.to_owned(),
@@ -134,7 +132,7 @@ impl Table {
         if let Some((_, found)) = self.skipped.iter().find(|(name, _)| name == column) {
             return Err(wrong_type(found.clone()));
         }
-        let Some(place) = self.names.iter().position(|name| name == column).or_else(missing) else {
+        let Some(place) = self.names.iter().position(|name| name == column) else {
             let skipped = self.skipped.iter().map(|(name, _)| name.clone());
             let found = self.names.iter().cloned().chain(skipped).collect();
             return Err(FeatureError::MissingColumn {
@@ -164,7 +162,7 @@ impl Table {
                 _ if *dtype == DataType::UInt64 => Cells::Unsigned(series.u64().map_err(polars)?.clone()),
                 _ => Cells::Signed(integers()?),
             },
-            dtype if dtype.is_float() && (wanted.takes_floats() || u2i_bug::planted("floats_are_ids")) => {
+            dtype if dtype.is_float() && wanted.takes_floats() => {
                 let cast = series.cast(&DataType::Float64).map_err(polars)?;
                 Cells::Float(cast.f64().map_err(polars)?.clone())
             }
@@ -368,8 +366,7 @@ impl Cells {
             };
         }
         let Some(text) = self.text(row) else { return Ok(f64::NAN) };
-        let is_finite = |number: &f64| number.is_finite() || u2i_bug::planted("nan_is_a_number");
-        let number = text.trim().parse::<f64>().ok().filter(is_finite);
+        let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
         number.ok_or_else(|| wrong(format!("{:?}", short(&text))))
     }
 }

@@ -61,7 +61,6 @@ impl Ids {
 
 /// The number that `text` is the one way to write, if it is below [`DENSE`].
 fn small(text: &str) -> Option<usize> {
-    let text = if u2i_bug::planted("ids_lose_leading_zeros") { text.trim_start_matches('0') } else { text };
     let bytes = text.as_bytes();
     let canonical = matches!(bytes, [b'0'] | [b'1'..=b'9', ..]) && bytes.len() <= 7;
     if !canonical || !bytes.iter().all(u8::is_ascii_digit) {

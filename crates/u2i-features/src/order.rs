@@ -71,21 +71,12 @@ impl Order {
             // Rows are in file order: what is equal stays as in the file.
             let rows = &mut self.rows[self.offsets[user]..self.offsets[user + 1]];
             match ties {
-                Ties::File if u2i_bug::planted("ties_reverse_the_file") => {
-                    rows.reverse();
-                    sorter.sort(rows);
-                }
-                Ties::ItemId if u2i_bug::planted("ties_ignore_the_item_id") => sorter.sort(rows),
                 Ties::File => sorter.sort(rows),
                 Ties::ItemId => sorter.sort_by_time_and(rows, item),
                 Ties::Shuffled { seed } => {
                     // Whatever the file says goes first.
-                    if !u2i_bug::planted("shuffled_ties_follow_the_file") {
-                        sorter.sort_by_time_and(rows, item);
-                    }
-                    if !u2i_bug::planted("ties_are_not_shuffled") {
-                        Stream::new(seed, Purpose::TIES, 0, user as u64).shuffle(rows);
-                    }
+                    sorter.sort_by_time_and(rows, item);
+                    Stream::new(seed, Purpose::TIES, 0, user as u64).shuffle(rows);
                     sorter.sort(rows);
                 }
             }

@@ -59,9 +59,7 @@ pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, 
 fn pair(line: &str) -> Result<(&str, &str), String> {
     let mut fields = line.split_ascii_whitespace();
     match (fields.next(), fields.next(), fields.count()) {
-        (Some(user), Some(item), further) if further == 0 || u2i_bug::planted("a_third_field_is_ignored") => {
-            Ok((user, item))
-        }
+        (Some(user), Some(item), 0) => Ok((user, item)),
         (first, second, further) => {
             let found = usize::from(first.is_some()) + usize::from(second.is_some()) + further;
             Err(format!("expected the 2 fields user, item, found {found}"))

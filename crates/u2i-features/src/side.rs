@@ -45,8 +45,7 @@ pub(crate) fn fit_sequence(
         }
         is_trained.resize(values.len(), false);
         for position in 0..order.of(user).len() {
-            let late = u32::from(u2i_bug::planted("searches_after_the_target_are_seen"));
-            let seen = own.partition_point(|&(first, _)| first <= position as u32 + late);
+            let seen = own.partition_point(|&(first, _)| first <= position as u32);
             let window = seen - seen.min(length.get() as usize)..seen;
             from.push((begin + window.start) as u32);
             to.push((begin + window.end) as u32);

@@ -40,7 +40,7 @@ pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Resul
             time_cut(raw, order, cut(validation_quantile), cut(test_quantile))
         }
     };
-    if parts.test.is_empty() && !u2i_bug::planted("nobody_may_be_tested") {
+    if parts.test.is_empty() {
         let train = parts.lengths.iter().map(|&n| n as usize).sum();
         // Of the data, not of what the split has left of it.
         return Err(FeatureError::NobodyToTest { users: raw.user_ids.len(), events: raw.n_events(), train });
@@ -56,7 +56,7 @@ fn last_two_out(order: &Order) -> Parts {
             parts.lengths.push(n);
             continue;
         }
-        parts.lengths.push(n - 2 + u32::from(u2i_bug::planted("validation_events_train")));
+        parts.lengths.push(n - 2);
         parts.validation.push(Sample { user: user as u32, position: n - 2 });
         parts.test.push(Sample { user: user as u32, position: n - 1 });
     }
@@ -68,8 +68,7 @@ fn time_cut(raw: &RawData, order: &Order, validation_s: i64, test_s: i64) -> Par
     for user in 0..order.n_users() {
         let rows = order.of(user);
         let before = |cut_s| rows.partition_point(|&row| raw.events.time_s[row as usize] < cut_s);
-        let late = i64::from(u2i_bug::planted("the_second_of_the_cut_trains"));
-        let (validation, test) = (before(validation_s + late), before(test_s));
+        let (validation, test) = (before(validation_s), before(test_s));
         parts.lengths.push(validation as u32);
         if validation > 0 && validation < test {
             parts.validation.push(Sample { user: user as u32, position: validation as u32 });

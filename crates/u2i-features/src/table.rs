@@ -204,9 +204,6 @@ fn bind<'a>(
 
 /// Binds attributes to the part that `table` has gone on to.
 fn rebind(attributes: &mut [Attribute<'_>], table: &Table, key: &str) -> Result<(), FeatureError> {
-    if u2i_bug::planted("attributes_stay_with_the_first_part") {
-        return Ok(());
-    }
     for attribute in attributes {
         attribute.cells = table.cells(attribute.column, key, wanted(attribute.kind))?;
     }

@@ -49,10 +49,6 @@ impl Tally {
     }
 
     pub(crate) fn reject(&mut self, line: u64, column: &str, reason: String) {
-        if u2i_bug::planted("rejects_vanish") {
-            return;
-        }
-        let line = line + u64::from(u2i_bug::planted("a_reject_names_the_next_line"));
         self.counts.rejects.push(Reject { line, column: column.to_owned(), reason });
     }
 
@@ -61,8 +57,7 @@ impl Tally {
         self.counts.rejects.sort_by_key(|reject| reject.line);
         let FileCounts { path, read, kept, filtered, rejects } = self.counts;
         let rejected = rejects.len() as u64;
-        let is_too_many = rejected as f64 > self.max_reject_ratio * read as f64;
-        if is_too_many && !u2i_bug::planted("any_number_of_rejects_passes") {
+        if rejected as f64 > self.max_reject_ratio * read as f64 {
             let max_reject_ratio = self.max_reject_ratio;
             return Err(FeatureError::TooManyRejects { path, read, max_reject_ratio, rejects });
         }

@@ -23,12 +23,6 @@ impl Encoding {
     /// The text, or `None` if the bytes are none.
     pub(crate) fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
         match (self, std::str::from_utf8(bytes)) {
-            (Encoding::Utf8, Err(_)) if u2i_bug::planted("utf_8_replaces_bytes") => {
-                Some(String::from_utf8_lossy(bytes))
-            }
-            (Encoding::Latin1, _) if u2i_bug::planted("latin_1_is_read_as_utf_8") => {
-                Some(String::from_utf8_lossy(bytes))
-            }
             (Encoding::Utf8, text) => text.ok().map(Cow::Borrowed),
             (Encoding::Latin1, Ok(text)) if bytes.is_ascii() => Some(Cow::Borrowed(text)),
             (Encoding::Latin1, _) => Some(bytes.iter().map(|&byte| char::from(byte)).collect()),
@@ -158,7 +152,7 @@ impl Lines {
             return Ok(None);
         }
         let is_whole = !is_skipped && line.len() <= self.max_line_bytes;
-        Ok(Some((is_whole || u2i_bug::planted("a_line_may_be_cut")).then_some(line)))
+        Ok(Some(is_whole.then_some(line)))
     }
 
     /// Whether all lines have been handed out.
@@ -249,8 +243,7 @@ impl Separator {
                         continue;
                     }
                     let run = line[at..].iter().take_while(|&&byte| byte == b':').count();
-                    let odd = if u2i_bug::planted("an_odd_colon_begins_a_field") { 0 } else { run % 2 };
-                    for end in (at + odd..at + run - 1).step_by(2) {
+                    for end in (at + run % 2..at + run - 1).step_by(2) {
                         field(start, end);
                         start = end + 2;
                     }

@@ -158,11 +158,6 @@ impl ExactIndex {
         let mut scores = vec![0.0; rows.len()];
         for (rows, scores) in rows.chunks(ITEMS).zip(scores.chunks_mut(ITEMS)) {
             let items: Vec<f32> = rows.iter().flat_map(|&row| self.vectors.vector(row)).copied().collect();
-            if u2i_bug::planted("scores_are_sums_of_another_order") {
-                let sum = |item: &[f32]| item.iter().zip(query).rev().map(|(x, y)| x * y).sum();
-                items.chunks_exact(dim).zip(scores).for_each(|(item, score)| *score = sum(item));
-                continue;
-            }
             products(query, &items, dim, scores);
             // A zero without its sign, as in a list.
             scores.iter_mut().for_each(|score| *score = from_key(key(*score, 0)).0);
@@ -182,9 +177,7 @@ impl ExactIndex {
             return Err(file::mismatch(path, "kind", "exact", description.built.kind()));
         }
         let bytes = (4 * ids.len() as u64).saturating_mul(description.dim as u64);
-        if !u2i_bug::planted("the_size_of_the_vectors_is_believed") {
-            file::expect(path, "size of the vectors", bytes, description.payload_bytes)?;
-        }
+        file::expect(path, "size of the vectors", bytes, description.payload_bytes)?;
         let read = || -> io::Result<Vec<f32>> {
             let mut file = BufReader::new(File::open(path)?);
             let mut data = vec![0.0; ids.len() * description.dim];

@@ -194,17 +194,12 @@ impl FaissIndex {
         };
         // Position -1 stands where nothing was found, and a clustered index says whatever its file holds: both are
         // none of ours.
-        let row = |at: i64| match at {
-            _ if u2i_bug::planted("nothing_found_is_the_first_item") => u32::try_from(at.max(0)).ok(),
-            _ if u2i_bug::planted("positions_are_believed") => u32::try_from(at).ok(),
-            _ => u32::try_from(at).ok().filter(|&row| (row as usize) < self.ids.len()),
-        };
+        let row = |at: i64| u32::try_from(at).ok().filter(|&row| (row as usize) < self.ids.len());
         let keys = values.iter().zip(positions).filter_map(|(&value, &at)| Some(key(score(value), row(at)?)));
         let mut found = Vec::with_capacity(values.len());
         found.extend(keys);
         found.sort_unstable();
-        let id = |row: u32| if u2i_bug::planted("positions_are_ids") { row } else { self.ids[row as usize] };
-        found.into_iter().map(from_key).map(|(score, row)| (id(row), score)).collect()
+        found.into_iter().map(from_key).map(|(score, row)| (self.ids[row as usize], score)).collect()
     }
 
     /// What faiss finds for each query among the same rows; `None` is left to exact search.
@@ -276,9 +271,7 @@ impl FaissIndex {
                 let Some(nprobe) = self.wider(nprobe) else { return Ok(None) };
                 self.widened(query, wanted, bitmap, nprobe)
             });
-            if !u2i_bug::planted("excluded_items_stay_excluded") {
-                flip(bitmap);
-            }
+            flip(bitmap);
             found
         };
         if queries.len() == self.dim {
@@ -362,7 +355,7 @@ impl FaissIndex {
     fn plan(&self, among: usize, excluded: usize, wanted: usize, queries: usize) -> Plan {
         let (n, left) = (self.ids.len(), among - excluded);
         let as_set = Plan::Faiss { nprobe: self.nprobe() };
-        if left == n || u2i_bug::planted("a_filter_that_leaves_little_is_walked") {
+        if left == n {
             return as_set;
         }
         let depth = (excluded + wanted).saturating_mul(n).div_ceil(among);
@@ -469,7 +462,7 @@ enum Plan {
 
 /// Whether a list holds as many as were wanted.
 fn is_whole(list: &Found, wanted: usize) -> bool {
-    list.len() == wanted || u2i_bug::planted("faiss_may_find_fewer")
+    list.len() == wanted
 }
 
 /// Reads the faiss part of a file, once it is known to be the index that was described.

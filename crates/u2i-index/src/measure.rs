@@ -56,11 +56,7 @@ pub fn measure(
     if n_queries == 0 {
         return Err(IndexError::NoQueries);
     }
-    let found = if u2i_bug::planted("an_index_is_judged_by_itself") {
-        wanted.clone()
-    } else {
-        index.search(queries, k, Filter::ALL)?
-    };
+    let found = index.search(queries, k, Filter::ALL)?;
     index.search(&queries[..exact.dim()], k, Filter::ALL)?;
     let mut times_us = Vec::with_capacity(n_queries);
     for query in queries.chunks_exact(exact.dim()) {

@@ -61,9 +61,6 @@ impl Sizes {
             FaissSpec::IvfPq { .. } => "IwPQ",
         };
         self.check_front(&mut front, kind, ["dimension", "number of vectors"], items)?;
-        if u2i_bug::planted("the_sizes_of_codes_are_believed") {
-            return Ok(());
-        }
         if let FaissSpec::Ivf { nlist, nprobe } | FaissSpec::IvfPq { nlist, nprobe, .. } = self.spec {
             let nlist = nlist.get() as u64;
             front.expect("number of lists", 8, nlist)?;

@@ -165,8 +165,7 @@ impl FaissSpec {
     /// [`Setting`](IndexError::Setting) names the key and what it may be, and
     /// [`CompressedL2`](IndexError::CompressedL2).
     pub fn check(&self, n_items: usize, dim: usize, metric: Metric) -> Result<(), IndexError> {
-        let fits = !self.is_compressed() || u2i_bug::planted("codes_are_compared_by_distance");
-        if metric == Metric::L2 && !fits {
+        if metric == Metric::L2 && self.is_compressed() {
             return Err(IndexError::CompressedL2 { kind: self.kind(metric) });
         }
         let within = |name, found: NonZeroUsize, least: usize, most: usize, why: &str| {

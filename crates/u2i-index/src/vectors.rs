@@ -113,7 +113,7 @@ impl ItemVectors {
 
 /// Whether ids ascend, above 0.
 pub(crate) fn check_ids(ids: &[u32]) -> Result<(), IndexError> {
-    if ids.first() == Some(&0) && !u2i_bug::planted("padding_is_indexed") {
+    if ids.first() == Some(&0) {
         return Err(IndexError::PaddingId);
     }
     match (1..ids.len()).find(|&row| ids[row - 1] >= ids[row]) {

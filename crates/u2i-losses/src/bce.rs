@@ -35,9 +35,6 @@ pub fn bce(positive_scores: Tensor<1>, negative_scores: Tensor<2>) -> Tensor<1> 
     let [batch, n_negatives] = negative_scores.dims();
     assert!(batch > 0, "the batch is empty");
     assert_eq!(positive_scores.dims(), [batch], "one positive score per row of negative scores");
-    let sum = match u2i_bug::planted("exponentials_of_scores_are_summed") {
-        true => (-positive_scores).exp().log1p().sum() + negative_scores.exp().log1p().sum(),
-        false => softplus(-positive_scores, 1.0).sum() + softplus(negative_scores, 1.0).sum(),
-    };
+    let sum = softplus(-positive_scores, 1.0).sum() + softplus(negative_scores, 1.0).sum();
     sum / (batch * (1 + n_negatives)) as f32
 }

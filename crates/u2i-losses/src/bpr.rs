@@ -36,8 +36,5 @@ pub fn bpr(positive_scores: Tensor<1>, negative_scores: Tensor<2>) -> Tensor<1> 
     assert!(batch > 0 && n_negatives > 0, "there is no pair");
     assert_eq!(positive_scores.dims(), [batch], "one positive score per row of negative scores");
     let behind = negative_scores - positive_scores.unsqueeze_dim(1);
-    match u2i_bug::planted("a_lead_is_behind") {
-        true => softplus(-behind, 1.0).mean(),
-        false => softplus(behind, 1.0).mean(),
-    }
+    softplus(behind, 1.0).mean()
 }

@@ -35,25 +35,14 @@ impl Candidates {
     /// The same, in the memory of the host or with tensors.
     pub(crate) fn by(self, temperature: Temperature, on_host: bool) -> Tensor<1> {
         let Candidates { users, positives, negatives, hits, positive_offset, negative_offset } = self;
-        let negative_offset = match negative_offset {
-            Some(_) if u2i_bug::planted("log_q_is_left_out") => None,
-            Some(offset) if u2i_bug::planted("log_q_is_added") => Some(-offset.inner()),
-            offset => offset.map(Tensor::inner),
-        };
-        let hits = match u2i_bug::planted("hits_are_negatives") {
-            true => hits.inner().zeros_like(),
-            false => hits.inner(),
-        };
         let inverse = 1.0 / temperature.get();
-        // Of the users' gradient; the others' has it from the scaled users.
-        let back = if u2i_bug::planted("gradients_ignore_the_temperature") { 1.0 } else { inverse };
         let inner = Candidates {
             users: users.clone().inner(),
             positives: positives.clone().inner(),
             negatives: negatives.clone().inner(),
-            hits,
+            hits: hits.inner(),
             positive_offset: positive_offset.map(Tensor::inner),
-            negative_offset,
+            negative_offset: negative_offset.map(Tensor::inner),
         };
         let is_tracked = users.is_tracked() || positives.is_tracked() || negatives.is_tracked();
         let (loss, gradients) = if on_host {
@@ -62,7 +51,8 @@ impl Candidates {
             inner.with_tensors(inverse, is_tracked)
         };
         let Some([users_grad, positives_grad, negatives_grad]) = gradients else { return loss };
-        let loss = attach(loss, users, users_grad * back);
+        // The other gradients have the temperature from the scaled users.
+        let loss = attach(loss, users, users_grad * inverse);
         attach(attach(loss, positives, positives_grad), negatives, negatives_grad)
     }
 
@@ -123,16 +113,6 @@ impl Candidates {
     }
 }
 
-/// Whether exponentials are of what scores are below the highest.
-pub(crate) fn is_shifted() -> bool {
-    !u2i_bug::planted("exponentials_are_not_shifted")
-}
-
-/// Whether a loss that is next to nothing keeps its digits.
-pub(crate) fn keeps_small_losses() -> bool {
-    !u2i_bug::planted("small_losses_lose_their_digits")
-}
-
 /// Softmaxes of rows, each shifted by its highest score.
 pub(crate) struct Softmax {
     /// `[batch, 1]`: `log( exp(s+) + sum_j exp(s_j) ) - s+`, in nats
@@ -148,10 +128,7 @@ pub(crate) struct Softmax {
 impl Softmax {
     /// Of the positives' scores, `[batch, 1]`, and the negatives', `[batch, negatives]`, −∞ where masked.
     pub fn new(positive: Tensor<2>, scores: Tensor<2>) -> Self {
-        let highest = match is_shifted() {
-            true => scores.clone().max_dim(1).max_pair(positive.clone()),
-            false => positive.zeros_like(),
-        };
+        let highest = scores.clone().max_dim(1).max_pair(positive.clone());
         let weights = (scores - highest.clone()).exp();
         let others = weights.clone().sum_dim(1);
         let own = (positive.clone() - highest.clone()).exp();
@@ -162,11 +139,7 @@ impl Softmax {
 
 /// Where the positive is highest, `own` is 1 and small losses keep their digits: `ln(1 + others)`.
 pub(crate) fn rows(positive: Tensor<2>, highest: Tensor<2>, own: Tensor<2>, others: Tensor<2>) -> Tensor<2> {
-    let total = match keeps_small_losses() {
-        true => (own - 1.0 + others).log1p(),
-        false => (own + others).log(),
-    };
-    total + (highest - positive)
+    (own - 1.0 + others).log1p() + (highest - positive)
 }
 
 /// `value`, with a gradient of its own by `input`: the sum of `input * gradient`, less itself, is 0 and has it.

@@ -135,10 +135,7 @@ pub(crate) fn by_blocks(
     for at in blocks() {
         let scores = scores(at);
         let higher = scores.clone().max_dim(1).max_pair(highest.clone());
-        let so_far = match u2i_bug::planted("blocks_keep_their_own_height") {
-            true => others,
-            false => others * (highest - higher.clone()).exp(),
-        };
+        let so_far = others * (highest - higher.clone()).exp();
         others = so_far + (scores - higher.clone()).exp().sum_dim(1);
         highest = higher;
     }

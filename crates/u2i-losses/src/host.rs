@@ -10,8 +10,6 @@ mod picked;
 
 pub(crate) use picked::PickedRows;
 
-use crate::cross_entropy::{is_shifted, keeps_small_losses};
-
 /// Parts that a softmax in the memory of a CPU divides a batch into, each with a gradient of its own of the negatives. They are
 /// added in their order, so that sums do not depend on the number of threads.
 pub const GRADIENT_PARTS: usize = 8;
@@ -230,7 +228,7 @@ fn softmax<S: Simd>(
     for (score, hit) in scores.iter_mut().zip(hits) {
         *score = if *hit { f32::NEG_INFINITY } else { *score };
     }
-    let highest = if is_shifted() { largest(simd, scores).max(positive) } else { 0.0 };
+    let highest = largest(simd, scores).max(positive);
     let (lanes, rest) = S::as_mut_simd_f32s(scores);
     let mut sums = simd.splat_f32s(0.0);
     for scores in lanes {
@@ -243,7 +241,7 @@ fn softmax<S: Simd>(
     others += rest.iter().sum::<f32>();
     let own = (positive - highest).exp();
     // Where the positive is highest, `own` is 1 and small losses keep their digits.
-    let total = if keeps_small_losses() { (own - 1.0 + others).ln_1p() } else { (own + others).ln() };
+    let total = (own - 1.0 + others).ln_1p();
     Sums { loss: total + (highest - positive), own, others }
 }
 

@@ -57,10 +57,6 @@ pub fn in_batch_softmax(
     assert_eq!(items.dims(), [batch, dim], "one item per user, as long as its vector");
     assert_eq!(ids.dims(), [batch], "one id per item");
     assert_eq!(log_q.dims(), [batch], "one log q per item");
-    let ids = match u2i_bug::planted("a_second_copy_is_a_negative") {
-        true => Tensor::arange(0..batch as i64, (&ids.device(), ids.dtype())),
-        false => ids,
-    };
     let hits = ids.clone().unsqueeze_dim::<2>(1).equal(ids.unsqueeze_dim(0));
     let (positive_offset, negative_offset) = (Some(log_q.clone()), Some(log_q));
     let (positives, negatives) = (items.clone(), items);

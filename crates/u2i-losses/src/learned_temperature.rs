@@ -51,8 +51,7 @@ impl LearnedTemperature {
 
     /// `users / temperature`, `[batch, dim]`.
     pub fn scale(&self, users: Tensor<2>) -> Tensor<2> {
-        let floor = if u2i_bug::planted("a_learned_temperature_has_no_floor") { 0.0 } else { self.floor };
-        users / (self.theta.val().exp() + floor).unsqueeze_dim(0)
+        users / (self.theta.val().exp() + self.floor).unsqueeze_dim(0)
     }
 
     /// What it is now; waits for the device.

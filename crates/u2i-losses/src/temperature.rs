@@ -27,7 +27,7 @@ impl Temperature {
     pub fn new(value: f32) -> Result<Self, TemperatureError> {
         if !value.is_finite() {
             Err(TemperatureError::NotFinite(value))
-        } else if value < Self::MIN && !u2i_bug::planted("a_temperature_may_be_zero") {
+        } else if value < Self::MIN {
             Err(TemperatureError::TooLow(value))
         } else {
             Ok(Temperature(value))

@@ -168,17 +168,13 @@ impl Pooling {
         let (heads, targets) = (self.heads(), users.targets);
         assert!([1, heads].contains(&tables.len()), "one table, or one per head");
         let looked_up = |table: &Table| table.lookup(ids.clone());
-        let seen = match u2i_bug::planted("padding_is_pooled") {
-            true => mask.ones_like(),
-            false => mask.clone(),
-        };
-        if let Some(pooled) = self.pool_at_once(tables, looked_up, &seen, users, site) {
+        if let Some(pooled) = self.pool_at_once(tables, looked_up, mask, users, site) {
             return users.at_places(pooled);
         }
         let vectors = |table: &Table, site| {
             let vectors = looked_up(table).reshape([chunks, width, table.dim()]);
             let vectors = dropout(vectors, self.config.dropout, users.noise, site);
-            vectors * seen.clone().reshape([chunks, width, 1])
+            vectors * mask.clone().reshape([chunks, width, 1])
         };
         if matches!(self.config.pooling, PoolingConfig::Max {}) {
             return users.at_places(self.max(vectors(&tables[0], site), mask, targets));
@@ -238,7 +234,7 @@ impl Pooling {
             PoolingConfig::Recency { .. } => Divisor::Weights { least: LEAST as f32 },
             PoolingConfig::Max {} | PoolingConfig::Attention { .. } => return None,
         };
-        let log_weights = self.log_weights.as_ref().map(learned);
+        let log_weights = self.log_weights.as_ref().map(|log_weights| log_weights.val());
         self.side_by_side(tables, |table, heads| {
             let vectors = looked_up(table);
             let n = vectors.dims().iter().product();
@@ -278,7 +274,7 @@ impl Pooling {
         match &self.log_weights {
             None => inside.reshape([targets, width]),
             Some(log_weights) => {
-                let by_lag = by_lag(learned(log_weights));
+                let by_lag = by_lag(log_weights.val());
                 let heads = by_lag.dims()[0];
                 let lags = Tensor::<1, Int>::from_data(TensorData::new(lags, [targets * width]), &device);
                 let weights = match at_once {
@@ -398,14 +394,6 @@ fn log_weights(
     let weights = slopes.iter().flat_map(|&slope| (0..length).map(move |lag| (-slope * lag as f64) as f32));
     let weights = weights.collect();
     Ok(init.constant(weights, [slopes.len(), length]))
-}
-
-/// Weights that a gradient reaches.
-fn learned(log_weights: &Param<Tensor<2>>) -> Tensor<2> {
-    match u2i_bug::planted("recency_is_not_learned") {
-        true => log_weights.val().detach(),
-        false => log_weights.val(),
-    }
 }
 
 /// Weights of `[heads, length]` log-weights, the largest of each head 1, and none less than that of [`LEAST_LOG_WEIGHT`]:

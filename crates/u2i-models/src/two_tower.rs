@@ -68,8 +68,7 @@ impl Normalization {
             Normalization::None => x,
             Normalization::L2 => {
                 let squares = (x.clone() * x.clone()).sum_dim(1);
-                let least = if u2i_bug::planted("a_length_may_be_zero") { 0.0 } else { 1e-12 };
-                x / squares.clamp_min(least).sqrt()
+                x / squares.clamp_min(1e-12).sqrt()
             }
         }
     }

@@ -59,7 +59,6 @@ pub struct Stream {
 impl Stream {
     /// The stream of one key. Equal keys give equal streams.
     pub fn new(seed: u64, purpose: Purpose, epoch: u64, step: u64) -> Self {
-        let step = if u2i_bug::planted("streams_ignore_the_step") { 0 } else { step };
         let mut key = [0; 32];
         for (bytes, word) in key.chunks_exact_mut(8).zip([seed, purpose.0, epoch, step]) {
             bytes.copy_from_slice(&word.to_le_bytes());

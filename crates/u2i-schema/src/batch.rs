@@ -210,34 +210,22 @@ impl BatchMaker<'_> {
                 {
                     *place = self.catalog.id_row(item);
                 }
-                if let Some(&target) = items.get(first)
-                    && u2i_bug::planted("history_ends_with_its_target")
-                {
-                    row[self.history_len - 1] = self.catalog.id_row(target);
-                }
-                if let Some(&later) = items.get(first + n)
-                    && u2i_bug::planted("history_begins_with_a_later_event")
-                {
-                    row[0] = self.catalog.id_row(later);
-                }
             }
             let times_s = self.events.times_s(user);
             for i in 0..n {
+                let at = first + i;
                 if n_gaps > 0 {
-                    let at = first + i + usize::from(u2i_bug::planted("gaps_end_at_the_next_event"));
                     let at_s = times_s.get(at).copied().or_else(|| now(c)).unwrap_or(NO_TIME);
                     let row = &mut gaps[(c * targets + i) * width..][..width];
-                    self.gaps(&times_s[..first + i], at_s, &mut row[i..i + self.history_len]);
+                    self.gaps(&times_s[..at], at_s, &mut row[i..i + self.history_len]);
                 }
                 places.push((c * targets + i) as u32);
-                n_earlier.push((first + i) as u32);
-                let aged = first + i + usize::from(u2i_bug::planted("ages_are_those_of_the_next_event"));
-                let age_s = match (self.newest_s, times_s.get(aged)) {
+                n_earlier.push(at as u32);
+                let age_s = match (self.newest_s, times_s.get(at)) {
                     (Some(newest_s), Some(time_s)) => newest_s.saturating_sub(*time_s).max(0),
                     _ => 0,
                 };
                 example_age_days.push((age_s as f64 / 86_400.0) as f32);
-                let at = first + i + usize::from(u2i_bug::planted("request_columns_of_the_next_event"));
                 targets_at.push((at < items.len()).then(|| self.events.start(user) + at));
             }
         }
@@ -390,8 +378,7 @@ impl ItemRows {
     pub fn new(catalog: &Catalog, items: &[u32]) -> Self {
         let n_items = catalog.n_items() as u32;
         for &item in items {
-            let known = (1..=n_items).contains(&item) || u2i_bug::planted("unknown_items_pass");
-            assert!(known, "item {item} is not in 1..={n_items}");
+            assert!((1..=n_items).contains(&item), "item {item} is not in 1..={n_items}");
         }
         let entries = items.iter().map(|&item| Some(item as usize - 1));
         ItemRows {

@@ -73,17 +73,14 @@ impl Catalog {
 
     /// The row of an item of a history in an id table: `item_idx`, or padding for an item without training events.
     pub fn id_row(&self, item_idx: u32) -> u32 {
-        let is_trained = (item_idx as usize) <= self.n_trained;
-        if is_trained || u2i_bug::planted("cold_items_have_an_id_row") { item_idx } else { crate::PADDING }
+        if item_idx as usize <= self.n_trained { item_idx } else { crate::PADDING }
     }
 
     /// The row of an item that is scored: `item_idx`, or for an item without training events
     /// [`unknown_row`](Self::unknown_row), or padding where there is none.
     pub fn scored_row(&self, item_idx: u32) -> u32 {
         match self.id_row(item_idx) {
-            crate::PADDING if !u2i_bug::planted("unknown_items_are_padding") => {
-                self.unknown_row().unwrap_or(crate::PADDING)
-            }
+            crate::PADDING => self.unknown_row().unwrap_or(crate::PADDING),
             row => row,
         }
     }

@@ -77,8 +77,7 @@ impl EventStore {
         if last != events as u64 {
             return Err(EventStoreError::Offsets { events, user: offsets.len() - 1, found: last });
         }
-        let is_padding = |&item: &u32| item == PADDING && !u2i_bug::planted("padding_is_an_event");
-        if let Some(event) = items.iter().position(is_padding) {
+        if let Some(event) = items.iter().position(|&item| item == PADDING) {
             return Err(EventStoreError::Padding { event });
         }
         Ok(EventStore { offsets, items, times_s, request })

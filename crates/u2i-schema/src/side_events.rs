@@ -18,8 +18,7 @@ impl SideEvents {
     /// If there is no such user.
     pub fn before(&self, user: usize, at_s: Option<i64>, length: usize) -> Vec<u32> {
         let own = self.offsets[user] as usize..self.offsets[user + 1] as usize;
-        let late = i64::from(u2i_bug::planted("searches_of_the_moment_are_served"));
-        let is_before = |time_s: i64| at_s.is_none_or(|at_s| time_s < at_s + late);
+        let is_before = |time_s: i64| at_s.is_none_or(|at_s| time_s < at_s);
         let all = self.rows[own.clone()].iter().zip(&self.times_s[own]);
         let newest_first = all.rev().filter(|&(_, &time_s)| is_before(time_s)).map(|(&row, _)| row);
         let mut seen: Vec<u32> = newest_first.take(length).collect();

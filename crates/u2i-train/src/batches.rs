@@ -68,7 +68,7 @@ impl<'a> Batches<'a> {
 
     /// Goes on with `step`, and tells the draws what the steps before it had for targets.
     pub fn begin_at(&mut self, step: usize) {
-        if self.draws.observes() && !u2i_bug::planted("frequencies_begin_anew") {
+        if self.draws.observes() {
             while self.step < step {
                 let chunks = self.chunks();
                 self.draws.observe(&self.data.batches.targets(&chunks), self.step);
@@ -87,9 +87,6 @@ impl<'a> Batches<'a> {
             self.shuffled.clone_from(&self.in_order);
             Stream::new(self.seed, Purpose::SHUFFLE, epoch as u64, 0).shuffle(&mut self.shuffled);
             self.first = self.step - in_epoch;
-            if u2i_bug::planted("a_resumed_epoch_begins_anew") {
-                self.first = self.step;
-            }
         }
         let begin = (self.step - self.first) * self.chunks_per_step;
         let end = self.shuffled.len().min(begin + self.chunks_per_step);
@@ -106,13 +103,11 @@ impl<'a> Batches<'a> {
         let rows_without_negatives = self.draws.rows_without_negatives(&candidates);
         let mut users = batches.users(&chunks);
         let mut items = batches.items(&candidates.items);
-        if !u2i_bug::planted("ids_are_never_forgotten") {
-            let unknown = batches.catalog.unknown_row();
-            for (i, &(slot, share)) in id_dropout.iter().enumerate() {
-                let mut stream = Stream::new(self.seed, Purpose::ID_DROPOUT, i as u64, step as u64);
-                users.forget(slot, share, &mut stream);
-                items.forget(slot, unknown, share, &mut stream);
-            }
+        let unknown = batches.catalog.unknown_row();
+        for (i, &(slot, share)) in id_dropout.iter().enumerate() {
+            let mut stream = Stream::new(self.seed, Purpose::ID_DROPOUT, i as u64, step as u64);
+            users.forget(slot, share, &mut stream);
+            items.forget(slot, unknown, share, &mut stream);
         }
         let read = |reader: &mut RowReader| reader.read(&users, &items);
         let rows = self.readers.iter_mut().map(read).collect::<Result<_, _>>()?;
@@ -147,9 +142,6 @@ pub(crate) fn ahead<R>(
     let mut batches = batches;
     // One is held by the thread that made it.
     let Some(kept) = n.checked_sub(1) else { return learn(&mut batches) };
-    if u2i_bug::planted("a_batch_made_ahead_is_lost") {
-        let _ = batches.next();
-    }
     std::thread::scope(|scope| {
         let (to, from) = sync_channel(kept);
         // It ends when all is made, or nobody listens any more.

@@ -58,7 +58,6 @@ impl DenseParameters {
             }
             match own.len() {
                 0 => {}
-                _ if u2i_bug::planted("dense_moments_are_forgotten") => {}
                 n if n == self.optimizer.n_moments() => drop(self.moments.insert(id, own)),
                 n => {
                     return Err(TrainError::State {

@@ -159,9 +159,6 @@ impl Draws {
     /// nothing is learned from them.
     pub fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
         let Candidates { positives, negatives, items, hits, .. } = candidates;
-        if u2i_bug::planted("rows_without_negatives_are_not_counted") {
-            return 0;
-        }
         if let Some(hits) = hits {
             return hits.rows_without_negatives;
         }

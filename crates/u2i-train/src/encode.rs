@@ -35,10 +35,7 @@ pub fn user_vectors<M: TwoTower>(
     device: &Device,
 ) -> Vectors {
     let blocks = samples.chunks(1024).map(|samples| {
-        let mut chunks: Vec<Chunk> = samples.iter().copied().map(Chunk::from).collect();
-        if u2i_bug::planted("the_newest_event_is_not_served") {
-            chunks.iter_mut().for_each(|chunk| chunk.first -= chunk.first.min(1));
-        }
+        let chunks: Vec<Chunk> = samples.iter().copied().map(Chunk::from).collect();
         model.encode_users(&UserBatch::new(&batches.users(&chunks), None, device))
     });
     let (dim, data) = gather(blocks);

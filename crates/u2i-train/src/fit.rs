@@ -245,9 +245,6 @@ impl<'a, M: TwoTower> Run<'a, M> {
         if let Some(best) = &self.best {
             save_weights(best, "best", &BTreeSet::new(), &mut tensors);
         }
-        if u2i_bug::planted("a_broken_state_is_kept") {
-            return Ok(TrainState { progress: self.progress.clone(), tensors });
-        }
         let broken = tensors.iter().find(|(_, tensor)| !tensor.data.iter().all(|value| value.is_finite()));
         if let Some((name, _)) = broken {
             return Err(self.not_finite(name.clone(), self.progress.step.saturating_sub(1)));
@@ -424,18 +421,14 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let mut reports = Vec::new();
         for Unread { mut report, names, .. } in unread {
             report.loss = sums.next().expect("a loss for each step");
-            if !report.loss.is_finite() && !u2i_bug::planted("a_broken_loss_is_learned_from") {
-                let last = self.progress.step - 1;
-                let late = u2i_bug::planted("a_reading_is_of_its_last_step");
-                return Err(self.not_finite("the loss".into(), if late { last } else { report.step }));
+            if !report.loss.is_finite() {
+                return Err(self.not_finite("the loss".into(), report.step));
             }
             let mut broken = None;
             for (name, sum) in names.into_iter().zip(&mut sums) {
                 broken = broken.or((!sum.is_finite()).then_some(name));
             }
-            if let Some(name) = broken
-                && !u2i_bug::planted("a_broken_gradient_is_applied")
-            {
+            if let Some(name) = broken {
                 return Err(self.not_finite(format!("the gradient of {name}"), report.step));
             }
             let sum =
@@ -487,7 +480,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
 fn check(config: &TrainConfig) -> Result<(), TrainError> {
     let learning_rate = config.optimizer.learning_rate();
     let is_rate = learning_rate.is_finite() && learning_rate > 0.0;
-    if !is_rate && !u2i_bug::planted("any_learning_rate_passes") {
+    if !is_rate {
         let key = "train.optimizer.learning_rate";
         return Err(TrainError::Range { key, found: learning_rate, expected: "a positive number" });
     }

@@ -41,7 +41,6 @@ impl TablePrecision {
 
     /// The neighbour that 16 random bits choose.
     fn neighbour(self, value: f32, noise: u16) -> f32 {
-        let noise = if u2i_bug::planted("table_rows_round_to_nearest") { 1 << 15 } else { noise };
         // What is added carries into the bits that stay as often as those that go say.
         let cut = |bits: u32| {
             let noise = u32::from(noise) >> (16 - bits);

@@ -133,12 +133,10 @@ impl RowSums {
             How::Given => Tensor::cat(gradients, 0),
             How::OneByOne(places) => {
                 let mut sums = zeros(1 + self.n);
-                let update = match u2i_bug::planted("the_last_lookup_of_a_row_counts") {
-                    true => IndexingUpdateOp::Assign,
-                    false => IndexingUpdateOp::Add,
-                };
                 for (gradient, places) in gradients.into_iter().zip(places) {
-                    sums.inplace(|sums| sums.select_assign(0, places.clone(), gradient, update));
+                    sums.inplace(|sums| {
+                        sums.select_assign(0, places.clone(), gradient, IndexingUpdateOp::Add)
+                    });
                 }
                 sums.narrow(0, 1, self.n)
             }

@@ -29,7 +29,6 @@ impl Schedule {
     pub fn factor(&self, step: usize) -> f64 {
         let warm_up = match self.config.warm_up_steps {
             0 => 1.0,
-            _ if u2i_bug::planted("a_key_has_no_effect") => 1.0,
             steps => ((step + 1) as f64 / steps as f64).min(1.0),
         };
         warm_up

@@ -170,9 +170,6 @@ impl SparseTables {
             take(format!("table/{i}/weight"), &mut table.weight)?;
             for (j, moment) in table.moments.iter_mut().enumerate() {
                 take(format!("table/{i}/moment/{j}"), moment)?;
-                if u2i_bug::planted("row_moments_are_forgotten") {
-                    *moment = moment.zeros_like();
-                }
             }
         }
         Ok(())

@@ -123,7 +123,6 @@ impl RunLock {
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(io("write", &path, None))?;
         match file.try_lock() {
-            _ if u2i_bug::planted("two_hold_one_lock") => {}
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -264,7 +263,7 @@ impl Checkpoints {
             format: u32,
         }
         match serde_json::from_slice::<Versioned>(&text) {
-            Ok(Versioned { format }) if format != FORMAT && !u2i_bug::planted("other_formats_are_read") => {
+            Ok(Versioned { format }) if format != FORMAT => {
                 return Err(CheckpointError::Format { path, found: format });
             }
             _ => {}
@@ -273,13 +272,12 @@ impl Checkpoints {
             .map_err(|error| corrupt("content", "a manifest".into(), error.to_string()))?;
         let found = manifest.manifest_hash.clone();
         let manifest = manifest.sealed();
-        let changed = manifest.manifest_hash != found || manifest.text().as_bytes() != text;
-        if changed && !u2i_bug::planted("a_changed_manifest_is_read") {
+        if manifest.manifest_hash != found || manifest.text().as_bytes() != text {
             return Err(corrupt("BLAKE3", manifest.manifest_hash, found));
         }
         let keys = self.run.keys().chain(manifest.run.keys());
         let other = keys.into_iter().find(|&key| self.run.get(key) != manifest.run.get(key));
-        if let Some(key) = other.filter(|_| !u2i_bug::planted("any_run_is_gone_on_with")) {
+        if let Some(key) = other {
             let value =
                 |run: &BTreeMap<String, String>| run.get(key).map_or("nothing", String::as_str).to_owned();
             let (expected, found) = (value(&self.run), value(&manifest.run));
@@ -298,7 +296,7 @@ impl Checkpoints {
         }
         let bytes = fs::read(&path).map_err(io("read", &path, None))?;
         let found = hash(&bytes);
-        if found != manifest.state_hash && !u2i_bug::planted("a_changed_state_is_read") {
+        if found != manifest.state_hash {
             return Err(corrupt("BLAKE3", manifest.state_hash, found));
         }
         let tensors = decode(&bytes).map_err(|found| corrupt("content", "tensors of f32".into(), found))?;
@@ -312,13 +310,6 @@ impl Checkpoints {
     /// If it cannot be written; what was kept before is then still there.
     pub fn save(&self, state: &TrainState) -> Result<(), CheckpointError> {
         fs::create_dir_all(&self.folder).map_err(io("write", &self.folder, None))?;
-        if u2i_bug::planted("a_checkpoint_is_written_in_place") {
-            let place = self.folder.join(file_name(self.number, state.progress.step));
-            fs::create_dir(&place).map_err(io("write", &place, None))?;
-        }
-        if u2i_bug::planted("the_old_checkpoint_goes_first") {
-            self.remove_all_but(Path::new(""))?;
-        }
         let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(&self.folder);
         let partial = partial.map_err(io("write", &self.folder, None))?;
         let bytes = encode(&state.tensors);

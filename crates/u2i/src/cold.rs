@@ -50,10 +50,7 @@ impl<T> Groups<T> {
 
 /// The test targets of each group, as ascending places in `prepared.test`.
 pub fn groups(prepared: &Prepared) -> Groups<Vec<usize>> {
-    let known = match u2i_bug::planted("cold_is_judged_by_all_events") {
-        true => &prepared.events,
-        false => prepared.train.events(),
-    };
+    let known = prepared.train.events();
     let mut has_events = vec![false; prepared.catalog.n_items() + 1];
     known.all_items().iter().for_each(|&item| has_events[item as usize] = true);
     let parted = |is_cold: &dyn Fn(&Sample) -> bool| {
@@ -75,12 +72,7 @@ fn target_item(prepared: &Prepared, target: &Sample) -> u32 {
 /// If a place is beyond `ranks`, or a cutoff is 0.
 pub fn group_metrics(ranks: &[Rank], places: &[usize], cutoffs: &[usize]) -> Option<Metrics> {
     let mut metrics = Accumulator::new(cutoffs).expect("list lengths are at least 1");
-    let skipped = |rank: &Rank| u2i_bug::planted("misses_are_in_no_group") && rank.get().is_none();
-    places
-        .iter()
-        .map(|&place| ranks[place])
-        .filter(|rank| !skipped(rank))
-        .for_each(|rank| metrics.add_rank(rank));
+    places.iter().for_each(|&place| metrics.add_rank(ranks[place]));
     metrics.finish().ok()
 }
 
@@ -200,10 +192,7 @@ fn among_cold_items(
             Seen::Excluded => seen_items(&prepared.events, &targets),
             Seen::Kept => vec![Vec::new(); targets.len()],
         };
-        let filter = match u2i_bug::planted("cold_items_are_ranked_among_all") {
-            true => Filter::excluding(&left_out),
-            false => Filter::among(&candidates).and_excluding(&left_out),
-        };
+        let filter = Filter::among(&candidates).and_excluding(&left_out);
         let ranks = index.rank(&users.data, &items, filter)?;
         for (rank, left_out) in ranks.into_iter().zip(&left_out) {
             let n_left_out = left_out.iter().filter(|&&item| candidates.contains(item)).count();

@@ -188,17 +188,8 @@ impl Experiment {
     ///
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let read = toml::from_str(text);
-        if let Err(error) = &read
-            && u2i_bug::planted("unknown_keys_are_left_out")
-            && let Some((key, _)) =
-                error.message().strip_prefix("unknown field `").and_then(|m| m.split_once('`'))
-        {
-            let known: String =
-                text.lines().filter(|line| !line.contains(key)).map(|line| format!("{line}\n")).collect();
-            return Experiment::parse(&known, path);
-        }
-        let experiment: Experiment = read.map_err(|error| Error::of_toml(&error, text, path))?;
+        let experiment: Experiment =
+            toml::from_str(text).map_err(|error| Error::of_toml(&error, text, path))?;
         experiment.check().map_err(|(key, message)| Error::of_key(&key, message, text, path))?;
         Ok(experiment)
     }

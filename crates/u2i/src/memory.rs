@@ -78,7 +78,7 @@ impl MemoryEstimate {
             process: PROCESS,
             data: raw_bytes(raw) + prepared_bytes(prepared, train.chunk_targets),
             tables: of_number * table,
-            moments: if u2i_bug::planted("moments_are_not_counted") { 0 } else { 4 * table_moments },
+            moments: 4 * table_moments,
             best: of_number * table + 4 * dense,
             dense: 4 * dense * (2 + n_moments),
             histories: bytes(LAYERS, step.histories),

@@ -143,10 +143,6 @@ pub fn train_from(
     observer: &mut dyn Observer,
 ) -> Result<Trained, Error> {
     let Experiment { seed, loss, train, evaluation, .. } = experiment;
-    let seed = &match u2i_bug::planted("draws_depend_on_the_threads") {
-        true => seed.wrapping_add(rayon::current_num_threads() as u64),
-        false => *seed,
-    };
     let inputs = model_inputs(experiment, prepared);
     let mut init = Init::new(*seed, &device.device.clone().autodiff());
     let model = experiment.model.init(&inputs, &mut init)?;

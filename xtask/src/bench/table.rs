@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::contests::{Bar, CONTESTS, Contest, Measure, Peer};
-use super::measured;
 
 /// One contest at one number of threads.
 pub struct Row(Value);
@@ -115,6 +114,23 @@ impl fmt::Display for Row {
         let (unit, bar) = (text(self, "unit"), text(self, "bar"));
         write!(f, "ours {}, peer {} {unit}: {ratio:.2} {bar} {}", digits(ours), digits(peer), self.verdict())
     }
+}
+
+/// What a round says of itself.
+fn measured(measure: Measure, round: &Value) -> Result<f64> {
+    let number = |key: &str| {
+        let value = round[key].as_f64().with_context(|| format!("a round says no `{key}`: {round}"))?;
+        ensure!(value.is_finite() && value > 0.0, "a round says that `{key}` is {value}");
+        Ok(value)
+    };
+    Ok(match measure {
+        Measure::PerCpuSecond(_) => number("work")? / number("cpu_s")?,
+        Measure::Faster | Measure::Slower => number("wall_s")?,
+        Measure::SlowerMedian => number("p50_s")?,
+        Measure::StepSlower => number("wall_s")? / number("steps")?,
+        Measure::Leaner => number("peak_rss_mib")?,
+        Measure::BytesOfWork(_) => number("peak_rss_mib")? * f64::from(1 << 20) / number("work")?,
+    })
 }
 
 /// Where both say how many samples they made, they must have made the same.

@@ -19,7 +19,7 @@ pub(crate) struct PickedRows<'a> {
     /// `[batch, negatives]`.
     pub hits: &'a [bool],
     /// `[batch, negatives]`, subtracted from the negatives' scores.
-    pub negative_offset: Option<&'a [f32]>,
+    pub negative_offset: &'a [f32],
     /// One by the temperature.
     pub inverse: f32,
 }
@@ -61,7 +61,7 @@ impl WithSimd for Pull<'_> {
             for (score, &other) in weights.iter_mut().zip(others) {
                 *score = dot(simd, &scaled, &items[other * dim..][..dim]);
             }
-            let offset = negative_offset.map(|offset| &offset[at * n..][..n]);
+            let offset = Some(&negative_offset[at * n..][..n]);
             let positive = dot(simd, &scaled, own);
             let sums = softmax(simd, positive, &mut weights, offset, &hits[at * n..][..n]);
             loss += f64::from(sums.loss);

@@ -50,10 +50,7 @@ pub(super) fn draw<S: Sampler + ?Sized>(sampler: &S, n: usize, stream: &mut Stre
     items.sort_unstable();
     let log_included = |item| {
         let q = f64::from(sampler.log_q(item)).exp();
-        match u2i_bug::planted("distinct_draws_are_corrected_as_repeated_ones") {
-            true => (n as f64 * q).ln(),
-            false => (-(-q * time).exp_m1()).ln(),
-        }
+        (-(-q * time).exp_m1()).ln()
     };
     items.into_iter().map(|item| (item, log_included(item) as f32)).collect()
 }

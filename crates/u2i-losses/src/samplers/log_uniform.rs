@@ -31,8 +31,7 @@ impl LogUniform {
         let mut log_q = vec![f32::NEG_INFINITY; counts.len()];
         for (rank, &item) in by_rank.iter().enumerate() {
             let q = (1.0 / (rank + 1) as f64).ln_1p() / log_total;
-            let least = if u2i_bug::planted("log_q_is_clipped") { 0.01 } else { 0.0 };
-            log_q[item as usize] = q.max(least).ln() as f32;
+            log_q[item as usize] = q.ln() as f32;
         }
         Ok(LogUniform { by_rank, log_q })
     }

@@ -64,7 +64,6 @@ impl Hits {
         for (row, positive) in positives.iter().enumerate() {
             let own = &mut marks[row * n..(row + 1) * n];
             let of_user = known.map_or(&[][..], |(known, users)| known.of(users[row] as usize));
-            let of_user = if u2i_bug::planted("known_items_are_negatives") { &[] } else { of_user };
             // Whichever list is shorter is looked up in the other.
             let mut mark = |item: &u32| {
                 if let Ok(place) = negatives.binary_search(item) {

@@ -24,10 +24,7 @@ pub fn mixed_log_expected<S: Sampler + ?Sized>(
 ) -> (Vec<f32>, Vec<f32>) {
     let batch = items.len() as f64;
     let log_expected = |item: u32| {
-        let from_batch = match u2i_bug::planted("a_mixture_is_its_draws_alone") {
-            true => 0.0,
-            false => batch * f64::from(log_p[item as usize]).exp(),
-        };
+        let from_batch = batch * f64::from(log_p[item as usize]).exp();
         (from_batch + n as f64 * f64::from(sampler.log_q(item)).exp()).ln()
     };
     // `log_expected` of a draw is ln(n · q) - ln(count).

@@ -53,13 +53,11 @@ pub trait Sampler: Send + Sync {
     fn draw(&self, n: usize, stream: &mut Stream) -> Negatives {
         let mut drawn = self.draw_rows(n, stream);
         drawn.sort_unstable();
-        let n = if u2i_bug::planted("a_draw_counts_as_one") { 1 } else { n };
         let log_n = (n as f64).ln();
-        let log_count = |same: &[u32]| match u2i_bug::planted("repeated_draws_count_once") {
-            true => 0.0,
-            false => (same.len() as f64).ln(),
+        let log_expected = |same: &[u32]| {
+            let log_count = (same.len() as f64).ln();
+            (f64::from(self.log_q(same[0])) + log_n - log_count) as f32
         };
-        let log_expected = |same: &[u32]| (f64::from(self.log_q(same[0])) + log_n - log_count(same)) as f32;
         drawn.chunk_by(|a, b| a == b).map(|same| (same[0], log_expected(same))).collect()
     }
 

@@ -70,7 +70,6 @@ impl StreamingFrequency {
                 }
                 let alpha = match self.last[place] {
                     0 => 1.0,
-                    _ if u2i_bug::planted("frequencies_never_change") => 0.0,
                     _ => self.alpha,
                 };
                 self.interval[place] += alpha * (since - self.interval[place]);

@@ -26,8 +26,7 @@ impl Uniform {
 
 impl Sampler for Uniform {
     fn draw_one(&self, stream: &mut Stream) -> u32 {
-        let first = if u2i_bug::planted("padding_is_drawn") { 0 } else { 1 };
-        first + stream.below(u64::from(self.n_items)) as u32
+        1 + stream.below(u64::from(self.n_items)) as u32
     }
 
     fn log_q(&self, item_idx: u32) -> f32 {

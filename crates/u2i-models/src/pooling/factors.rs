@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use u2i_ops::{Activation, Factors, Windows};
 
-use super::{Pooling, broadcast_matmul, by_lag, learned, narrowed, one_hot};
+use super::{Pooling, broadcast_matmul, by_lag, narrowed, one_hot};
 use crate::dropout::{dropout, dropout_mask};
 use crate::table::ints;
 use crate::{Table, UserBatch};
@@ -21,11 +21,10 @@ impl Pooling {
         windows: Windows,
         site: u64,
     ) -> Option<Tensor<2>> {
-        let by_lag = self.log_weights.as_ref().map(|log_weights| by_lag(learned(log_weights)));
+        let by_lag = self.log_weights.as_ref().map(|log_weights| by_lag(log_weights.val()));
         let by_gap =
             self.gap_weights.as_ref().map(|log_weights| (bounded_exp(log_weights.val()), gaps(users)));
         let queries = self.queries.as_ref().map(|queries| queries.val());
-        let seen = if queries.is_some() { seen_by_queries(seen) } else { seen.clone() };
         self.side_by_side(tables, |table, heads| {
             let (site, rate) = (site + heads.start as u64, self.config.dropout);
             let mut vectors = looked_up(table);
@@ -51,21 +50,13 @@ impl Pooling {
                 by_gap: by_gap.as_ref().map(|(weights, gaps)| (weights, *gaps)),
                 by_event: by_event.as_ref(),
             };
-            u2i_ops::pool_by(&vectors, &seen, keep, factors, windows, LEAST_OF_PRODUCTS as f32)
+            u2i_ops::pool_by(&vectors, seen, keep, factors, windows, LEAST_OF_PRODUCTS as f32)
         })
     }
 }
 
 fn gaps(users: &UserBatch) -> &Arc<[u32]> {
     users.gaps.as_ref().expect("the batch tells the time since each event")
-}
-
-/// What a query weighs events by, where there are any.
-fn seen_by_queries<const D: usize>(mask: &Tensor<D>) -> Tensor<D> {
-    match u2i_bug::planted("attention_sees_padding") {
-        true => mask.ones_like(),
-        false => mask.clone(),
-    }
 }
 
 /// Least sum of weights that is divided by. Up to two factors beside that of the lag are each at least `exp(-2 * BOUND)` of the
@@ -130,8 +121,7 @@ pub(super) fn weigh(
             Some(queries) => {
                 let query = queries.clone().narrow(1, head, 1);
                 let logits = vectors.clone().reshape([chunks * width, dim]).matmul(query);
-                let weights = bounded_exp(logits).reshape([chunks, width, 1]);
-                let weights = weights * seen_by_queries(&mask);
+                let weights = bounded_exp(logits).reshape([chunks, width, 1]) * mask.clone();
                 mean(&band, vectors.clone() * weights.clone(), weights)
             }
         };

@@ -155,7 +155,7 @@ impl Expected {
                     expected.name()
                 )
             };
-            if expected.data_hash != first.data_hash && !u2i_bug::planted("expected_of_any_data") {
+            if expected.data_hash != first.data_hash {
                 notes.push(other("data"));
                 continue;
             }
@@ -165,8 +165,7 @@ impl Expected {
             }
             for (metric, &figure) in &expected.metrics {
                 let found = spread(row, metric).map_or(f64::NAN, |spread| spread.mean);
-                let passed = (found - figure.mean).abs() <= figure.tolerance
-                    || u2i_bug::planted("anything_is_expected");
+                let passed = (found - figure.mean).abs() <= figure.tolerance;
                 let (name, metric) = (expected.name(), metric.clone());
                 held.push(Held { name, metric, found, expected: figure, passed });
             }

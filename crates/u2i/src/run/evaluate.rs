@@ -59,7 +59,7 @@ impl Finished {
         let experiment = Experiment::load(&folder.join(CONFIG))?;
         let same = |key: &str, found: String| {
             let expected = said(key)?;
-            if expected == found || u2i_bug::planted("any_data_is_evaluated") {
+            if expected == found {
                 return Ok(());
             }
             Err(Error::OtherRun { path: path.clone(), key: key.to_owned(), expected, found })

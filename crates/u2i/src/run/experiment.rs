@@ -173,10 +173,7 @@ impl Run<'_> {
             protocol,
             split_hash: prepared.split_hash.clone(),
             data_hash: prepared.data_hash.clone(),
-            config_hash: match u2i_bug::planted("a_report_names_another_config") {
-                true => prepared.split_hash.clone(),
-                false => experiment.hash(),
-            },
+            config_hash: experiment.hash(),
             train_events_hash: prepared.train.events().digest(),
             catalog_hash: prepared.catalog.digest(),
             columns_hash: digests::columns(prepared),
@@ -202,8 +199,7 @@ impl Run<'_> {
             targets_seen_share: evaluation.n_targets_seen as f64 / evaluation.metrics.n_users() as f64,
             distinct_items_top_10: evaluation.distinct_top_10,
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
-            no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity)
-                && !u2i_bug::planted("popularity_is_no_bar"),
+            no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity),
             metrics_ci95: half_widths(&evaluation.metrics),
             metrics: evaluation.metrics,
             metrics_seen_kept: evaluation.metrics_seen_kept,

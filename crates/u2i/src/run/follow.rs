@@ -72,7 +72,7 @@ impl Observer for Follow<'_> {
         self.targets += report.targets;
         self.progress
             .advance(report.step as u64 + 1, &format!("epoch {} loss {:.3}", report.epoch, report.loss));
-        let stop = self.progress.stop_requested() && !u2i_bug::planted("signals_are_ignored");
+        let stop = self.progress.stop_requested();
         if let Some(keep) = &mut self.keep {
             keep.step = report.step + 1;
             if keep.written.is_ok() {

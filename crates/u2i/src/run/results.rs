@@ -114,7 +114,7 @@ pub(super) fn check(folder: &Path, report: &Value, name: &str) -> Result<(), Err
     let path = folder.join(name);
     let bytes = fs::read(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
     let (wanted, found) = (report["files"][name].as_str().unwrap_or("nothing"), sha256(&bytes));
-    if wanted == found || u2i_bug::planted("a_changed_run_is_read") {
+    if wanted == found {
         return Ok(());
     }
     Err(Error::RunFile { path, reason: format!("its SHA-256 is {found}, the report says {wanted}") })

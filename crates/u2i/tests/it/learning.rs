@@ -20,7 +20,7 @@ const FOLLOWS: f64 = 0.7;
 
 /// Users, attributes and times of the synthetic data, with items by a rule that can be learned: they lie on a ring, and
 /// a user steps from each to the next one or, now and then, anywhere.
-fn planted(seed: u64) -> RawData {
+fn with_signal(seed: u64) -> RawData {
     let config =
         SyntheticConfig { users: USERS, items: ITEMS, events_per_user: 25, cold_users: 0, cold_items: 0 };
     let mut raw = synthetic(seed, &config);
@@ -38,7 +38,7 @@ fn planted(seed: u64) -> RawData {
 
 /// The same with the items shuffled among all events: users, times and popularity stay, and nothing can be learned.
 fn shuffled(seed: u64) -> RawData {
-    let mut raw = planted(seed);
+    let mut raw = with_signal(seed);
     Stream::new(seed, Purpose::PERMUTATION, 90, 0).shuffle(&mut raw.events.item);
     raw
 }
@@ -61,7 +61,7 @@ fn a_planted_signal_is_found_and_shuffled_items_score_like_chance() {
     for (name, seed) in
         ModelName::ALL.into_iter().flat_map(|name| seeds.clone().map(move |seed| (name, seed)))
     {
-        let (found, _) = hit_rate(name, &planted(seed), seed);
+        let (found, _) = hit_rate(name, &with_signal(seed), seed);
         let (nothing, users) = hit_rate(name, &shuffled(seed), seed);
         eprintln!(
             "learning: {name}, seed {seed}: planted {found:.3}, shuffled {nothing:.4} of {users} users"

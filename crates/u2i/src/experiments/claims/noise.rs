@@ -51,10 +51,7 @@ impl Estimate {
 
     /// Whether it differs from 0 by more than chance.
     pub fn sign(self) -> Sign {
-        let least = match u2i_bug::planted("noise_is_a_win") {
-            true => 0.0,
-            false => LEVEL * self.standard_error,
-        };
+        let least = LEVEL * self.standard_error;
         // A mean that is no number is no difference.
         match self.mean {
             mean if mean > least => Sign::Above,

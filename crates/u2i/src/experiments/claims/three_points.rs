@@ -32,10 +32,7 @@ struct Order {
 impl Order {
     fn of(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> Self {
         let breaks = |x, y, z| inner(x, z) > inner(x, y) + inner(y, z);
-        let mut similar = inner(a, c) > inner(a, b);
-        if u2i_bug::planted("a_similarity_is_a_distance") {
-            similar = !similar;
-        }
+        let similar = inner(a, c) > inner(a, b);
         Order {
             breaks_triangle: breaks(a, b, c) || breaks(b, c, a) || breaks(c, a, b),
             similarity_orders_as_distance: similar == (distance(a, c) < distance(a, b)),
