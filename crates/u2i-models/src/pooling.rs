@@ -220,7 +220,7 @@ impl Pooling {
         site: u64,
     ) -> Option<Tensor<2>> {
         // Asked first: what is looked up for nothing would take its time.
-        if !u2i_ops::is_here(seen) {
+        if !u2i_ops::operate_on(seen) {
             return None;
         }
         let windows = Windows { length: self.length, targets: users.targets };

@@ -25,6 +25,8 @@
 #![doc = include_str!("../examples/ops_alone.rs")]
 //! ```
 
+use std::cell::Cell;
+
 use burn::tensor::Tensor;
 
 mod dense;
@@ -37,14 +39,41 @@ pub use dense::{Activation, dense};
 pub use pool::{Divisor, LEAST_LOG_WEIGHT, Windows, pool};
 pub use pool_by::{Factors, pool_by};
 
-/// Whether the operators take a tensor: it is of 32-bit numbers of burn's flex backend, with autodiff or without, and the feature
-/// `flex` is on.
-pub fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
+/// Whether the operators take a tensor: it holds 32-bit numbers of burn's flex backend, with autodiff or without, the
+/// feature `flex` is on, and the caller does not run [`without_operators`].
+pub fn operate_on<const D: usize>(tensor: &Tensor<D>) -> bool {
     #[cfg(feature = "flex")]
-    return flex::is_here(tensor);
+    return IS_ON.get() && flex::is_f32_of_flex(tensor);
     #[cfg(not(feature = "flex"))]
     {
         let _ = tensor;
         false
     }
+}
+
+thread_local! {
+    static IS_ON: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `job` on this thread as if every tensor lay on a device without operators: burn's own take their place, as on a
+/// GPU. Tests compare the two ways with it.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// let numbers = Tensor::<1>::zeros([3], &Device::flex());
+/// assert!(u2i_ops::operate_on(&numbers));
+/// assert!(!u2i_ops::without_operators(|| u2i_ops::operate_on(&numbers)));
+/// # }
+/// ```
+pub fn without_operators<T>(job: impl FnOnce() -> T) -> T {
+    /// Switches them back on, also when `job` panics.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IS_ON.set(self.0);
+        }
+    }
+    let _restore = Restore(IS_ON.replace(false));
+    job()
 }

@@ -1,5 +1,3 @@
-use std::cell::Cell;
-
 use u2i_models::burn::tensor::{Device, Tensor};
 use u2i_models::{HistoryInput, Inputs};
 use u2i_schema::{
@@ -7,28 +5,17 @@ use u2i_schema::{
     Vocabulary,
 };
 
-/// Of this test.
 pub fn device() -> Device {
-    if WITHOUT_OPERATORS.get() { without_operators() } else { Device::flex() }
+    Device::flex()
 }
 
-thread_local! {
-    static WITHOUT_OPERATORS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// As a GPU is: what `u2i_ops` has is computed by burn's own operators.
-#[expect(deprecated, reason = "kept to compare with, as long as burn has it")]
-fn without_operators() -> Device {
-    Device::ndarray()
-}
-
-/// Does a test on two devices, of which one has operators of its own.
+/// Does a test with the operators of `u2i_ops`, and with burn's own, as on a GPU.
 pub fn on_both_ways(test: impl Fn()) {
     test();
-    WITHOUT_OPERATORS.set(true);
-    assert!(!u2i_ops::is_here(&Tensor::<1>::zeros([1], &device())));
-    test();
-    WITHOUT_OPERATORS.set(false);
+    u2i_ops::without_operators(|| {
+        assert!(!u2i_ops::operate_on(&Tensor::<1>::zeros([1], &device())));
+        test();
+    });
 }
 
 fn column(name: &str, side: Side, transform: Transform) -> Column {

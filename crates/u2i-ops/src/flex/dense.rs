@@ -2,9 +2,9 @@ use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use u2i_linalg::{Matrix, gelu, product};
 
-use super::function::{Function, Given, apply, is_here};
+use super::function::{Function, Given, apply};
 use super::parts::each;
-use crate::Activation;
+use crate::{Activation, operate_on};
 
 /// As [`crate::dense`].
 pub(crate) fn dense(
@@ -13,7 +13,7 @@ pub(crate) fn dense(
     bias: &Tensor<1>,
     activation: Activation,
 ) -> Option<Tensor<2>> {
-    if !(is_here(x) && is_here(weight) && is_here(bias)) {
+    if !(operate_on(x) && operate_on(weight) && operate_on(bias)) {
         return None;
     }
     let ([batch, inputs], [_, outputs]) = (x.dims(), weight.dims());

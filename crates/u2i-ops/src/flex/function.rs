@@ -35,7 +35,7 @@ pub(crate) struct Given<'a, K, const N: usize> {
 }
 
 /// Whether a tensor is of 32-bit numbers in the host's memory, of the flex backend, with or without autodiff.
-pub(crate) fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
+pub(crate) fn is_f32_of_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
     let is_flex = match tensor.clone().into_dispatch().kind {
         DispatchTensorKind::Flex(_) => true,
         DispatchTensorKind::Autodiff(inner) => matches!(*inner, DispatchTensorKind::Flex(_)),
@@ -45,7 +45,7 @@ pub(crate) fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
     is_flex && tensor.dtype() == DType::F32
 }
 
-/// Applies a function to tensors that are all [here](is_here).
+/// Applies a function to tensors that are all [of the flex backend](is_f32_of_flex).
 pub(crate) fn apply<F: Function<N>, const N: usize, const D: usize>(
     function: F,
     inputs: [DispatchTensor; N],

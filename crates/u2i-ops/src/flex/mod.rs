@@ -9,6 +9,6 @@ mod pool_by;
 mod windows;
 
 pub(crate) use dense::dense;
-pub(crate) use function::is_here;
+pub(crate) use function::is_f32_of_flex;
 pub(crate) use pool::pool;
 pub(crate) use pool_by::pool_by;

@@ -2,10 +2,10 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::function::{Function, Given, apply, is_here};
+use super::function::{Function, Given, apply};
 use super::parts::{each, runs};
 use super::windows::{Backward, Forward, Part, Window};
-use crate::{Divisor, LEAST_LOG_WEIGHT, Windows};
+use crate::{Divisor, LEAST_LOG_WEIGHT, Windows, operate_on};
 
 /// As [`crate::pool`].
 pub(crate) fn pool(
@@ -16,7 +16,7 @@ pub(crate) fn pool(
     windows: Windows,
     divisor: Divisor,
 ) -> Option<Tensor<2>> {
-    if !(is_here(vectors) && is_here(mask) && log_weights.is_none_or(is_here)) {
+    if !(operate_on(vectors) && operate_on(mask) && log_weights.is_none_or(operate_on)) {
         return None;
     }
     let log_weights = match log_weights {

@@ -5,10 +5,10 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 
 use super::factors::{Backward, Forward, Inputs};
-use super::function::{Function, Given, apply, is_here};
+use super::function::{Function, Given, apply};
 use super::parts::{each, runs};
 use super::windows::{Part, Window};
-use crate::{Factors, Windows};
+use crate::{Factors, Windows, operate_on};
 
 /// As [`crate::pool_by`].
 pub(crate) fn pool_by(
@@ -22,7 +22,7 @@ pub(crate) fn pool_by(
 ) -> Option<Tensor<2>> {
     let Factors { by_lag, by_gap, by_event } = factors;
     let all = [Some(vectors), Some(mask), by_lag, by_gap.map(|(weights, _)| weights), by_event];
-    if !all.into_iter().flatten().all(is_here) {
+    if !all.into_iter().flatten().all(operate_on) {
         return None;
     }
     let ([rows, dim], device) = (vectors.dims(), vectors.device());
