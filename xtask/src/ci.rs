@@ -133,7 +133,7 @@ fn valgrind() -> Result<()> {
         ("u2i-index", "lib", "ffi::"),
         ("u2i-index", "it", "faiss::"),
         ("u2i-linalg", "lib", "product::"),
-        ("u2i", "lib", "heap::"),
+        ("u2i-heap", "lib", ""),
     ];
     for (package, target, filter) in reaching {
         let key = (package.to_owned(), target.to_owned());
@@ -148,7 +148,7 @@ fn valgrind() -> Result<()> {
 /// The tests of `cargo xtask test`, so that nothing is built twice.
 const TESTS: [&str; 6] = ["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches"];
 
-/// The readers of `u2i`, and those of bundles, which stand in their crate.
+/// The readers that have a test `fuzz`, and those of bundles.
 fn fuzz() -> Result<()> {
     for (test, filter) in [("fuzz", ""), ("it", "hostile::")] {
         let mut command = cargo();

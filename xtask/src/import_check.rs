@@ -22,7 +22,20 @@ use crate::fence::library_crates;
 const REPOSITORY: &str = r#"git = "https://github.com/u2i-rs/u2i""#;
 
 /// Must not bring in polars or faiss when used alone.
-const LIGHT: [&str; 6] = ["u2i-random", "u2i-schema", "u2i-linalg", "u2i-losses", "u2i-eval", "u2i-bundle"];
+const LIGHT: [&str; 7] =
+    ["u2i-random", "u2i-schema", "u2i-linalg", "u2i-losses", "u2i-eval", "u2i-bundle", "u2i-heap"];
+
+/// Must not bring in what only the program `u2i` needs.
+const WITHOUT_PROGRAM: [&str; 3] = ["u2i", "u2i-datasets", "u2i-onboarding"];
+
+/// What must not be in the tree of a crate that is used alone.
+fn unwanted(name: &str) -> &'static [&'static str] {
+    match name {
+        _ if LIGHT.contains(&name) => &["polars", "faiss"],
+        _ if WITHOUT_PROGRAM.contains(&name) => &["clap", "indicatif", "maud", "plotters", "ureq", "zip"],
+        _ => &[],
+    }
+}
 
 /// Checks the named crates, or all.
 pub fn run(crates: &[String]) -> Result<()> {
@@ -66,12 +79,17 @@ fn check(name: &str, committed: bool) -> Result<()> {
         command
     };
     run_command(in_project().arg("run").args((name == "u2i").then_some("--release")))?;
-    if LIGHT.contains(&name) {
+    if !unwanted(name).is_empty() {
         let tree = output(in_project().args(["tree", "--edges", "normal,build", "--prefix", "none"]))?;
-        let heavy = tree.lines().find(|line| ["polars", "faiss"].iter().any(|name| line.starts_with(name)));
+        let heavy = tree.lines().find(|line| unwanted(name).iter().any(|own| is_of(line, own)));
         ensure!(heavy.is_none(), "it brings in {}", heavy.unwrap_or_default());
     }
     Ok(())
+}
+
+/// Whether a line of `cargo tree` names a package or a part of it: `polars v1`, `polars-core v1`.
+fn is_of(line: &str, package: &str) -> bool {
+    line.strip_prefix(package).is_some_and(|rest| rest.starts_with([' ', '-']))
 }
 
 /// The dependency lines of a crate's documentation, with the repository replaced by `stand_in` of each crate.

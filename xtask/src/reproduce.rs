@@ -12,7 +12,7 @@ pub fn run(job: &str, args: &[String]) -> Result<()> {
     let target = if wgpu { target_dir().join("wgpu") } else { target_dir() };
     announce_long_build(&target);
     let mut command = cargo();
-    command.args(["run", "--release", "--locked", "--package", "u2i"]).env("CARGO_TARGET_DIR", &target);
+    command.args(["run", "--release", "--locked", "--package", "u2i-cli"]).env("CARGO_TARGET_DIR", &target);
     if wgpu {
         command.args(["--features", "wgpu"]);
     }

@@ -18,7 +18,7 @@ pub fn run() -> Result<()> {
         fs::remove_dir_all(&out).with_context(|| format!("cannot empty {}", out.display()))?;
     }
     let mut command = cargo();
-    command.current_dir(root()).args(["run", "--release", "--locked", "--package", "u2i", "--"]);
+    command.current_dir(root()).args(["run", "--release", "--locked", "--package", "u2i-cli", "--"]);
     run_command(command.args(["reproduce", "--dataset", "synthetic", "--out"]).arg(&out))?;
     MODELS.iter().try_for_each(|model| check_runs(&out.join("synthetic/time/tuned").join(model)))
 }

@@ -41,11 +41,11 @@ enum Contest {
 
 /// As `u2i` has it.
 #[global_allocator]
-static HEAP: u2i::HugePages = u2i::HugePages;
+static HEAP: u2i_heap::HugePages = u2i_heap::HugePages;
 
 fn main() -> Result<()> {
     // As `u2i` does.
-    u2i::keep_freed_memory();
+    u2i_heap::keep_freed_memory();
     let Arguments { data, write, contest } = Arguments::parse();
     match (contest, write) {
         (Contest::Train(contest), true) => contest.write(&data),

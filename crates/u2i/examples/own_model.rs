@@ -10,7 +10,7 @@ use u2i::models::{Init, ItemBatch, Table, TwoTower, UserBatch};
 use u2i::pipeline::{load_config, load_data, prepare_features};
 use u2i::schema::Slot;
 use u2i::train::{TrainData, fit, item_vectors, user_vectors};
-use u2i::{data, device::DeviceChoice};
+use u2i::{datasets, device::DeviceChoice};
 
 const HISTORY: usize = 5;
 
@@ -48,8 +48,8 @@ impl TwoTower for LastItems {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mirror = data::Mirror::grouplens();
-    let places = data::Places { data_dir: None, env_dir: None, cache_dir: None, mirror };
+    let mirror = datasets::Mirror::grouplens();
+    let places = datasets::Places { data_dir: None, env_dir: None, cache_dir: None, mirror };
     // The experiment file lends its data, split, loss and training; the model is ours.
     let mut config = load_config("synthetic/youtube_dnn")?;
     config.train.chunk_targets = 1.try_into()?; // this model pools whole windows, one target each

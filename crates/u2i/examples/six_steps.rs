@@ -1,7 +1,7 @@
 //! The chapter's six steps as six calls.
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
-use u2i::data::{Mirror, Places};
+use u2i::datasets::{Mirror, Places};
 use u2i::device::DeviceChoice;
 use u2i::eval::Metric;
 use u2i::pipeline::{

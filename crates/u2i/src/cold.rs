@@ -20,8 +20,8 @@ use u2i_train::user_vectors;
 use crate::Error;
 use crate::config::{Experiment, Seen};
 use crate::device::Opened;
+use crate::figures::{Baselines, half_widths};
 use crate::pipeline::{Evaluation, Trained, seen_items};
-use crate::report::{Baselines, half_widths};
 
 /// A value for each group of test targets.
 #[derive(Debug, Clone, PartialEq, Eq)]

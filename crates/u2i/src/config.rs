@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use u2i_eval::Metric;
 use u2i_features::{ColumnKind, DataConfig, FeatureError, FeaturesConfig, SamplesConfig, SplitConfig};
 use u2i_index::FaissSpec;
+use u2i_models::ModelConfig;
 use u2i_schema::{Digest, Side};
 use u2i_train::{LossConfig, TrainConfig};
 
-use crate::Error;
-use crate::model::ModelConfig;
+use crate::{Error, built_in};
 
 /// One experiment, from data to evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,6 +142,17 @@ impl Experiment {
         Experiment::parse(&text, path)
     }
 
+    /// An experiment that is built in, by its path below `configs/` without the ending, such as `ml-1m/fm`; `None` where
+    /// there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); a file that is built in has been tested.
+    pub fn built_in(name: &str) -> Option<Result<Self, Error>> {
+        let (path, text) = built_in::file(name)?;
+        Some(Experiment::parse(text, &Path::new("configs").join(path)))
+    }
+
     /// Reads an experiment file, or one that is built in, with some of its values replaced, and with the paths of its
     /// data made absolute, so that it means the same wherever it is kept.
     ///
@@ -152,7 +163,7 @@ impl Experiment {
     ///
     /// As [`load`](Self::load), and if the experiment does not take a value of `set`.
     pub fn load_with(path: &Path, set: &[String]) -> Result<Self, Error> {
-        let built_in = path.to_str().and_then(crate::experiments::built_in);
+        let built_in = path.to_str().and_then(Experiment::built_in);
         let mut experiment = built_in.unwrap_or_else(|| Experiment::load(path))?;
         if !set.is_empty() {
             let mut table: toml::Table =

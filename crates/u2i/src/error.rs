@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 use u2i_bundle::BundleError;
+use u2i_datasets::DataError;
 use u2i_device::DeviceError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
@@ -9,7 +10,6 @@ use u2i_models::ModelError;
 use u2i_train::TrainError;
 
 use crate::checkpoint::CheckpointError;
-use crate::data::DataError;
 
 /// Anything that ends a command, with its exit code ([`exit_code`](Self::exit_code)).
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,7 @@ pub enum Error {
 
 impl Error {
     /// What is wrong with the text of a TOML file, with its line and column, and the key or word that may have been meant.
-    pub(crate) fn of_toml(error: &toml::de::Error, text: &str, path: &Path) -> Self {
+    pub fn of_toml(error: &toml::de::Error, text: &str, path: &Path) -> Self {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
         let (line, column) = place(text, at);
         Error::Config { path: path.into(), line, column, message: with_nearest(error.message()) }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, Manifest};
+use u2i_datasets::Places;
 use u2i_features::{Prepared, RawData, RawValues};
 use u2i_index::{FaissSpec, Metric};
 use u2i_train::Vectors;
 
 use crate::Error;
 use crate::config::{Experiment, IndexConfig};
-use crate::data::Places;
 use crate::device::DeviceChoice;
 use crate::pipeline::{model_inputs, open_device, test_queries};
 use crate::progress::Progress;

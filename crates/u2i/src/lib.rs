@@ -12,48 +12,49 @@
 #![doc = include_str!("../examples/own_model.rs")]
 //! ```
 //!
-//! This crate joins the others. It makes experiment files from data ([`onboarding`]) and reads them ([`config`]), finds
-//! data ([`data`]), counts baselines ([`baselines`]), tells
-//! cold items and users from warm ones ([`cold`]), fills the folder of a run ([`run`]) and keeps what training has
-//! reached ([`checkpoint`]), writes reports ([`report`]) and draws them ([`html`]), writes bundles ([`export`]) and asks
-//! them ([`recommend`]), repeats the chapter's experiments ([`experiments`]), opens
-//! [`device`]s by their names.
+//! This crate joins the others. It reads experiment files ([`config`]), some of which are [`built_in`], finds data
+//! ([`datasets`]), counts baselines ([`baselines`]), tells cold items and users from warm ones ([`cold`]), fills the folder
+//! of a run ([`run`]) and keeps what training has reached ([`checkpoint`]), writes reports ([`report`]) and tables
+//! ([`table`]), writes bundles ([`export`]) and asks them ([`recommend`]), and opens [`device`]s by their names.
+//!
+//! Crates of their own make experiment files from data (`u2i-onboarding`), draw reports (`u2i-page`), repeat the chapter's
+//! experiments (`u2i-chapter`) and are the command `u2i` (`u2i-cli`).
 //!
 //! ```toml
 //! u2i = { git = "https://github.com/u2i-rs/u2i" }
 //! ```
 
 pub mod baselines;
+pub mod built_in;
 pub mod checkpoint;
 pub mod cold;
 pub mod config;
-pub mod data;
-pub mod experiments;
 pub mod export;
-pub mod html;
+pub mod figures;
 pub mod memory;
-pub mod model;
-pub mod onboarding;
 pub mod pipeline;
 pub mod recommend;
 pub mod report;
 pub mod run;
+pub mod table;
 
 mod disk;
 mod error;
-mod heap;
 mod parquet_columns;
 mod progress;
 mod resources;
 
 pub use burn;
 pub use {
-    u2i_bundle as bundle, u2i_device as device, u2i_eval as eval, u2i_features as features,
-    u2i_index as index, u2i_losses as losses, u2i_models as models, u2i_random as random,
-    u2i_schema as schema, u2i_train as train,
+    u2i_bundle as bundle, u2i_datasets as datasets, u2i_device as device, u2i_eval as eval,
+    u2i_features as features, u2i_index as index, u2i_losses as losses, u2i_models as models,
+    u2i_random as random, u2i_schema as schema, u2i_train as train,
 };
 
 pub use error::{Error, exit_code};
-pub use heap::{HugePages, keep_freed_memory};
 pub use progress::Progress;
 pub use resources::{Stage, StageCost};
+
+/// What this library was built from and with, as reports name it: a hash of the sources and the locked dependencies, the
+/// compiler, the profile and the cargo features.
+pub const BUILD: &str = env!("U2I_BUILD");

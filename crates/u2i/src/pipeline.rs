@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use burn::tensor::Device;
+use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
 use u2i_eval::{Accumulator, Metrics, Rank};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
 use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
-use u2i_models::{HistoryInput, Init, Inputs, TwoTower};
+use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
     EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainState, Vectors, fit, item_vectors, resume,
@@ -18,10 +19,7 @@ use u2i_train::{
 use crate::Error;
 use crate::baselines::TargetRank;
 use crate::config::{DataSource, EvaluationConfig, Experiment, Seen};
-use crate::data::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
 use crate::device::{DeviceChoice, Opened};
-use crate::experiments::built_in;
-use crate::model::AnyModel;
 use crate::progress::Progress;
 
 /// How many items the lists hold whose distinct items are counted.
@@ -42,7 +40,7 @@ pub const COVERAGE_K: usize = 10;
 /// ```
 pub fn load_config(experiment: impl AsRef<Path>) -> Result<Experiment, Error> {
     let path = experiment.as_ref();
-    match path.to_str().and_then(built_in) {
+    match path.to_str().and_then(Experiment::built_in) {
         Some(experiment) => experiment,
         None => Experiment::load(path),
     }
@@ -171,7 +169,11 @@ pub fn train_from(
 }
 
 /// Opens a device, and says which GPU was passed over and why.
-pub(crate) fn open_device(choice: DeviceChoice, progress: &mut dyn Progress) -> Result<Opened, Error> {
+///
+/// # Errors
+///
+/// If there is no such device.
+pub fn open_device(choice: DeviceChoice, progress: &mut dyn Progress) -> Result<Opened, Error> {
     let opened = choice.open()?;
     if let Some(error) = &opened.passed_over {
         progress.line(&format!("{error}; the CPU is taken"));
@@ -239,7 +241,7 @@ pub fn evaluate_model(
 
 /// Step 6: the chapter's table, one row per name.
 pub fn build_metrics_table(rows: &[(&str, &Metrics)]) -> String {
-    crate::report::table(rows)
+    crate::table::table(rows)
 }
 
 /// The items that each target's user had seen before, ascending.

@@ -1,13 +1,14 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
 use u2i_losses::{FULL_SOFTMAX_BLOCK, GRADIENT_PARTS};
-use u2i_models::{HistoryConfig, Init, Inputs, MlpConfig, PoolingConfig, TwoTower as _, UserTowerConfig};
+use u2i_models::{
+    HistoryConfig, Init, Inputs, MlpConfig, ModelConfig, PoolingConfig, TwoTower as _, UserTowerConfig,
+};
 use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
 use u2i_train::{DrawConfig, LossConfig};
 
 use crate::Error;
 use crate::config::Experiment;
-use crate::model::ModelConfig;
 use crate::pipeline::model_inputs;
 
 /// Numbers that a model learns.

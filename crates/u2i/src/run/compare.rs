@@ -8,7 +8,7 @@ use super::bootstrap::paired_bootstrap;
 use super::{CONFIG, RANKS, REPORT, RunFiles, TargetRow};
 use crate::Error;
 use crate::config::{Experiment, Seen};
-use crate::report::grid;
+use crate::table::grid;
 
 /// Resamples of users. The interval's ends move in the fourth digit beyond.
 const RESAMPLES: usize = 2000;

@@ -7,9 +7,9 @@ use crate::Stage;
 use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, rank_targets};
 use crate::cold::{Groups, group_metrics, groups};
 use crate::config::{Experiment, Seen};
+use crate::figures::Baselines;
 use crate::pipeline::COVERAGE_K;
 use crate::progress::Progress;
-use crate::report::Baselines;
 
 /// Metrics of counting, with seen items left out and kept. Recipes and seeds do not change them, so runs on one split
 /// can share them.

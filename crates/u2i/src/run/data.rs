@@ -8,7 +8,11 @@ use crate::progress::Progress;
 use crate::report::write_rejects;
 
 /// Reads data and lists the rows that could not be used in a file, be they few or too many.
-pub(crate) fn read_listing_rejects(
+///
+/// # Errors
+///
+/// What reading ends with, or if the list cannot be written.
+pub fn read_listing_rejects(
     list: &Path,
     progress: &mut dyn Progress,
     read: impl FnOnce() -> Result<RawData, Error>,

@@ -1,6 +1,5 @@
 use crate::config::Experiment;
-use crate::model::ModelConfig;
-use u2i_models::PoolingConfig;
+use u2i_models::{ModelConfig, PoolingConfig};
 
 /// A model by what it is, and by what it looks at: a factorization machine over pooled histories is not what everybody
 /// means by FM.

@@ -2,10 +2,9 @@
 
 use u2i_features::Prepared;
 use u2i_index::ItemVectors;
+use u2i_models::AnyModel;
 use u2i_schema::Digest;
 use u2i_train::weights;
-
-use crate::model::AnyModel;
 
 pub(crate) fn columns(prepared: &Prepared) -> String {
     let text = serde_json::to_string(&prepared.columns).expect("columns are plain data");

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use u2i_datasets::Places;
 use u2i_features::Prepared;
 use u2i_models::Init;
 use u2i_train::{EpochReport, Fitted};
@@ -11,7 +12,6 @@ use super::{
 };
 use crate::checkpoint::RunLock;
 use crate::config::Experiment;
-use crate::data::Places;
 use crate::device::{DeviceChoice, Opened};
 use crate::pipeline::{Trained, load_data, model_inputs, open_device, prepare_features, vectors_of_items};
 use crate::progress::Progress;

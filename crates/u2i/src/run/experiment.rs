@@ -15,29 +15,38 @@ use crate::checkpoint::{Checkpoints, RunLock};
 use crate::cold::cold_report;
 use crate::config::Experiment;
 use crate::device::Opened;
+use crate::figures::half_widths;
 use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
 use crate::progress::Progress;
-use crate::report::{Report, TrainReport, half_widths, write_json, write_text};
+use crate::report::{Report, TrainReport, write_json, write_text};
 use crate::resources::cpu_model;
 use crate::{Error, Stage, StageCost};
 
 /// One run: an experiment, its data, and what it is called.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Run<'a> {
+pub struct Run<'a> {
+    /// What is run.
     pub experiment: &'a Experiment,
+    /// Its data.
     pub raw: &'a RawData,
     /// What reading the data took.
     pub read: StageCost,
+    /// What it is called.
     pub names: &'a Names,
+    /// Where tensors live.
     pub device: &'a Opened,
 }
 
 /// What a run is called in its report.
 #[derive(Debug, Clone)]
-pub(crate) struct Names {
+pub struct Names {
+    /// The model.
     pub model: String,
+    /// Whose hyper-parameters.
     pub recipe: String,
+    /// The data set.
     pub dataset: String,
+    /// How events are divided.
     pub protocol: String,
     /// In lines for people.
     pub label: String,
@@ -45,16 +54,18 @@ pub(crate) struct Names {
 
 /// How a run is made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+pub struct How {
     /// Go on from the checkpoint of an earlier process, if there is one.
     pub resume: bool,
+    /// How often training keeps what it has reached.
     pub checkpoint_every: Duration,
+    /// What is measured besides metrics.
     pub measures: Measures,
 }
 
 /// What is measured besides metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Measures {
+pub enum Measures {
     /// Nothing.
     Metrics,
     /// Whether what is exported ranks as what was trained.
@@ -65,6 +76,10 @@ pub(crate) enum Measures {
 
 impl Run<'_> {
     /// Trains and evaluates, and fills the folder. `counted` keeps the baselines for other runs on the same split.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used, or training does not end well.
     pub fn make(
         &self,
         folder: &Path,
@@ -93,7 +108,7 @@ impl Run<'_> {
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();
         let keep = Keep::new(&checkpoints, how.checkpoint_every, log, step);
-        let mut follow = Follow::new(label, &metric, Some(keep), progress);
+        let mut follow = Follow::new(label, &metric, progress).keeping(keep);
         let trained = train_from(experiment, &prepared, device, state, &mut follow);
         let n_targets = follow.finish();
         if let Err(Error::Train(TrainError::NotFinite { .. })) = trained {
@@ -135,7 +150,7 @@ impl Run<'_> {
 
     /// Evaluates a trained model on the test targets, and writes what came out.
     #[expect(clippy::too_many_arguments, reason = "each is one part of a report")]
-    pub fn judge(
+    pub(super) fn judge(
         &self,
         folder: &Path,
         trained: &Trained,
@@ -216,7 +231,7 @@ impl Run<'_> {
             adapter: device.adapter.clone(),
             threads: rayon::current_num_threads(),
             cpu: cpu_model(),
-            build: env!("U2I_BUILD"),
+            build: crate::BUILD,
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             version: env!("CARGO_PKG_VERSION"),
         };
@@ -226,7 +241,7 @@ impl Run<'_> {
     }
 
     /// Says what comes, where it takes a while.
-    pub fn tell(&self, trained: &Trained, measures: Measures, progress: &mut dyn Progress) {
+    pub(super) fn tell(&self, trained: &Trained, measures: Measures, progress: &mut dyn Progress) {
         if measures == Measures::Search {
             let n = trained.items.ids().len();
             progress.line(&format!("{}: measuring indexes over {n} items", self.names.label));

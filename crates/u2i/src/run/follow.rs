@@ -9,7 +9,7 @@ use crate::pipeline::epoch_line;
 use crate::progress::Progress;
 
 /// Shows the steps of a training run, writes them down and keeps what the run has reached.
-pub(crate) struct Follow<'a> {
+pub struct Follow<'a> {
     label: &'a str,
     metric: &'a str,
     progress: &'a mut dyn Progress,
@@ -39,13 +39,15 @@ impl<'a> Keep<'a> {
 }
 
 impl<'a> Follow<'a> {
-    pub fn new(
-        label: &'a str,
-        metric: &'a str,
-        keep: Option<Keep<'a>>,
-        progress: &'a mut dyn Progress,
-    ) -> Self {
-        Follow { label, metric, progress, keep, begun: false, targets: 0 }
+    /// Follows a run that is called `label`, and whose validation metric is `metric`. Keeps nothing.
+    pub fn new(label: &'a str, metric: &'a str, progress: &'a mut dyn Progress) -> Self {
+        Follow { label, metric, progress, keep: None, begun: false, targets: 0 }
+    }
+
+    /// Follows it and keeps what it reaches.
+    pub(crate) fn keeping(mut self, keep: Keep<'a>) -> Self {
+        self.keep = Some(keep);
+        self
     }
 
     /// Targets that were learned from since this process began the run.

@@ -31,17 +31,16 @@ mod train;
 
 pub use compare::{Compared, Comparison, compare};
 pub use counted::{Counted, CountedMetrics};
+pub use data::read_listing_rejects;
 pub use evaluate::evaluate;
+pub use experiment::{How, Measures, Names, Run};
 pub use files::RunFiles;
+pub use follow::Follow;
 pub use log::{EpochLine, StepLine};
-pub use parity::{Parity, PlainParity};
 pub use results::{ItemRow, TargetRow};
 pub use train::{TrainOptions, train};
 
-pub(crate) use data::read_listing_rejects;
 pub(crate) use evaluate::Finished;
-pub(crate) use experiment::{How, Measures, Names, Run};
-pub(crate) use follow::Follow;
 
 /// The experiment as it was run.
 pub const CONFIG: &str = "config.toml";

@@ -2,40 +2,17 @@ use std::num::NonZeroUsize;
 
 use burn::module::Module as _;
 use rayon::prelude::*;
-use serde::Serialize;
 use u2i_features::Prepared;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, Neighbors, same_lists};
-use u2i_models::{Fm, ItemBatch, TwoTower as _, UserBatch};
+use u2i_models::{AnyModel, Fm, ItemBatch, TwoTower as _, UserBatch};
 use u2i_schema::{Chunk, ItemRows, Sample};
 use u2i_train::user_vectors;
 
 use super::indexes::TIE;
 use crate::Error;
 use crate::device::Opened;
-use crate::model::AnyModel;
 use crate::pipeline::Trained;
-
-/// Whether what is exported ranks as what was trained.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Parity {
-    /// Test users.
-    pub users: usize,
-    /// Users whose exported vector finds the same 100 items, in the same places, as the model on the training device.
-    pub exported_as_trained: usize,
-    /// FM only: how its two vectors compare with Rendle's O(kn) form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plain_fm: Option<PlainParity>,
-}
-
-/// The two vectors of an FM and its plain form, from the same trained weights.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct PlainParity {
-    /// Users for whom both, in f64, give all items in the same order.
-    pub same_order: usize,
-    /// The largest difference, over all users and items, between the score in f32 and the plain one in f64 less the
-    /// user's constant, relative to the user's largest score.
-    pub largest_difference: f64,
-}
+use crate::report::{Parity, PlainParity};
 
 /// Users that are encoded together.
 const BLOCK: usize = 256;

@@ -17,12 +17,12 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use u2i_features::Prepared;
+use u2i_models::AnyModel;
 use u2i_schema::Sample;
 
 use super::{MODEL, RANKS, RECOMMENDED};
 use crate::Error;
 use crate::checkpoint;
-use crate::model::AnyModel;
 use crate::parquet_columns::{column, optional};
 use crate::pipeline::{Evaluation, Trained};
 use crate::report::write_bytes;

@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use u2i_datasets::{DatasetName, Places, resolve};
 use u2i_features::SplitConfig;
 
 use super::{How, Measures, Names, REJECTS, Run, read_listing_rejects};
 use crate::config::{DataSource, Experiment};
-use crate::data::{DatasetName, Places, resolve};
 use crate::device::DeviceChoice;
 use crate::pipeline::{load_data, open_device};
 use crate::progress::Progress;

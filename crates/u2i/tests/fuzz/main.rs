@@ -1,118 +1,129 @@
-//! Mutated files against every reader of a format of ours: no input may end in a panic, and what is read adds up.
-//!
-//! `docs/development.md` says why this is no libFuzzer, and what to do with an input that fails.
+//! Mutated experiments and checkpoints against their readers: no input may end in a panic.
 
-mod mutate;
-mod targets;
+#[path = "../../../u2i-features/tests/fuzz/harness.rs"]
+mod harness;
 
-use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use mutate::Mutator;
+use u2i::checkpoint::{CheckpointError, Checkpoints};
+use u2i::config::Experiment;
+use u2i::schema::Digest;
+use u2i::train::{StateTensor, TrainProgress, TrainState};
 
-/// Seconds for each target instead of its fixed number of inputs.
-const SECONDS: &str = "U2I_FUZZ_SECONDS";
-/// Inputs beyond the corpus that are kept to be mutated further.
-const MOST_KEPT: usize = 200;
-/// Longer mutants are cut, so that they do not grow from one to the next.
-const MOST_BYTES: usize = 4096;
+use harness::{folder, fuzz, word};
 
-/// Gives the corpus, then mutants, to `run`, which says in a word what became of an input. Mutants with a new word are
-/// mutated further.
-#[expect(clippy::print_stdout, reason = "what was done is seen with --nocapture")]
-fn fuzz(
-    target: &str,
-    own: Vec<Vec<u8>>,
-    tokens: &[&[u8]],
-    inputs: usize,
-    run: &mut dyn FnMut(&[u8]) -> String,
-) {
-    let mut pool = own;
-    pool.extend(entries(target));
-    assert!(!pool.is_empty(), "{target} has a corpus");
-    let mut seen = BTreeSet::new();
-    let mut check = |input: &[u8], what: &str| {
-        catch_unwind(AssertUnwindSafe(|| run(input))).unwrap_or_else(|_| {
-            let path = folder(target).join("failed");
-            std::fs::write(&path, input).unwrap();
-            panic!("{target}, {what}: see above; the input is {}, for the corpus", path.display());
-        })
-    };
-    for (i, input) in pool.iter().enumerate() {
-        seen.insert(check(input, &format!("entry {i} of the corpus")));
+#[test]
+fn experiments() {
+    let tokens: [&[u8]; 8] =
+        [b"[model.fm]\n", b"[[index]]\n", b"= {}", b"\"\"\"", b"dim", b"seed = 1\n", b"per_user", b"loss"];
+    fuzz("experiment", vec![], &tokens, 4_000, &mut |input| {
+        let Ok(text) = std::str::from_utf8(input) else { return "no text".into() };
+        match Experiment::parse(text, Path::new("x.toml")) {
+            Ok(experiment) => {
+                let written = toml::to_string(&experiment).unwrap();
+                assert_eq!(Experiment::parse(&written, Path::new("x.toml")).unwrap(), experiment);
+                "read".into()
+            }
+            Err(error) => {
+                let message = error.to_string();
+                assert_eq!(error.exit_code(), 2, "{message}");
+                assert!(message.starts_with("x.toml:"), "{message}");
+                word(&error)
+            }
+        }
+    });
+}
+
+/// A checkpoint on disk, its manifest and its state.
+struct Saved {
+    checkpoints: Checkpoints,
+    manifest: std::path::PathBuf,
+    state: std::path::PathBuf,
+}
+
+fn saved(target: &str) -> Saved {
+    let folder = folder(target).join("checkpoints");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
     }
-    let most = pool.len() + MOST_KEPT;
-    let mut mutator = Mutator::new(target, tokens);
-    let begin = Instant::now();
-    let budget =
-        std::env::var(SECONDS).ok().map(|text| Duration::from_secs_f64(text.parse().expect(SECONDS)));
-    let mut n = 0;
-    while budget.map_or(n < inputs, |budget| begin.elapsed() < budget) {
-        n += 1;
-        let mut input = mutator.mutate(&pool);
-        input.truncate(MOST_BYTES);
-        if seen.insert(check(&input, &format!("mutant {n}"))) && pool.len() < most {
-            pool.push(input);
+    let run = BTreeMap::from([("config_hash".into(), "c".into()), ("seed".into(), "1".into())]);
+    let mut checkpoints = Checkpoints::new(folder, run);
+    checkpoints.begin().unwrap();
+    let tensor = |n: usize| StateTensor { shape: vec![n, 2], data: vec![0.5; 2 * n] };
+    let tensors = BTreeMap::from([("model/a".into(), tensor(3)), ("table/0/weight".into(), tensor(5))]);
+    let progress = TrainProgress { step: 3, epochs: vec![(1, Some(2))], ..TrainProgress::default() };
+    checkpoints.save(&TrainState { progress, tensors }).unwrap();
+    let path = checkpoints.newest().unwrap().unwrap().path;
+    Saved { checkpoints, manifest: path.join("manifest.json"), state: path.join("state.safetensors") }
+}
+
+/// The manifest with its own hash made anew, if it is one at all.
+fn sealed(
+    manifest: &[u8],
+    change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+) -> Option<Vec<u8>> {
+    let mut manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
+    let fields = manifest.as_object_mut()?;
+    change(fields);
+    fields.insert("manifest_hash".into(), "".into());
+    let text = |fields: &serde_json::Map<_, _>| serde_json::to_string_pretty(fields).unwrap() + "\n";
+    let hash = Digest::new().part("file", text(fields).as_bytes()).finish();
+    fields.insert("manifest_hash".into(), hash.into());
+    Some(text(fields).into_bytes())
+}
+
+fn resumed(checkpoints: &mut Checkpoints) -> String {
+    match checkpoints.resume() {
+        Ok(state) => format!("read {:?}", state.map(|state| state.tensors.len())),
+        Err(error) => {
+            assert!(!matches!(error, CheckpointError::Locked { .. }), "{error}");
+            word(&error)
         }
     }
-    clear(target);
-    println!("fuzz: {target}: {n} mutants, {} outcomes, {:.1} s", seen.len(), begin.elapsed().as_secs_f64());
-}
-
-fn corpus(target: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target)
-}
-
-/// The files of a corpus in the order of their names; a target that makes its own may have none.
-fn entries(target: &str) -> Vec<Vec<u8>> {
-    let entries = std::fs::read_dir(corpus(target)).into_iter().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
-}
-
-/// Where a target works, apart from other processes. What was given last is still there if this one is taken down.
-fn folder(target: &str) -> PathBuf {
-    let own = format!("fuzz-{target}-{}", std::process::id());
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(own);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// Removes the folder of a target that found nothing.
-fn clear(target: &str) {
-    std::fs::remove_dir_all(folder(target)).unwrap();
-}
-
-/// A message without what differs from input to input: the folder, what is listed, digits and what is quoted.
-fn word(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    if let Some(at) = message.find(env!("CARGO_TARGET_TMPDIR")) {
-        // The path ends the first word that it is in.
-        let end = message[at..].find([' ', ':']).map_or(message.len(), |length| at + length);
-        message.replace_range(at..end, "");
-    }
-    let mut quoted = false;
-    let message = message.split(", only").next().unwrap_or_default();
-    let kept = message.chars().filter(|&letter| {
-        quoted ^= letter == '`' || letter == '"';
-        !quoted && letter.is_ascii_alphabetic()
-    });
-    kept.take(60).collect()
 }
 
 #[test]
-fn an_input_that_panics_is_kept() {
-    let run = || {
-        fuzz("self", vec![b"abc".to_vec()], &[], 1_000, &mut |input| {
-            assert!(!input.ends_with(b"ab"), "the planted bug");
-            String::new()
-        })
-    };
-    let message = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
-    assert!(message.starts_with("self, mutant "), "{message}");
-    assert!(std::fs::read(folder("self").join("failed")).unwrap().ends_with(b"ab"));
-    clear("self");
+fn manifests_of_checkpoints() {
+    let Saved { mut checkpoints, manifest, .. } = saved("manifest");
+    let good = fs::read(&manifest).unwrap();
+    let tokens: [&[u8]; 5] = [b"\"format\": 2", b"null", b"[]", b"{}", b"\"seed\""];
+    fuzz("manifest", vec![good.clone()], &tokens, 4_000, &mut |input| {
+        fs::write(&manifest, input).unwrap();
+        let as_it_is = checkpoints.resume();
+        assert_eq!(as_it_is.is_ok(), input == good, "a change is refused");
+        let Some(sealed) = sealed(input, |_| {}) else { return "no manifest".into() };
+        fs::write(&manifest, sealed).unwrap();
+        resumed(&mut checkpoints)
+    });
+}
+
+#[test]
+fn states_of_checkpoints() {
+    let Saved { mut checkpoints, manifest, state } = saved("state");
+    let (good, text) = (fs::read(&state).unwrap(), fs::read(&manifest).unwrap());
+    let tokens: [&[u8]; 5] = [b"\"F32\"", b"\"shape\":[", b"data_offsets", b"{\"", b"\"F64\""];
+    fuzz("state", vec![good.clone()], &tokens, 2_500, &mut |input| {
+        fs::write(&state, input).unwrap();
+        fs::write(&manifest, &text).unwrap();
+        assert_eq!(checkpoints.resume().is_ok(), input == good, "a change is refused");
+        // Behind the hash, too, and then with the length of the header made anew.
+        let mut header_end = input.to_vec();
+        if let Some(end) = input.windows(2).rposition(|pair| pair == b"}}").filter(|&end| end >= 8) {
+            header_end[..8].copy_from_slice(&(end as u64 + 2 - 8).to_le_bytes());
+        }
+        let mut outcome = String::new();
+        for bytes in [input, &header_end] {
+            fs::write(&state, bytes).unwrap();
+            let hash = Digest::new().part("file", bytes).finish();
+            let sealed = sealed(&text, |fields| {
+                fields.insert("state_bytes".into(), bytes.len().into());
+                fields.insert("state_hash".into(), hash.into());
+            });
+            fs::write(&manifest, sealed.unwrap()).unwrap();
+            outcome += &resumed(&mut checkpoints);
+        }
+        outcome
+    });
 }

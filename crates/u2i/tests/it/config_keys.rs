@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use toml::{Table, Value};
 use u2i::config::Experiment;
-use u2i::data::{SyntheticConfig, synthetic};
+use u2i::datasets::{SyntheticConfig, synthetic};
 use u2i::device::DeviceChoice;
 use u2i::pipeline::{evaluate_model, prepare_features, train_model};
 use u2i_features::RawData;

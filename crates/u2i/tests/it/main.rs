@@ -1,32 +1,25 @@
 //! The whole pipeline on small data.
 
-mod claims;
-mod cold;
-mod command_line;
 mod config_keys;
-mod crashes;
-mod disks;
-mod experiments;
 mod learning;
 mod long_lines;
-mod memory;
 mod models;
-mod onboarding;
+mod own_experiment;
 mod own_files;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
-mod runs;
-mod serving;
-mod small_data;
+mod synthetic_data;
 
 use std::path::Path;
 
 use u2i::config::Experiment;
-use u2i::data::DatasetName;
-use u2i::experiments::{ModelName, Recipe, experiment};
-use u2i::pipeline::{prepare_features, read_dataset};
+use u2i::datasets::Dataset;
+use u2i::pipeline::{load_config, prepare_features, read_dataset};
 use u2i_features::{Prepared, RawData};
+
+/// Models with a recipe for the synthetic data.
+const MODELS: [&str; 3] = ["fm", "dssm", "youtube_dnn"];
 
 /// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
 fn full() -> bool {
@@ -34,11 +27,11 @@ fn full() -> bool {
 }
 
 fn synthetic() -> RawData {
-    read_dataset(&u2i::data::Dataset::Synthetic).unwrap()
+    read_dataset(&Dataset::Synthetic).unwrap()
 }
 
-fn tuned(model: ModelName) -> Experiment {
-    experiment(Recipe::Tuned, DatasetName::Synthetic, model, None).unwrap()
+fn tuned(model: &str) -> Experiment {
+    load_config(format!("synthetic/{model}")).unwrap()
 }
 
 fn prepared(experiment: &Experiment) -> Prepared {

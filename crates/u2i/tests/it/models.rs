@@ -1,13 +1,12 @@
 use u2i::device::DeviceChoice;
-use u2i::experiments::ModelName;
-use u2i::model::AnyModel;
+use u2i::models::AnyModel;
 use u2i::pipeline::{model_inputs, train_model};
 use u2i_models::burn::module::Module;
 use u2i_models::{Init, ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
 use u2i_train::{Flow, Observer, StepReport, TrainData, TrainError, fit, user_vectors};
 
-use crate::{prepared, tuned};
+use crate::{MODELS, prepared, tuned};
 
 /// Keeps the losses of the first steps, then stops.
 struct First(usize, Vec<f32>);
@@ -19,7 +18,7 @@ impl Observer for First {
     }
 }
 
-fn first_losses(model: ModelName, device: DeviceChoice, steps: usize) -> Vec<f32> {
+fn first_losses(model: &str, device: DeviceChoice, steps: usize) -> Vec<f32> {
     let experiment = tuned(model);
     let prepared = prepared(&experiment);
     let device = device.open().unwrap().device;
@@ -40,7 +39,7 @@ fn first_losses(model: ModelName, device: DeviceChoice, steps: usize) -> Vec<f32
 #[cfg(feature = "ndarray")]
 #[test]
 fn ndarray_and_flex_agree_after_20_steps() {
-    for model in ModelName::ALL {
+    for model in MODELS {
         let [flex, ndarray] = [DeviceChoice::Cpu, DeviceChoice::NdArray].map(|d| first_losses(model, d, 20));
         assert!((flex[19] - ndarray[19]).abs() < 1e-4, "{model}: {} and {}", flex[19], ndarray[19]);
         assert!(flex[19] < flex[0], "{model}: {flex:?}");
@@ -51,7 +50,7 @@ fn ndarray_and_flex_agree_after_20_steps() {
 /// every user; in f32 the scores less each user's constant agree.
 #[test]
 fn a_trained_fm_ranks_by_its_vectors_as_the_plain_form_does() {
-    let experiment = tuned(ModelName::Fm);
+    let experiment = tuned("fm");
     let prepared = prepared(&experiment);
     let device = DeviceChoice::Cpu.open().unwrap();
     let trained = train_model(&experiment, &prepared, &device, &mut ()).unwrap();
@@ -87,7 +86,7 @@ fn a_trained_fm_ranks_by_its_vectors_as_the_plain_form_does() {
 /// What is exported ranks as what was trained: the model back on the training device gives the same scores.
 #[test]
 fn exported_vectors_rank_as_training_scores() {
-    for name in ModelName::ALL {
+    for name in MODELS {
         let mut experiment = tuned(name);
         experiment.train.epochs = 1.try_into().unwrap();
         let prepared = prepared(&experiment);

@@ -3,9 +3,8 @@
 use std::num::NonZeroUsize;
 
 use u2i::baselines::{Baseline, MarkovWindow, Popularity, rank_targets};
-use u2i::data::{Dataset, DatasetName};
-use u2i::experiments::{ModelName, Recipe, experiment};
-use u2i::pipeline::{prepare_features, read_dataset};
+use u2i::datasets::Dataset;
+use u2i::pipeline::{load_config, prepare_features, read_dataset};
 use u2i_eval::{Accumulator, Metric};
 
 use crate::real_data;
@@ -15,7 +14,7 @@ use crate::real_data;
 fn counting_on_ml_1m_reaches_what_the_prototype_does() {
     let Some(folder) = real_data::folder("ml-1m") else { return };
     let raw = read_dataset(&Dataset::Ml1m(folder)).unwrap();
-    let experiment = experiment(Recipe::Tuned, DatasetName::Ml1m, ModelName::Fm, None).unwrap();
+    let experiment = load_config("ml-1m/fm").unwrap();
     let prepared = prepare_features(&experiment, &raw).unwrap();
     let n_items = prepared.catalog.n_items();
     let hit_rate = |baseline: &dyn Baseline| {

@@ -1,0 +1,84 @@
+//! Arguments that several commands have.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use u2i::device::DeviceChoice;
+use u2i_datasets::{Mirror, Places};
+
+/// Where to look for data sets that an experiment names.
+#[derive(Args)]
+pub struct Data {
+    /// The folder of a named data set, or the one that holds it. Then $U2I_DATA_DIR and the cache are looked into.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Data {
+    pub fn places(self) -> Places {
+        Places {
+            data_dir: self.data_dir,
+            env_dir: std::env::var_os("U2I_DATA_DIR").map(PathBuf::from),
+            cache_dir: cache_dir(),
+            mirror: Mirror { proxy: proxy(), ..Mirror::grouplens() },
+        }
+    }
+}
+
+/// Where tensors live.
+#[derive(Args)]
+pub struct Device {
+    /// auto, cpu, ndarray, wgpu or wgpu:N.
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+/// Where tensors live while few users are encoded.
+#[derive(Args)]
+pub struct ServingDevice {
+    /// cpu, auto, ndarray, wgpu or wgpu:N. To open a GPU costs more than to encode a user.
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+}
+
+/// How a training job is kept.
+#[derive(Args)]
+pub struct Keeping {
+    /// Go on from the checkpoint of an earlier job in the same --out, if there is one.
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints.
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    pub checkpoint_every: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// The proxy of HTTPS requests, as curl and others take it from the environment.
+fn proxy() -> Option<String> {
+    let named = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    named.into_iter().find_map(|name| std::env::var(name).ok()).filter(|proxy| !proxy.is_empty())
+}
+
+/// The user's cache folder: `$XDG_CACHE_HOME` or `~/.cache`, and below it `u2i/data`.
+fn cache_dir() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    caches.map(|caches| caches.join("u2i").join("data"))
+}
+
+/// Version, machine and threads, for files of results.
+pub fn platform_line() -> String {
+    let threads = rayon::current_num_threads();
+    format!(
+        "version {}, on {}-{}, {threads} worker thread{}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        if threads == 1 { "" } else { "s" },
+    )
+}

@@ -1,0 +1,40 @@
+//! The command line as a user meets it, on small data.
+
+mod claims;
+mod cold;
+mod command_line;
+mod crashes;
+mod disks;
+mod experiments;
+mod learning;
+mod memory;
+#[path = "../../../u2i/tests/it/own_experiment.rs"]
+mod own_experiment;
+#[path = "../../../../xtask/src/real_data.rs"]
+mod real_data;
+mod runs;
+mod serving;
+mod small_data;
+
+use u2i::config::Experiment;
+use u2i::pipeline::{prepare_features, read_dataset};
+use u2i_chapter::{ModelName, Recipe, experiment};
+use u2i_datasets::{Dataset, DatasetName};
+use u2i_features::{Prepared, RawData};
+
+/// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
+fn full() -> bool {
+    std::env::var_os("U2I_FULL").is_some_and(|value| value == "1")
+}
+
+fn synthetic() -> RawData {
+    read_dataset(&Dataset::Synthetic).unwrap()
+}
+
+fn tuned(model: ModelName) -> Experiment {
+    experiment(Recipe::Tuned, DatasetName::Synthetic, model, None).unwrap()
+}
+
+fn prepared(experiment: &Experiment) -> Prepared {
+    prepare_features(experiment, &synthetic()).unwrap()
+}

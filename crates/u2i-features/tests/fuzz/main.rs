@@ -1,0 +1,196 @@
+//! Mutated files against every reader of a format: no input may end in a panic, and what is read adds up.
+
+mod harness;
+
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+use u2i_features::{
+    AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
+    RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, read_ml_1m, read_ml_100k,
+    read_sequences, read_tables,
+};
+
+use harness::{clear, corpus, folder, fuzz, word};
+
+/// Every bad row is put up with, so that the rows behind it are read, too.
+const ALL: ReadLimits = ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT };
+
+/// A file that is as it should be.
+fn good(target: &str) -> Vec<u8> {
+    fs::read(corpus(target).join("good")).unwrap()
+}
+
+/// What is left of a reason without what was found.
+fn reason(text: &str) -> String {
+    text.split(", found").next().unwrap_or_default().chars().filter(char::is_ascii_alphabetic).collect()
+}
+
+/// D4 for what was read: rows add up, and each event is of a user and an item.
+fn outcome(input: &[u8], name: &str, read: Result<RawData, FeatureError>) -> String {
+    let raw = match read {
+        Ok(raw) => raw,
+        Err(error) => return word(&error),
+    };
+    for file in &raw.files {
+        assert_eq!(file.read, file.kept + file.rejects.len() as u64 + file.filtered, "{file:?}");
+        if file.path.ends_with(name) {
+            let lines = input.split(|&byte| byte == b'\n').count() as u64;
+            assert!(file.read <= lines, "{} rows of {lines} lines", file.read);
+            let mut rejected: Vec<u64> = file.rejects.iter().map(|reject| reject.line).collect();
+            rejected.dedup();
+            assert_eq!(rejected.len(), file.rejects.len(), "a line is rejected once");
+            assert!(rejected.iter().all(|line| (1..=lines).contains(line)), "{rejected:?} of {lines} lines");
+        }
+    }
+    assert!(raw.events.user.iter().all(|&user| (user as usize) < raw.user_ids.len()));
+    assert!(raw.events.item.iter().all(|&item| (item as usize) < raw.item_ids.len()));
+    let reasons: Vec<String> = raw
+        .files
+        .iter()
+        .flat_map(|file| &file.rejects)
+        .map(|reject| reason(&reject.reason))
+        .take(2)
+        .collect();
+    format!("read, {} {reasons:?}", raw.n_events().min(1))
+}
+
+/// One file of a MovieLens folder is fuzzed, the others are good.
+fn movielens(
+    target: &str,
+    name: &str,
+    others: [(&str, &str); 2],
+    tokens: &[&[u8]],
+    read: fn(&Path, &ReadLimits) -> Result<RawData, FeatureError>,
+) {
+    let folder = folder(target);
+    for (other, corpus) in others {
+        fs::write(folder.join(other), good(corpus)).unwrap();
+    }
+    fuzz(target, vec![], tokens, 4_000, &mut |input| {
+        fs::write(folder.join(name), input).unwrap();
+        outcome(input, name, read(&folder, &ALL))
+    });
+}
+
+const COLONS: [&[u8]; 5] = [b"::", b":", b":::", b"\r\n", b"1::2::3::978300760\n"];
+const TABS: [&[u8]; 3] = [b"\t", b"\r\n", b"1\t2\t3\t881250949\n"];
+const PIPES: [&[u8]; 4] = [b"|", b"\r\n", b"|0|0|0", b"\xe9"];
+
+#[test]
+fn ratings_of_ml_1m() {
+    let others = [("users.dat", "users"), ("movies.dat", "movies")];
+    movielens("ratings", "ratings.dat", others, &COLONS, read_ml_1m);
+}
+
+#[test]
+fn users_of_ml_1m() {
+    let others = [("ratings.dat", "ratings"), ("movies.dat", "movies")];
+    movielens("users", "users.dat", others, &COLONS, read_ml_1m);
+}
+
+#[test]
+fn movies_of_ml_1m() {
+    let others = [("ratings.dat", "ratings"), ("users.dat", "users")];
+    movielens("movies", "movies.dat", others, &COLONS, read_ml_1m);
+}
+
+#[test]
+fn ratings_of_ml_100k() {
+    movielens("u_data", "u.data", [("u.user", "u_user"), ("u.item", "u_item")], &TABS, read_ml_100k);
+}
+
+#[test]
+fn users_of_ml_100k() {
+    movielens("u_user", "u.user", [("u.data", "u_data"), ("u.item", "u_item")], &PIPES, read_ml_100k);
+}
+
+#[test]
+fn items_of_ml_100k() {
+    movielens("u_item", "u.item", [("u.data", "u_data"), ("u.user", "u_user")], &PIPES, read_ml_100k);
+}
+
+#[test]
+fn rows_of_a_csv() {
+    let folder = folder("csv");
+    let format = FileFormat::Csv { separator: ',', encoding: Encoding::Utf8 };
+    let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
+    let config = TablesConfig {
+        events: EventsConfig {
+            file: "events.csv".into(),
+            format: format.clone(),
+            user: "user".into(),
+            item: "item".into(),
+            time: TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds },
+            request: vec![
+                attribute("device", AttributeKind::Text {}),
+                attribute("x", AttributeKind::Number {}),
+            ],
+        },
+        users: Some(AttributesConfig {
+            file: "events.csv".into(),
+            format,
+            id: "user".into(),
+            attributes: vec![attribute("tags", AttributeKind::List { separator: '|' })],
+        }),
+        items: None,
+        sequences: vec![],
+        limits: ALL,
+    };
+    let tokens: [&[u8]; 6] =
+        [b"\"", b"\"\"", b",", b"\r\n", b"\xef\xbb\xbf", b"user,item,time,device,x,tags\n"];
+    fuzz("csv", vec![], &tokens, 1_500, &mut |input| {
+        fs::write(folder.join("events.csv"), input).unwrap();
+        outcome(input, "events.csv", read_tables(&config, &folder))
+    });
+}
+
+#[test]
+fn pairs() {
+    let folder = folder("pairs");
+    let config = SequencesConfig { file: "pairs.txt".into(), encoding: Encoding::Utf8, limits: ALL };
+    let tokens: [&[u8]; 5] = [b" ", b"\t", b"\r\n", b"\xef\xbb\xbf", b"1 2 3\n"];
+    fuzz("pairs", vec![], &tokens, 2_000, &mut |input| {
+        fs::write(folder.join("pairs.txt"), input).unwrap();
+        outcome(input, "pairs.txt", read_sequences(&config, &folder))
+    });
+}
+
+#[test]
+fn atomic_files() {
+    let folder = folder("atomic");
+    let config = TablesConfig {
+        events: EventsConfig {
+            file: "x.inter".into(),
+            format: FileFormat::Tsv { encoding: Encoding::Utf8 },
+            user: "user_id:token".into(),
+            item: "item_id:token".into(),
+            time: TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime },
+            request: vec![],
+        },
+        users: None,
+        items: None,
+        sequences: vec![],
+        limits: ALL,
+    };
+    let tokens: [&[u8]; 6] = [b"\t", b"\"", b"2000-12-31", b"T25:00", b"+01:00", b"[UTC]"];
+    fuzz("atomic", vec![], &tokens, 1_500, &mut |input| {
+        fs::write(folder.join("x.inter"), input).unwrap();
+        outcome(input, "x.inter", read_tables(&config, &folder))
+    });
+}
+
+#[test]
+fn an_input_that_panics_is_kept() {
+    let run = || {
+        fuzz("self", vec![b"abc".to_vec()], &[], 1_000, &mut |input| {
+            assert!(!input.ends_with(b"ab"), "the planted bug");
+            String::new()
+        })
+    };
+    let message = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
+    assert!(message.starts_with("self, mutant "), "{message}");
+    assert!(std::fs::read(folder("self").join("failed")).unwrap().ends_with(b"ab"));
+    clear("self");
+}

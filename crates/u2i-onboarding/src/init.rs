@@ -1,0 +1,276 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use u2i_features::{DataConfig, FileCounts, RawData, Times};
+use u2i_schema::Side;
+
+use crate::model_choice::ModelChoice;
+use crate::plan::{Plan, plan, summary};
+use crate::recipe::{Recipe, Size, counted, grouped, recipe};
+use crate::roles::Named;
+use crate::source::recognise;
+use crate::write::{self, Guess, Writer, decimal, quoted, relative};
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i::pipeline::prepare_features;
+
+/// What a config is wanted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitOptions {
+    /// Files of events, users and items, or the one folder that holds them.
+    pub data: Vec<PathBuf>,
+    /// Where the config will stand: its paths start at this folder. Nothing is written there.
+    pub out: PathBuf,
+    /// The column of users, where it cannot be told.
+    pub user: Option<String>,
+    /// The column of items, likewise.
+    pub item: Option<String>,
+    /// The column of times, likewise.
+    pub time: Option<String>,
+    /// The model.
+    pub model: ModelChoice,
+}
+
+/// A config that was made from files.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Initialised {
+    /// The config, complete and commented.
+    pub text: String,
+    /// What it is about, in a line.
+    pub summary: String,
+    /// What was guessed and why.
+    pub guesses: Vec<Guess>,
+    /// What is in the files and not used, a line each.
+    pub unused: Vec<String>,
+    /// The same config, as it is read back.
+    #[serde(skip)]
+    pub experiment: Experiment,
+}
+
+/// The summary, then a line for each guess.
+impl fmt::Display for Initialised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.summary)?;
+        for Guess { key, value, reason } in &self.guesses {
+            write!(f, "\n{key} = {value}: {reason}")?;
+        }
+        for line in &self.unused {
+            write!(f, "\nnot used: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a config for some data: guesses what columns hold, takes hyper-parameters from the size of the data, and tries
+/// the config on it.
+///
+/// # Errors
+///
+/// If the files cannot be read, or it is not clear what they hold; the message then lists what there is to choose from,
+/// and the option that chooses.
+pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
+    let InitOptions { data, out, user, item, time, model } = options;
+    let named = Named { user: user.clone(), item: item.clone(), time: time.clone() };
+    let plan = plan(recognise(data)?, &named)?;
+    if !matches!(plan.data, DataConfig::Tables(_)) && named != Named::default() {
+        return Err(Error::Usage(format!(
+            "--user, --item and --time name columns of tables, and {} has none by name",
+            data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+        )));
+    }
+    let raw = plan.data.read(Path::new(""))?;
+    let size = Size::new(&raw.events.user, &raw.events.item, raw.user_ids.len(), raw.item_ids.len());
+
+    let folder = folder_of(out)?;
+    let mut writer = Writer::default();
+    let summary = summary(size.n_events, size.n_users, size.n_items);
+    head(&mut writer, &summary, &plan);
+    let file = |path: &Path| quoted(&relative(path, &folder).to_string_lossy());
+    let (ratio, reason) = rejects(&raw.files);
+    write::data(&mut writer, &plan, &file, ratio, &reason);
+    split(&mut writer, raw.times);
+    let recipe = recipe(&size, *model);
+    features(&mut writer, &plan, &recipe, *model);
+    self::model(&mut writer, &recipe, *model);
+    train(&mut writer, &recipe, *model);
+    evaluation(&mut writer, &size);
+
+    let experiment = Experiment::parse(&writer.text, out)?;
+    check(&experiment, &raw)?;
+    let Writer { text, guesses, .. } = writer;
+    Ok(Initialised { text, summary, guesses, unused: plan.unused, experiment })
+}
+
+/// The folder that a config stands in. A path that is no UTF-8 cannot be written into one.
+fn folder_of(out: &Path) -> Result<PathBuf, Error> {
+    let whole = std::path::absolute(out).map_err(|source| Error::Io {
+        action: "find the folder of",
+        path: out.to_owned(),
+        source,
+    })?;
+    Ok(whole.parent().map_or_else(|| PathBuf::from("."), Path::to_owned))
+}
+
+/// The config can be trained: columns fit the data, and something is left to train and to test on.
+fn check(experiment: &Experiment, raw: &RawData) -> Result<(), Error> {
+    prepare_features(experiment, raw).map(drop)
+}
+
+fn head(writer: &mut Writer, summary: &str, plan: &Plan) {
+    writer.comment(&format!("{summary}, as `u2i init` found them."));
+    writer.comment("It is complete: change what was guessed wrong, the reason stands above each guess.");
+    for line in &plan.unused {
+        writer.comment(&format!("Not used: {line}"));
+    }
+    writer.line("seed", "1");
+}
+
+/// The share of unusable rows that the config must put up with, and why.
+fn rejects(files: &[FileCounts]) -> (f64, String) {
+    let share = |file: &FileCounts| file.rejects.len() as f64 / file.read.max(1) as f64;
+    let worst = files.iter().max_by(|a, b| share(a).total_cmp(&share(b)));
+    match worst.and_then(|file| file.rejects.first().map(|reject| (file, reject))) {
+        None => (0.0, "Every row could be used.".to_owned()),
+        Some((file, reject)) => {
+            // Rounded up, so that the same rows pass again.
+            let ratio = (share(file) * 10_000.0).ceil() / 10_000.0;
+            let column =
+                if reject.column.is_empty() { String::new() } else { format!(" column `{}`", reject.column) };
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+            let reason = format!(
+                "{} of {} cannot be used, the first is {name}:{}{column}: {}.",
+                grouped(file.rejects.len()),
+                counted(file.read as usize, "row"),
+                reject.line,
+                reject.reason
+            );
+            (ratio, reason)
+        }
+    }
+}
+
+fn split(writer: &mut Writer, times: Times) {
+    writer.section("split.leave_last_out");
+    writer.comment("Of each user the last event is the test, the one before it validates, the rest trains.");
+    let reason = match times {
+        Times::Known => "Events of one user and second stand as in the file.",
+        Times::Unknown => "There are no times: a user's events stand as in the file.",
+    };
+    writer.guessed("ties", "\"file\"", reason);
+}
+
+fn features(writer: &mut Writer, plan: &Plan, recipe: &Recipe, model: ModelChoice) {
+    let takes_items = model != ModelChoice::YoutubeDnn;
+    let (used, left): (Vec<_>, Vec<_>) =
+        plan.features.iter().partition(|feature| takes_items || feature.side != Side::Item);
+    used.into_iter().for_each(|feature| write::feature(writer, feature));
+    if !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|feature| feature.name.as_str()).collect();
+        writer.blank();
+        writer.comment(&format!(
+            "Items are known to youtube_dnn by their ids. With `--model dssm` or `fm` there would be columns for {}, too.",
+            names.join(", ")
+        ));
+    }
+    writer.section("features.history");
+    let history = &recipe.history_length;
+    writer.guessed("length", &history.value.to_string(), &history.reason);
+    writer.section("samples");
+    writer.line("per_user", "{ all = {} }");
+}
+
+fn model(writer: &mut Writer, recipe: &Recipe, model: ModelChoice) {
+    let Recipe { dim, dropout, .. } = recipe;
+    let (drop, dim_text) = (decimal(dropout.value), dim.value.to_string());
+    let pooling = |slopes: &str| format!("{{ recency = {{ slopes = {slopes} }} }}");
+    match model {
+        ModelChoice::Fm => {
+            writer.section("model.fm");
+            writer.guessed("dim", &dim_text, &dim.reason);
+            writer.line("init_sd", "0.1");
+            writer.line("linear_sd", "0.001");
+            writer.section("model.fm.history");
+            writer.guessed("dropout", &drop, &dropout.reason);
+            writer.line("pooling", &pooling("[0.02, 0.1, 0.5, 3.0]"));
+        }
+        ModelChoice::YoutubeDnn => {
+            writer.section("model.youtube_dnn");
+            writer.guessed("dim", &dim_text, &dim.reason);
+            writer.line("init_sd", "0.05");
+            writer.line("normalization", "\"l2\"");
+            user_tower(writer, "model.youtube_dnn", recipe, &pooling(SLOPES));
+        }
+        ModelChoice::Dssm => {
+            writer.section("model.dssm");
+            writer.guessed("embedding_dim", &dim_text, &dim.reason);
+            writer.line("init_sd", "0.05");
+            writer.line("normalization", "\"l2\"");
+            user_tower(writer, "model.dssm", recipe, &pooling(SLOPES));
+            writer.section("model.dssm.item");
+            writer.line("column_dim", "16");
+            writer.line("residual", "true");
+            mlp(writer, "model.dssm.item.mlp", recipe);
+        }
+    }
+}
+
+/// How fast what is pooled loses weight with age: all alike, slowly, fast, and the newest item alone.
+const SLOPES: &str = "[0.0, 0.05, 0.3, 2.0]";
+
+fn user_tower(writer: &mut Writer, model: &str, recipe: &Recipe, pooling: &str) {
+    writer.section(&format!("{model}.user"));
+    writer.line("column_dim", "16");
+    writer.line("history_size", "true");
+    writer.line("example_age", "false");
+    writer.line("skip", "true");
+    writer.section(&format!("{model}.user.history"));
+    writer.guessed("dropout", &decimal(recipe.dropout.value), &recipe.dropout.reason);
+    writer.line("pooling", pooling);
+    mlp(writer, &format!("{model}.user.mlp"), recipe);
+}
+
+fn mlp(writer: &mut Writer, section: &str, recipe: &Recipe) {
+    writer.section(section);
+    writer.line("layers", &format!("[{}, {}]", 2 * recipe.dim.value, recipe.dim.value));
+    writer.line("activation", "\"gelu\"");
+    writer.line("norm", "\"none\"");
+    writer.line("output", "\"linear\"");
+    writer.line("dropout", &decimal(recipe.dropout.value));
+}
+
+fn train(writer: &mut Writer, recipe: &Recipe, model: ModelChoice) {
+    let Recipe { negatives, epochs, chunk_targets, chunks_per_step, warm_up_steps, .. } = recipe;
+    let is_fm = model == ModelChoice::Fm;
+    writer.section("loss.sampled_softmax");
+    writer.guessed("negatives", &negatives.value.to_string(), &negatives.reason);
+    writer.line("sampler", "{ uniform = {} }");
+    writer.line("temperature", if is_fm { "1.0" } else { "0.1" });
+    writer.section("train");
+    writer.guessed("epochs", &epochs.value.to_string(), &epochs.reason);
+    writer.guessed("chunk_targets", &chunk_targets.value.to_string(), &chunk_targets.reason);
+    writer.guessed("chunks_per_step", &chunks_per_step.value.to_string(), &chunks_per_step.reason);
+    writer.section("train.optimizer.adam");
+    writer.line("learning_rate", if is_fm { "0.01" } else { "0.008" });
+    writer.line("beta_1", "0.9");
+    writer.line("beta_2", "0.999");
+    writer.line("epsilon", "1e-8");
+    writer.section("train.schedule");
+    writer.guessed("warm_up_steps", &warm_up_steps.value.to_string(), &warm_up_steps.reason);
+    writer.line("decay", "{ cosine = { final_share = 0.05 } }");
+}
+
+/// From this share of repeated events on, what a user has met before is what they will meet again.
+const REPEATS: f64 = 0.1;
+
+fn evaluation(writer: &mut Writer, size: &Size) {
+    writer.section("evaluation");
+    let share = 100.0 * size.share_repeated();
+    let (seen, what) = match size.share_repeated() < REPEATS {
+        true => ("\"excluded\"", "so what was seen is not recommended again"),
+        false => ("\"kept\"", "so what was seen may be recommended again"),
+    };
+    writer.guessed("seen", seen, &format!("{share:.1} % of events repeat an item of their user, {what}."));
+    writer.line("k", "[5, 10, 50, 100]");
+    writer.line("validation_metric", "\"ndcg@10\"");
+}

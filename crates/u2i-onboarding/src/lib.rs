@@ -1,0 +1,33 @@
+//! From files to a config, and from a config to what is in the files: what stands behind `u2i init` and
+//! `u2i validate`.
+//!
+//! [`init`] looks at files and writes a complete experiment, each guess under its reason. [`validate`] reads what an
+//! experiment names and says what training would meet; it changes nothing.
+//!
+//! ```toml
+//! u2i-onboarding = { git = "https://github.com/u2i-rs/u2i" }
+//! ```
+//!
+//! # Examples
+//!
+//! ```
+#![doc = include_str!("../examples/onboarding_alone.rs")]
+//! ```
+
+mod attributes;
+mod init;
+mod model_choice;
+mod names;
+mod plan;
+mod recipe;
+mod roles;
+mod sniff;
+mod source;
+mod validate;
+mod write;
+
+pub use init::{InitOptions, Initialised, init};
+pub use model_choice::ModelChoice;
+pub use source::table_format;
+pub use validate::{ColumnSummary, FileSummary, Sizes, SplitSummary, Validation, validate};
+pub use write::Guess;

@@ -1,0 +1,314 @@
+//! From files to a trained model by `init`, and what `validate` says of them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use u2i::baselines::{Popularity, rank_targets};
+use u2i::config::Experiment;
+use u2i::device::DeviceChoice;
+use u2i::eval::Metric;
+use u2i::pipeline::{evaluate_model, load_config, load_data, prepare_features, train_model};
+use u2i_datasets::{Mirror, Places, SyntheticConfig, synthetic};
+use u2i_features::{RawData, RawValues};
+use u2i_onboarding::{InitOptions, Initialised, ModelChoice, init, validate};
+
+use crate::real_data;
+
+/// Transitions, popularity and taste, in a few thousand events.
+const SMALL: SyntheticConfig =
+    SyntheticConfig { users: 400, items: 150, events_per_user: 15, cold_users: 8, cold_items: 2 };
+
+fn nowhere() -> Places {
+    Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() }
+}
+
+fn options(data: &[PathBuf], folder: &Path, model: ModelChoice) -> InitOptions {
+    let out = folder.join("own.toml");
+    InitOptions { data: data.to_vec(), out, user: None, item: None, time: None, model }
+}
+
+/// Rows of user, item and time, in the order of time.
+fn rows(raw: &RawData) -> impl Iterator<Item = (&str, &str, i64)> {
+    (0..raw.n_events()).map(|event| {
+        let (user, item) = (raw.events.user[event] as usize, raw.events.item[event] as usize);
+        (raw.user_ids[user].as_str(), raw.item_ids[item].as_str(), raw.events.time_s[event])
+    })
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Hit rate at 10 of the model of a config, and of popularity, on its test users.
+fn trained(experiment: &Experiment, base: &Path) -> (f64, f64) {
+    let raw = load_data(experiment, &nowhere(), base).unwrap();
+    let prepared = prepare_features(experiment, &raw).unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let trained = train_model(experiment, &prepared, &device, &mut ()).unwrap();
+    let evaluation = evaluate_model(experiment, &trained, &prepared, &device).unwrap();
+    let popularity = Popularity::new(&prepared.train, prepared.catalog.n_items());
+    let ranked = rank_targets(&popularity, &prepared.events, &prepared.test, 10.try_into().unwrap());
+    let hits =
+        ranked.ranks.iter().filter(|rank| rank.excluded.get().is_some_and(|rank| rank <= 10.0)).count();
+    (evaluation.metrics.mean(Metric::HitRate(10)).unwrap(), hits as f64 / prepared.test.len() as f64)
+}
+
+/// What init makes of files in a folder is a config that loads, trains, and beats popularity.
+fn check(folder: &Path, data: &[PathBuf], model: ModelChoice) -> (Initialised, f64) {
+    let options = options(data, folder, model);
+    let made = init(&options).unwrap();
+    write(folder, "own.toml", &made.text);
+    let experiment = load_config(&options.out).unwrap();
+    assert_eq!(experiment, made.experiment);
+    assert_eq!(experiment.model.name(), model.to_string());
+    let (hit_rate, popularity) = trained(&experiment, folder);
+    assert!(hit_rate > 1.5 * popularity, "{model}: {hit_rate}, popularity {popularity}\n{}", made.text);
+    (made, hit_rate)
+}
+
+fn csv(folder: &Path, raw: &RawData) -> PathBuf {
+    let mut text = "played_at;listener;stars;track\n".to_owned();
+    for (row, (user, item, time_s)) in rows(raw).enumerate() {
+        writeln!(text, "{time_s};u-{user};{}.5;{item:0>4}", row % 5).unwrap();
+    }
+    write(folder, "plays.csv", &text)
+}
+
+#[test]
+fn a_csv_of_other_names_and_half_stars_is_trained_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = csv(folder.path(), &synthetic(3, &SMALL));
+    let (made, _) = check(folder.path(), &[path], ModelChoice::YoutubeDnn);
+    for (key, value) in [("user", "\"listener\""), ("item", "\"track\""), ("file", "\"plays.csv\"")] {
+        assert!(made.text.contains(&format!("{key} = {value}\n")), "{key}: {}", made.text);
+    }
+    assert!(made.text.contains("time = { column = \"played_at\", unit = \"s\" }"), "{}", made.text);
+    assert!(made.unused.iter().any(|line| line.contains("stars")), "{:?}", made.unused);
+    // Each guess stands under its reason.
+    let flat = made.text.replace("\n# ", " ");
+    for guess in &made.guesses {
+        assert!(!guess.reason.is_empty() && flat.contains(&guess.reason), "{guess:?}\n{}", made.text);
+    }
+}
+
+#[test]
+fn pairs_without_times_are_trained_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = synthetic(4, &SMALL);
+    let text: String = rows(&raw).map(|(user, item, _)| format!("{user} {item}\n")).collect();
+    let path = write(folder.path(), "pairs.txt", &text);
+    let (made, _) = check(folder.path(), std::slice::from_ref(&path), ModelChoice::YoutubeDnn);
+    assert!(made.text.contains("[data.files.sequences]"), "{}", made.text);
+    let validation = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
+    assert_eq!((validation.times, validation.ties_share), (None, None));
+    let named = InitOptions { user: Some("user".into()), ..options(&[path], folder.path(), ModelChoice::Fm) };
+    assert_eq!(init(&named).unwrap_err().exit_code(), 2);
+}
+
+/// `.inter`, `.user` and `.item` as RecBole writes them, with a quote in a title.
+fn recbole(folder: &Path, raw: &RawData) {
+    let mut inter = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n".to_owned();
+    for (user, item, time_s) in rows(raw) {
+        writeln!(inter, "{user}\t{item}\t3.0\t{time_s}.0").unwrap();
+    }
+    let values = |name: &str, columns: &[u2i_features::RawColumn], index: usize| match &columns
+        .iter()
+        .find(|column| column.name == name)
+        .unwrap()
+        .values
+    {
+        RawValues::Text(texts) => texts[index].clone().unwrap_or_default(),
+        RawValues::Number(numbers) => numbers[index].to_string(),
+        RawValues::List(lists) => lists[index].join(" "),
+    };
+    let mut users = "user_id:token\tage:float\tgender:token\tzip_code:token\n".to_owned();
+    for (index, id) in raw.user_ids.iter().enumerate() {
+        let [age, gender, zip] = ["age", "gender", "zip"].map(|name| values(name, &raw.users, index));
+        writeln!(users, "{id}\t{age}\t{gender}\t{zip}").unwrap();
+    }
+    let mut items = "item_id:token\tmovie_title:token_seq\trelease_year:float\tclass:token_seq\n".to_owned();
+    for (index, id) in raw.item_ids.iter().enumerate() {
+        let [title, year, genres] = ["title", "year", "genres"].map(|name| values(name, &raw.items, index));
+        writeln!(items, "{id}\t\"{title}\" uncut\t{year}\t{genres}").unwrap();
+    }
+    write(folder, "x.inter", &inter);
+    write(folder, "x.user", &users);
+    write(folder, "x.item", &items);
+}
+
+#[test]
+fn recboles_files_are_trained_with_their_attributes() {
+    let folder = tempfile::tempdir().unwrap();
+    recbole(folder.path(), &synthetic(5, &SMALL));
+    for model in ModelChoice::ALL {
+        let (made, _) = check(folder.path(), &[folder.path().to_owned()], model);
+        let columns: Vec<&str> =
+            made.experiment.features.column.iter().map(|column| column.name.as_str()).collect();
+        let wanted: &[&str] = match model {
+            ModelChoice::YoutubeDnn => &["age", "gender"],
+            _ => &["age", "gender", "release_year", "class"],
+        };
+        assert_eq!(columns, wanted, "{}", made.text);
+        assert!(made.unused.iter().any(|line| line.contains("zip_code")), "{:?}", made.unused);
+        let raw = load_data(&made.experiment, &nowhere(), folder.path()).unwrap();
+        assert!(raw.titles.iter().flatten().all(|title| title.ends_with("\" uncut")), "{:?}", raw.titles);
+    }
+}
+
+/// A Parquet file with timestamps in microseconds and a list of tags that nothing binds.
+fn parquet(path: &Path, raw: &RawData) {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    let message = "message log { required binary customer (UTF8); required int64 article; \
+                   required int64 bought (TIMESTAMP(MICROS,true)); }";
+    let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(message).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer =
+        parquet::file::writer::SerializedFileWriter::new(file, schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let users: Vec<ByteArray> = rows(raw).map(|(user, ..)| ByteArray::from(user)).collect();
+    let items: Vec<i64> = rows(raw).map(|(_, item, _)| item.parse().unwrap()).collect();
+    let times: Vec<i64> = rows(raw).map(|(.., time_s)| time_s * 1_000_000 + 5).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&users, None, None).unwrap();
+    column.close().unwrap();
+    for values in [items, times] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn parquet_with_timestamps_is_trained_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = synthetic(6, &SMALL);
+    let path = folder.path().join("log.parquet");
+    parquet(&path, &raw);
+    let (made, _) = check(folder.path(), &[path], ModelChoice::YoutubeDnn);
+    assert!(made.text.contains("time = { column = \"bought\", unit = \"datetime\" }"), "{}", made.text);
+    let read = load_data(&made.experiment, &nowhere(), folder.path()).unwrap();
+    assert_eq!(read.events.time_s, raw.events.time_s);
+}
+
+#[test]
+fn tables_beside_events_describe_users_or_items_by_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = synthetic(7, &SMALL);
+    let events = csv(folder.path(), &raw);
+    let items: String = raw
+        .item_ids
+        .iter()
+        .enumerate()
+        .map(|(row, id)| format!("{id:0>4},Song {id},{}\n", row % 4))
+        .collect();
+    let items = write(folder.path(), "a.csv", &format!("key,name,mood\n{items}"));
+    let notes = write(folder.path(), "b.csv", "x,y\n1.5,2.5\n");
+    let made = init(&options(&[items, notes, events], folder.path(), ModelChoice::Dssm)).unwrap();
+    assert!(made.text.contains("id = \"key\""), "{}", made.text);
+    assert!(
+        made.text.contains("{ name = \"title\", column = \"name\", kind = { text = {} } }"),
+        "{}",
+        made.text
+    );
+    let columns: Vec<&str> =
+        made.experiment.features.column.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(columns, ["mood"]);
+    assert!(
+        made.unused.iter().any(|line| line.starts_with("b.csv: no column holds ids")),
+        "{:?}",
+        made.unused
+    );
+}
+
+#[test]
+fn what_is_not_clear_is_refused_with_what_there_is_to_choose_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String =
+        (0..200).map(|row| format!("{},{},{}\n", row % 25, row % 30, 978_300_760 + row)).collect();
+    let events = write(folder.path(), "events.csv", &format!("a,b,c\n{text}"));
+    let own = options(&[events], folder.path(), ModelChoice::YoutubeDnn);
+    let error = init(&own).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let wanted = "events.csv: the user column could be any of `a`, `b`; say which with --user COLUMN";
+    assert!(error.to_string().ends_with(wanted), "{error}");
+    let made = init(&InitOptions { user: Some("b".into()), ..own.clone() }).unwrap();
+    assert!(made.text.contains("# As --user says.\nuser = \"b\"\n"), "{}", made.text);
+    let error = init(&InitOptions { time: Some("d".into()), ..own }).unwrap_err();
+    assert!(error.to_string().contains("--time: there is no column `d`, only `a`, `b`, `c`"), "{error}");
+}
+
+#[test]
+fn a_few_bad_rows_are_named_in_the_config_and_many_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = synthetic(8, &SMALL);
+    let path = csv(folder.path(), &raw);
+    let good = std::fs::read_to_string(&path).unwrap();
+    let bad = |n: usize| std::fs::write(&path, format!("{good}{}", "soon;u-1;3.5;0007\n".repeat(n))).unwrap();
+    bad(2);
+    let made = init(&options(std::slice::from_ref(&path), folder.path(), ModelChoice::Fm)).unwrap();
+    let line = good.lines().count() + 1;
+    let reason =
+        format!("the first is plays.csv:{line} column `played_at`: expected a number, found \"soon\"");
+    assert!(made.text.replace("\n# ", " ").contains(&reason), "{}", made.text);
+    let validation = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
+    assert_eq!((validation.files[0].rejected, validation.files[0].first_rejects.len()), (2, 2));
+    bad(raw.n_events() / 40);
+    assert_eq!(init(&options(&[path], folder.path(), ModelChoice::Fm)).unwrap_err().exit_code(), 3);
+}
+
+#[test]
+fn a_validation_counts_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    // Three users with a tie, an item that none trains on, a repeat, and a user of two events.
+    let text = "user,item,time\nu,a,100\nu,b,100\nu,c,300\nu,d,400\nv,b,100\nv,a,200\nv,c,300\nv,a,400\nw,a,100\nw,b,86500\n";
+    let events = write(folder.path(), "events.csv", text);
+    let others: String = (0..10).map(|row| format!("z{row},x\n")).collect();
+    let others = format!("user,group\nu,x\nv,y\n{others}");
+    let users = write(folder.path(), "users.csv", &others);
+    let made = init(&options(&[events, users], folder.path(), ModelChoice::Fm)).unwrap();
+    let found = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
+    let files: Vec<_> =
+        found.files.iter().map(|file| (file.read, file.kept, file.rejected, file.filtered)).collect();
+    assert_eq!(files, [(10, 10, 0, 0), (12, 2, 0, 10)]);
+    assert_eq!((found.n_users, found.n_items, found.n_events), (3, 4, 10));
+    assert_eq!(found.times, Some(["1970-01-01T00:01:40Z".into(), "1970-01-02T00:01:40Z".into()]));
+    assert_eq!(found.ties_share, Some(1.0 / 7.0));
+    let split = &found.split;
+    // u: a b | c | d; v: b a | c | a; w: a b.
+    assert_eq!((split.n_train_events, split.n_targets, split.n_validation, split.n_test), (6, 3, 2, 2));
+    assert_eq!((split.n_items_trained, split.cold_targets_share, split.seen_targets_share), (2, 0.5, 0.5));
+    assert_eq!((split.cold_users_share, split.history.median), (0.0, 3));
+    assert_eq!((found.events_per_user.min, found.events_per_user.max), (2, 4));
+    let [group] = found.columns.as_slice() else { panic!("{:?}", found.columns) };
+    // Padding, unknown, x and y; w has none.
+    assert_eq!(
+        (group.n_rows, group.missing_share, group.unknown_share),
+        (Some(4), 1.0 / 3.0, Some(1.0 / 3.0))
+    );
+    assert_eq!(found.memory_peak, found.memory.peak());
+    let shown = found.to_string();
+    assert!(shown.contains("14.3 % of neighbouring events of a user have the same time"), "{shown}");
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["split"]["n_test"], 2);
+}
+
+#[test]
+fn the_folders_of_movielens_get_a_config_that_fits_them() {
+    for (name, n_events) in [("ml-100k", 100_000), ("ml-1m", 1_000_209)] {
+        let Some(data) = real_data::folder(name) else { continue };
+        let folder = tempfile::tempdir().unwrap();
+        for model in ModelChoice::ALL {
+            let made = init(&options(std::slice::from_ref(&data), folder.path(), model)).unwrap();
+            let n_columns = if model == ModelChoice::YoutubeDnn { 4 } else { 6 };
+            assert_eq!(made.experiment.features.column.len(), n_columns, "{name} {model}");
+            if model == ModelChoice::YoutubeDnn {
+                let validation = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
+                assert_eq!(validation.n_events, n_events, "{name}");
+            }
+        }
+    }
+}
