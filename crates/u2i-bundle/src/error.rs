@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use u2i_index::IndexError;
 use u2i_models::{ModelError, WeightError};
+use u2i_schema::ErrorKind;
 
 use crate::manifest::{FORMAT, OLDEST_FORMAT};
 
@@ -132,31 +133,31 @@ pub enum BundleError {
 }
 
 impl BundleError {
-    /// What a command that ends with this error returns to the shell.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of fault it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            BundleError::Recall { .. } => 1,
+            BundleError::Recall { .. } => ErrorKind::Check,
             BundleError::Exists { .. }
             | BundleError::Plan { .. }
             | BundleError::NoFaiss
-            | BundleError::Condition(_) => 2,
+            | BundleError::Condition(_) => ErrorKind::Usage,
             BundleError::Request { .. }
             | BundleError::UnknownItem(_)
             | BundleError::NoVector(_)
-            | BundleError::Contents(_) => 3,
-            BundleError::Io { .. } => 4,
+            | BundleError::Contents(_) => ErrorKind::Data,
+            BundleError::Io { .. } => ErrorKind::Files,
             BundleError::Changed { .. }
             | BundleError::Malformed { .. }
             | BundleError::Model(_)
-            | BundleError::Weights(_) => 5,
-            BundleError::Mixture { .. } | BundleError::Format { .. } => 6,
+            | BundleError::Weights(_) => ErrorKind::Integrity,
+            BundleError::Mixture { .. } | BundleError::Format { .. } => ErrorKind::Mixture,
             BundleError::Index(error) => match error {
                 IndexError::Setting { .. }
                 | IndexError::NotUnitLength { .. }
-                | IndexError::CompressedL2 { .. } => 2,
-                IndexError::Io { .. } => 4,
-                IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. } => 7,
-                _ => 5,
+                | IndexError::CompressedL2 { .. } => ErrorKind::Usage,
+                IndexError::Io { .. } => ErrorKind::Files,
+                IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. } => ErrorKind::NotFinite,
+                _ => ErrorKind::Integrity,
             },
         }
     }
@@ -181,15 +182,15 @@ mod tests {
 
     #[test]
     fn what_is_asked_of_an_index_in_vain_is_usage() {
-        let codes = [
-            (IndexError::CompressedL2 { kind: "sq8_l2".to_owned() }, 2),
-            (IndexError::NotUnitLength { id: 1, length: 2.0 }, 2),
-            (IndexError::Setting { name: "nlist", found: 9, wanted: "1 to 3".to_owned() }, 2),
-            (IndexError::CutOff { path: PathBuf::new() }, 5),
+        let kinds = [
+            (IndexError::CompressedL2 { kind: "sq8_l2".to_owned() }, ErrorKind::Usage),
+            (IndexError::NotUnitLength { id: 1, length: 2.0 }, ErrorKind::Usage),
+            (IndexError::Setting { name: "nlist", found: 9, wanted: "1 to 3".to_owned() }, ErrorKind::Usage),
+            (IndexError::CutOff { path: PathBuf::new() }, ErrorKind::Integrity),
         ];
-        for (error, code) in codes {
+        for (error, kind) in kinds {
             let error = BundleError::from(error);
-            assert_eq!(error.exit_code(), code, "{error}");
+            assert_eq!(error.kind(), kind, "{error}");
         }
     }
 }

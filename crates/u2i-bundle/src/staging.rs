@@ -91,6 +91,7 @@ fn sync(folder: &Path) -> Result<(), BundleError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use u2i_schema::ErrorKind;
 
     #[test]
     fn files_last_before_the_folder_has_its_name_and_then_the_name_lasts() {
@@ -119,7 +120,7 @@ mod tests {
         Staging::begin(&place).unwrap().publish().unwrap();
         fs::write(place.join("mine"), "").unwrap();
         let error = Staging::begin(&place).unwrap_err();
-        assert_eq!((error.exit_code(), fs::read_dir(&place).unwrap().count()), (2, 1));
+        assert_eq!((error.kind(), fs::read_dir(&place).unwrap().count()), (ErrorKind::Usage, 1));
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         assert!(matches!(Staging::begin(&file), Err(BundleError::Exists { .. })));

@@ -139,6 +139,7 @@ pub fn experiment(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use u2i::ErrorKind;
     use u2i::built_in;
 
     #[test]
@@ -161,7 +162,7 @@ mod tests {
             let error = Experiment::parse(&broken, Path::new("x.toml")).unwrap_err();
             let message = error.to_string();
             let line = text.lines().position(|line| line.starts_with(&format!("{key} ="))).unwrap_or(0) + 1;
-            assert_eq!(error.exit_code(), 2);
+            assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(message.contains(key) && message.starts_with("x.toml:"), "{line}: {message}");
         }
     }

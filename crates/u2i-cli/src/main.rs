@@ -1,6 +1,7 @@
 //! The command line `u2i`.
 
 mod commands;
+mod exit_code;
 mod output;
 mod signals;
 mod terminal;
@@ -8,7 +9,6 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use u2i::exit_code;
 
 use commands::Command;
 use output::Output;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => {
             terminal::error(&error);
-            return ExitCode::from(error.exit_code());
+            return ExitCode::from(exit_code::of(&error));
         }
     };
     let output = if cli.json { Output::Json } else { Output::Text };
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(&error);
-            let code = error.exit_code();
+            let code = exit_code::of(&error);
             let terminated = code == exit_code::INTERRUPTED && signals.terminated();
             ExitCode::from(if terminated { exit_code::TERMINATED } else { code })
         }

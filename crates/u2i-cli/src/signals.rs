@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use u2i::{Error, exit_code};
+use u2i::Error;
+
+use crate::exit_code;
 
 /// Which signals have come.
 pub struct Signals {

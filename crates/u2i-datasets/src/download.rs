@@ -125,6 +125,7 @@ mod tests {
     use crate::archive::tests::SMALL;
     use crate::chain;
     use crate::unpack::tests::{good, zipped};
+    use u2i_schema::ErrorKind;
 
     /// Answers one request with `answer`, then closes; `stall` keeps the connection open for as long.
     fn serve(answer: Vec<u8>, stall: Duration) -> SocketAddr {
@@ -211,7 +212,7 @@ mod tests {
             let mirror = mirror(serve(with_length(&good()), Duration::ZERO));
             let ((outcome, files), _) = disk::script::follow(Some(fails), || attempt(&mirror, &good()));
             let error = outcome.unwrap_err();
-            assert_eq!(error.exit_code(), 4, "step {fails}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Files, "step {fails}: {error}");
             assert_eq!(files, if fails == 5 { vec!["small"] } else { vec![] }, "step {fails}: {error}");
         }
     }
@@ -227,31 +228,51 @@ mod tests {
         let chunked = [b"8\r\n", &zip[..8], b"\r\n"].concat();
         let elsewhere = "302 Found\r\nlocation: http://elsewhere.invalid/small.zip\r\ncontent-length: 0";
         let cases = [
-            ("cut off", response(&announced, &zip[..40]), 4, "broke off after 40 of"),
-            ("cut off, no length", response("200 OK", &zip[..40]), 5, "has 40 bytes, wanted"),
+            ("cut off", response(&announced, &zip[..40]), ErrorKind::Files, "broke off after 40 of"),
+            (
+                "cut off, no length",
+                response("200 OK", &zip[..40]),
+                ErrorKind::Integrity,
+                "has 40 bytes, wanted",
+            ),
             (
                 "a chunk missing",
                 response("200 OK\r\ntransfer-encoding: chunked", &chunked),
-                4,
+                ErrorKind::Files,
                 "broke off after 8 of",
             ),
-            ("altered", with_length(&altered), 5, "has SHA-256"),
-            ("longer", with_length(&longer), 5, "bytes, wanted"),
-            ("longer, no length", response("200 OK", &longer), 5, "bytes, wanted"),
-            ("endless", response("200 OK", &vec![0; 1 << 22]), 5, "bytes, wanted"),
-            ("shorter", with_length(shorter), 5, "bytes, wanted"),
-            ("empty", with_length(b""), 5, "has 0 bytes, wanted"),
-            ("missing", response("404 Not Found\r\ncontent-length: 0", b""), 4, "answers with status 404"),
-            ("broken server", response("500 Oops\r\ncontent-length: 0", b""), 4, "answers with status 500"),
-            ("redirected", response(elsewhere, b""), 4, "redirects to `http://elsewhere.invalid/small.zip`"),
-            ("not HTTP", b"hello\r\n\r\n".to_vec(), 4, "cannot get http://127.0.0.1"),
-            ("hung up", Vec::new(), 4, "cannot get http://127.0.0.1"),
+            ("altered", with_length(&altered), ErrorKind::Integrity, "has SHA-256"),
+            ("longer", with_length(&longer), ErrorKind::Integrity, "bytes, wanted"),
+            ("longer, no length", response("200 OK", &longer), ErrorKind::Integrity, "bytes, wanted"),
+            ("endless", response("200 OK", &vec![0; 1 << 22]), ErrorKind::Integrity, "bytes, wanted"),
+            ("shorter", with_length(shorter), ErrorKind::Integrity, "bytes, wanted"),
+            ("empty", with_length(b""), ErrorKind::Integrity, "has 0 bytes, wanted"),
+            (
+                "missing",
+                response("404 Not Found\r\ncontent-length: 0", b""),
+                ErrorKind::Files,
+                "answers with status 404",
+            ),
+            (
+                "broken server",
+                response("500 Oops\r\ncontent-length: 0", b""),
+                ErrorKind::Files,
+                "answers with status 500",
+            ),
+            (
+                "redirected",
+                response(elsewhere, b""),
+                ErrorKind::Files,
+                "redirects to `http://elsewhere.invalid/small.zip`",
+            ),
+            ("not HTTP", b"hello\r\n\r\n".to_vec(), ErrorKind::Files, "cannot get http://127.0.0.1"),
+            ("hung up", Vec::new(), ErrorKind::Files, "cannot get http://127.0.0.1"),
         ];
-        for (fault, answer, exit_code, message) in cases {
+        for (fault, answer, kind, message) in cases {
             let (outcome, files) = attempt(&mirror(serve(answer, Duration::ZERO)), &zip);
             let error = outcome.expect_err(fault);
             assert!(error.to_string().contains(message), "{fault}: {error}");
-            assert_eq!(error.exit_code(), exit_code, "{fault}: {error}");
+            assert_eq!(error.kind(), kind, "{fault}: {error}");
             assert_eq!(files, [""; 0], "{fault}");
         }
     }
@@ -263,7 +284,7 @@ mod tests {
             let patient = mirror(serve(answer, Duration::from_millis(600)));
             let (outcome, files) =
                 attempt(&Mirror { timeout: Duration::from_millis(200), ..patient }, &good());
-            assert_eq!(outcome.unwrap_err().exit_code(), 4);
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Files);
             assert_eq!(files, [""; 0]);
         }
     }
@@ -274,7 +295,7 @@ mod tests {
         let (outcome, files) = attempt(&mirror(closed), &good());
         let error = outcome.unwrap_err();
         assert_eq!(error.to_string(), format!("cannot get http://{closed}/small.zip"));
-        assert_eq!((error.exit_code(), files), (4, vec![]));
+        assert_eq!((error.kind(), files), (ErrorKind::Files, vec![]));
     }
 
     #[test]
@@ -283,7 +304,7 @@ mod tests {
         let (outcome, files) = attempt(&mirror(serve(with_length(&bomb), Duration::ZERO)), &bomb);
         let error = outcome.unwrap_err();
         assert!(chain(&error).ends_with("zip: `small/users` unpacks to more than 1000 bytes"), "{error}");
-        assert_eq!((error.exit_code(), files), (5, vec![]));
+        assert_eq!((error.kind(), files), (ErrorKind::Integrity, vec![]));
     }
 
     #[test]
@@ -317,6 +338,6 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = download(&SMALL, &mirror(closed), Some(&file.join("cache"))).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write {}", file.join("cache").display()));
-        assert_eq!(error.exit_code(), 4);
+        assert_eq!(error.kind(), ErrorKind::Files);
     }
 }

@@ -28,6 +28,7 @@ mod unpack;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use u2i_schema::ErrorKind;
 
 pub use mirror::{DownloadError, Mirror};
 pub use synthetic::{SyntheticConfig, synthetic};
@@ -153,9 +154,9 @@ pub struct DataError {
 }
 
 impl DataError {
-    /// 5 for a download that is not the file it should be, else 4.
-    pub fn exit_code(&self) -> u8 {
-        self.source.exit_code()
+    /// That of the download.
+    pub fn kind(&self) -> ErrorKind {
+        self.source.kind()
     }
 }
 
@@ -172,10 +173,11 @@ impl DataError {
 ///
 /// ```
 /// use u2i_datasets::{Dataset, DatasetName, Mirror, Places, resolve};
+/// use u2i_schema::ErrorKind;
 /// let nowhere = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() };
 /// assert_eq!(resolve(DatasetName::Synthetic, &nowhere)?.dataset, Dataset::Synthetic);
 /// assert_eq!(resolve(DatasetName::Auto, &nowhere)?.dataset, Dataset::Synthetic);
-/// assert_eq!(resolve(DatasetName::Ml1m, &nowhere).unwrap_err().exit_code(), 4);
+/// assert_eq!(resolve(DatasetName::Ml1m, &nowhere).unwrap_err().kind(), ErrorKind::Files);
 /// # Ok::<(), u2i_datasets::DataError>(())
 /// ```
 pub fn resolve(name: DatasetName, places: &Places) -> Result<Resolved, DataError> {
@@ -309,6 +311,7 @@ mod tests {
         assert_eq!((found.dataset.name(), &found.dataset), (DatasetName::Ml100k, &Dataset::Ml100k(dir)));
     }
 
+    #[cfg(feature = "download")]
     #[test]
     fn auto_falls_back_and_says_why_on_one_line() {
         let root = tempfile::tempdir().unwrap();
@@ -326,6 +329,7 @@ mod tests {
         assert!(!note.contains('\n'));
     }
 
+    #[cfg(feature = "download")]
     #[test]
     fn insisting_fails_with_the_url_and_the_file_to_provide() {
         let root = tempfile::tempdir().unwrap();
@@ -346,7 +350,7 @@ mod tests {
                 dir.display()
             )
         );
-        assert_eq!(error.exit_code(), 4);
+        assert_eq!(error.kind(), ErrorKind::Files);
     }
 
     #[test]

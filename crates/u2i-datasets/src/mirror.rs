@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use u2i_schema::ErrorKind;
+
 use crate::archive::Archive;
 
 /// Where data sets are downloaded from, and how long to wait.
@@ -123,12 +125,14 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
-    /// 5 where the file is not what it should be, 2 for a wrong proxy, else 4.
-    pub fn exit_code(&self) -> u8 {
+    /// Integrity where the file is not what it should be, usage for a wrong proxy, else files.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            DownloadError::Size { .. } | DownloadError::Checksum { .. } | DownloadError::Unpack { .. } => 5,
-            DownloadError::Proxy(_) => 2,
-            _ => 4,
+            DownloadError::Size { .. } | DownloadError::Checksum { .. } | DownloadError::Unpack { .. } => {
+                ErrorKind::Integrity
+            }
+            DownloadError::Proxy(_) => ErrorKind::Usage,
+            _ => ErrorKind::Files,
         }
     }
 }

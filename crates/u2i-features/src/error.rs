@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use polars::error::PolarsError;
-use u2i_schema::{ColumnError, Side};
+use u2i_schema::{ColumnError, ErrorKind, Side};
 
 use crate::Reject;
 
@@ -232,8 +232,8 @@ pub enum FeatureError {
 }
 
 impl FeatureError {
-    /// The exit code of a program that ends with this error: 2 config, 3 data, 4 I/O.
-    pub fn exit_code(&self) -> u8 {
+    /// Usage for what a config asks in vain, files for what cannot be read, data for the rest.
+    pub fn kind(&self) -> ErrorKind {
         match self {
             FeatureError::InvalidValue { .. }
             | FeatureError::DuplicateColumn { .. }
@@ -241,9 +241,9 @@ impl FeatureError {
             | FeatureError::SideMismatch { .. }
             | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
-            | FeatureError::NoTimes { .. } => 2,
-            FeatureError::Io { .. } => 4,
-            _ => 3,
+            | FeatureError::NoTimes { .. } => ErrorKind::Usage,
+            FeatureError::Io { .. } => ErrorKind::Files,
+            _ => ErrorKind::Data,
         }
     }
 }

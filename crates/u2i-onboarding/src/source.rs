@@ -203,6 +203,7 @@ pub fn table_format(path: &Path) -> Result<FileFormat, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use u2i::ErrorKind;
 
     fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -260,24 +261,24 @@ mod tests {
 
     #[test]
     fn what_is_no_data_is_refused_with_the_reason() {
-        let cases: [(&[u8], u8, &str); 4] = [
-            (b"", 3, "the file is empty"),
+        let cases: [(&[u8], ErrorKind, &str); 4] = [
+            (b"", ErrorKind::Data, "the file is empty"),
             (
                 b"196\t242\t3\t881250949\n186\t302\t3\t891717742\n",
-                2,
+                ErrorKind::Usage,
                 "expected the names of columns in the first line",
             ),
-            (b"hello\nmy friends\n", 2, "divides its lines"),
-            (b"1::1193::5::978300760\n", 2, "divides its lines"),
+            (b"hello\nmy friends\n", ErrorKind::Usage, "divides its lines"),
+            (b"1::1193::5::978300760\n", ErrorKind::Usage, "divides its lines"),
         ];
-        for (bytes, code, message) in cases {
+        for (bytes, kind, message) in cases {
             let dir = folder(&[("x", bytes)]);
             let error = recognise(&[dir.path().join("x")]).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");
-            assert_eq!(error.exit_code(), code);
+            assert_eq!(error.kind(), kind);
         }
-        assert_eq!(recognise(&[]).unwrap_err().exit_code(), 2);
-        assert_eq!(recognise(&[PathBuf::from("/there/is/none")]).unwrap_err().exit_code(), 4);
+        assert_eq!(recognise(&[]).unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(recognise(&[PathBuf::from("/there/is/none")]).unwrap_err().kind(), ErrorKind::Files);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use u2i::ErrorKind;
 use u2i::run::{EpochLine, ItemRow, StepLine, TargetRow};
 
 /// Three users, four items. The hits at 10 of `ranks` are those of the report.
@@ -271,5 +272,5 @@ fn a_report_that_is_none_is_refused() {
     broken.report.as_object_mut().unwrap().remove("metrics");
     let error = render(&broken).unwrap_err();
     assert_eq!(error.to_string(), "report.json: missing field `metrics`");
-    assert_eq!(error.exit_code(), crate::exit_code::INTEGRITY);
+    assert_eq!(error.kind(), ErrorKind::Integrity);
 }

@@ -21,6 +21,7 @@ mod batch;
 mod catalog;
 mod clock;
 mod column;
+mod error_kind;
 mod events;
 mod hash;
 mod side_events;
@@ -30,6 +31,7 @@ pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, RequestError, Slot, Use
 pub use catalog::{Catalog, Users};
 pub use clock::{hour, weekday};
 pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform, Wave};
+pub use error_kind::ErrorKind;
 pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
 pub use hash::{Digest, Number};
 pub use side_events::SideEvents;

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use u2i_schema::Digest;
 use u2i_train::{StateTensor, TrainProgress, TrainState};
 
-use crate::{disk, exit_code};
+use crate::{ErrorKind, disk};
 
 /// The layout of what is written, and the only one that is read: what names a run is made otherwise in an older one.
 const FORMAT: u32 = 2;
@@ -84,13 +84,13 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// What a command that ends with this error returns to the shell.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of fault it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            CheckpointError::Io { .. } => exit_code::IO,
-            CheckpointError::Corrupt { .. } => exit_code::INTEGRITY,
-            CheckpointError::OtherRun { .. } | CheckpointError::Format { .. } => exit_code::MIXED,
-            CheckpointError::Locked { .. } => exit_code::LOCKED,
+            CheckpointError::Io { .. } => ErrorKind::Files,
+            CheckpointError::Corrupt { .. } => ErrorKind::Integrity,
+            CheckpointError::OtherRun { .. } | CheckpointError::Format { .. } => ErrorKind::Mixture,
+            CheckpointError::Locked { .. } => ErrorKind::Busy,
         }
     }
 }
@@ -214,7 +214,7 @@ impl Checkpoints {
 
     fn names(&self) -> Result<Vec<String>, CheckpointError> {
         let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(io("read", &self.folder, None))?,
         };
         let mut names = Vec::new();
@@ -463,7 +463,7 @@ mod tests {
         begun(folder.path()).save(&state(3)).unwrap();
         let mut other = Checkpoints::new(folder.path().join("checkpoints"), run(2));
         let error = other.resume().unwrap_err();
-        assert_eq!(error.exit_code(), exit_code::MIXED);
+        assert_eq!(error.kind(), ErrorKind::Mixture);
         assert!(error.to_string().contains("its seed is 1, this run's is 2"), "{error}");
     }
 
@@ -477,7 +477,7 @@ mod tests {
         for other in [1, 3] {
             fs::write(&path, text.replace("\"format\": 2", &format!("\"format\": {other}"))).unwrap();
             let error = checkpoints.resume().unwrap_err();
-            assert_eq!(error.exit_code(), exit_code::MIXED);
+            assert_eq!(error.kind(), ErrorKind::Mixture);
             assert!(error.to_string().contains(&format!("format {other} is not 2, which")), "{error}");
         }
     }
@@ -503,7 +503,7 @@ mod tests {
             for bytes in flipped.into_iter().chain(cut).chain(longer) {
                 fs::write(&file, &bytes).unwrap();
                 let error = checkpoints.resume().expect_err("a changed file was read");
-                assert!([5, 6].contains(&error.exit_code()), "{error}");
+                assert!([ErrorKind::Integrity, ErrorKind::Mixture].contains(&error.kind()), "{error}");
             }
             fs::write(&file, &good).unwrap();
         }
@@ -541,7 +541,7 @@ mod tests {
             match checkpoints.resume() {
                 Ok(_) => read += 1,
                 Err(error) => {
-                    assert_eq!(error.exit_code(), exit_code::INTEGRITY, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
                     refused += 1;
                 }
             }
@@ -554,7 +554,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let held = RunLock::take(folder.path()).unwrap();
         let error = RunLock::take(folder.path()).unwrap_err();
-        assert_eq!(error.exit_code(), exit_code::LOCKED);
+        assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(error.to_string().ends_with(&format!("held by process {}", std::process::id())), "{error}");
         drop(held);
         RunLock::take(folder.path()).unwrap();

@@ -352,6 +352,7 @@ fn place<'a>(values: &'a mut [toml::Value], key: &str) -> Result<&'a mut toml::V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn every_built_in_experiment_is_the_same_when_written_and_read() {
@@ -397,7 +398,7 @@ mod tests {
             ("seed=a", "--set seed=a: "),
         ] {
             let error = load(&[set]).unwrap_err();
-            assert_eq!(error.exit_code(), 2);
+            assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains(message), "{set}: {error}");
         }
     }
@@ -410,7 +411,7 @@ mod tests {
         assert_eq!(load("1.0").unwrap().index[1].min_recall, Some(1.0));
         for least in ["0.0", "1.1", "-0.5", "nan"] {
             let error = load(least).unwrap_err();
-            assert_eq!(error.exit_code(), 2);
+            assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains("`index.1.min_recall` is"), "{error}");
         }
     }
@@ -424,7 +425,7 @@ mod tests {
         let ivf_pq = "{ ivf_pq = { nlist = 8, nprobe = 2, m = 4 } }";
         for faiss in ["sq8", ivf_pq] {
             let error = load(faiss, "l2").unwrap_err();
-            assert_eq!(error.exit_code(), 2);
+            assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains("`index.1.metric` is l2, expected"), "{error}");
             load(faiss, "augmented_inner_product").unwrap();
         }

@@ -127,8 +127,8 @@ mod tests {
 
     use super::script::follow;
     use super::*;
+    use crate::ErrorKind;
     use crate::checkpoint::Checkpoints;
-    use crate::exit_code;
 
     fn checkpoints(folder: &Path) -> Checkpoints {
         Checkpoints::new(folder.to_owned(), BTreeMap::from([("seed".to_owned(), "1".to_owned())]))
@@ -170,7 +170,7 @@ mod tests {
             checkpoints.save(&state(3)).unwrap();
             let (result, steps) = follow(Some(fails), || checkpoints.save(&state(4)));
             let error = result.unwrap_err();
-            assert_eq!(error.exit_code(), exit_code::IO, "step {fails}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Files, "step {fails}: {error}");
             let (_, failed) = &steps[fails];
             assert!(error.to_string().contains(&failed.display().to_string()), "step {fails}: {error}");
             assert_eq!(error.to_string().contains(" bytes)"), fails < 6, "step {fails}: {error}");

@@ -7,11 +7,12 @@ use u2i_device::DeviceError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_models::ModelError;
+use u2i_schema::ErrorKind;
 use u2i_train::TrainError;
 
 use crate::checkpoint::CheckpointError;
 
-/// Anything that ends a command, with its exit code ([`exit_code`](Self::exit_code)).
+/// Anything that ends a job, and what [`kind`](Self::kind) of fault it is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -181,63 +182,37 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// The process's exit codes, the same for every command.
-pub mod exit_code {
-    /// A guard or a check failed.
-    pub const FAILED_CHECK: u8 = 1;
-    /// Config or usage.
-    pub const USAGE: u8 = 2;
-    /// Data.
-    pub const DATA: u8 = 3;
-    /// Files, network, disk.
-    pub const IO: u8 = 4;
-    /// A file is not what was written.
-    pub const INTEGRITY: u8 = 5;
-    /// Parts that do not belong together, or a newer format.
-    pub const MIXED: u8 = 6;
-    /// NaN or infinity.
-    pub const NUMERIC: u8 = 7;
-    /// No such device.
-    pub const DEVICE: u8 = 8;
-    /// Another process works in the folder.
-    pub const LOCKED: u8 = 75;
-    /// Interrupted (SIGINT), after what was reached is kept.
-    pub const INTERRUPTED: u8 = 130;
-    /// Terminated (SIGTERM), after what was reached is kept.
-    pub const TERMINATED: u8 = 143;
-}
-
 impl Error {
-    /// What a command that ends with this error returns to the shell.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of fault it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Config { .. } | Error::Usage(_) | Error::Model(_) => exit_code::USAGE,
-            Error::Data(error) => error.exit_code(),
-            Error::Features(error) => error.exit_code(),
-            Error::Train(TrainError::NotFinite { .. }) => exit_code::NUMERIC,
-            Error::Train(TrainError::NoSamples | TrainError::Sampler(_)) => exit_code::DATA,
-            Error::Stopped | Error::Train(TrainError::Interrupted { .. }) => exit_code::INTERRUPTED,
+            Error::Config { .. } | Error::Usage(_) | Error::Model(_) => ErrorKind::Usage,
+            Error::Data(error) => error.kind(),
+            Error::Features(error) => error.kind(),
+            Error::Train(TrainError::NotFinite { .. }) => ErrorKind::NotFinite,
+            Error::Train(TrainError::NoSamples | TrainError::Sampler(_)) => ErrorKind::Data,
+            Error::Stopped | Error::Train(TrainError::Interrupted { .. }) => ErrorKind::Stopped,
             Error::Train(TrainError::Save { source, .. }) => {
-                source.downcast_ref::<CheckpointError>().map_or(exit_code::IO, CheckpointError::exit_code)
+                source.downcast_ref::<CheckpointError>().map_or(ErrorKind::Files, CheckpointError::kind)
             }
-            Error::Train(TrainError::State { .. }) => exit_code::MIXED,
-            Error::Checkpoint(error) => error.exit_code(),
-            Error::Train(_) => exit_code::USAGE,
-            Error::Index(IndexError::Io { .. }) | Error::Io { .. } | Error::Write { .. } => exit_code::IO,
+            Error::Train(TrainError::State { .. }) => ErrorKind::Mixture,
+            Error::Checkpoint(error) => error.kind(),
+            Error::Train(_) => ErrorKind::Usage,
+            Error::Index(IndexError::Io { .. }) | Error::Io { .. } | Error::Write { .. } => ErrorKind::Files,
             Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {
-                exit_code::NUMERIC
+                ErrorKind::NotFinite
             }
             Error::Index(
                 IndexError::Setting { .. }
                 | IndexError::NotUnitLength { .. }
                 | IndexError::CompressedL2 { .. },
-            ) => exit_code::USAGE,
-            Error::Index(_) => exit_code::INTEGRITY,
-            Error::Bundle(error) => error.exit_code(),
-            Error::Device(_) => exit_code::DEVICE,
-            Error::RunFile { .. } => exit_code::INTEGRITY,
-            Error::OtherRun { .. } => exit_code::MIXED,
-            Error::Guard(_) => exit_code::FAILED_CHECK,
+            ) => ErrorKind::Usage,
+            Error::Index(_) => ErrorKind::Integrity,
+            Error::Bundle(error) => error.kind(),
+            Error::Device(_) => ErrorKind::Device,
+            Error::RunFile { .. } => ErrorKind::Integrity,
+            Error::OtherRun { .. } => ErrorKind::Mixture,
+            Error::Guard(_) => ErrorKind::Check,
         }
     }
 }
@@ -255,10 +230,10 @@ mod tests {
             IndexError::Setting { name: "nlist", found: 9, wanted: "1 to 3".to_owned() },
         ] {
             let error = Error::from(error);
-            assert_eq!(error.exit_code(), exit_code::USAGE, "{error}");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
         }
         let changed = IndexError::CutOff { path: PathBuf::new() };
-        assert_eq!(Error::from(changed).exit_code(), exit_code::INTEGRITY);
+        assert_eq!(Error::from(changed).kind(), ErrorKind::Integrity);
     }
 
     #[test]

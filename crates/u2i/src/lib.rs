@@ -51,9 +51,10 @@ pub use {
     u2i_random as random, u2i_schema as schema, u2i_train as train,
 };
 
-pub use error::{Error, exit_code};
+pub use error::Error;
 pub use progress::Progress;
 pub use resources::{Stage, StageCost};
+pub use u2i_schema::ErrorKind;
 
 /// What this library was built from and with, as reports name it: a hash of the sources and the locked dependencies, the
 /// compiler, the profile and the cargo features.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use u2i_bundle::{BundleError, IndexPlan, Options, Recommender, Request, Search, Seen, Strategy};
 use u2i_random::{Purpose, Stream};
+use u2i_schema::ErrorKind;
 
 use crate::fixture::{Fixture, Kind, SMALL, Size, device, history, top, user};
 
@@ -80,7 +81,7 @@ fn values_that_no_column_takes_are_refused_by_name() {
         for ids in [&["film 1"][..], &[]] {
             let bad = Request { context: BTreeMap::from([(key.into(), value.into())]), ..history(ids) };
             let error = recommender.recommend(&[user("user 1"), bad], &top(5)).unwrap_err();
-            assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 3));
+            assert_eq!((error.to_string().as_str(), error.kind()), (message, ErrorKind::Data));
         }
     }
 }
@@ -105,7 +106,7 @@ fn conditions_and_seen_items_leave_as_many_as_there_are() {
     );
     options.only = Some("genre has War".parse().unwrap());
     let error = recommender.recommend(&asked, &options).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
+    assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("items have genres, year, title, item_id"), "{error}");
 }
 

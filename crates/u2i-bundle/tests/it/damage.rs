@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use u2i_bundle::{BundleError, IndexPlan, Manifest, Part, Recommender, verify};
 use u2i_random::{Purpose, Stream};
+use u2i_schema::ErrorKind;
 
 use crate::fixture::{Fixture, Kind, SMALL, Size, device, user};
 
@@ -50,7 +51,7 @@ fn a_part_of_another_bundle_is_refused_with_both_hashes() {
                 Recommender::open(&dir(i), &device()).expect_err("a mixture was opened"),
                 verify(&dir(i)).expect_err("a mixture was verified"),
             ] {
-                assert_eq!(error.exit_code(), 6, "{error}");
+                assert_eq!(error.kind(), ErrorKind::Mixture, "{error}");
                 let BundleError::Mixture { path: named, expected, found, .. } = &error else {
                     panic!("{error}")
                 };
@@ -97,11 +98,11 @@ fn every_change_of_a_file_is_refused() {
             }
             fs::write(path, &bytes).unwrap();
             let error = Recommender::open(&dir, &device()).expect_err("a changed file was read");
-            assert!([5, 6].contains(&error.exit_code()), "{error}");
+            assert!([ErrorKind::Integrity, ErrorKind::Mixture].contains(&error.kind()), "{error}");
             mixtures += usize::from(matches!(error, BundleError::Mixture { .. }));
         }
         fs::remove_file(path).unwrap();
-        assert_eq!(Recommender::open(&dir, &device()).unwrap_err().exit_code(), 4);
+        assert_eq!(Recommender::open(&dir, &device()).unwrap_err().kind(), ErrorKind::Files);
         fs::write(path, &good).unwrap();
     }
     // Damage is not taken for a part of another bundle.

@@ -8,6 +8,7 @@ use u2i_bundle::{
     BundleError, IndexPlan, IndexState, Manifest, Options, Recommender, Request, Search, verify,
 };
 use u2i_index::{FaissSpec, Metric};
+use u2i_schema::ErrorKind;
 
 use crate::fixture::{Fixture, Kind, SMALL, device, top};
 
@@ -71,7 +72,7 @@ fn a_newer_format_is_refused_with_the_range_whatever_else_it_holds() {
     for (text, found) in [("{\"format\": 2}", 2), ("{\"format\": 99, \"parts\": [1], \"new\": {}}\n", 99)] {
         fs::write(&path, text).unwrap();
         let error = Recommender::open(folder.path(), &device()).unwrap_err();
-        assert_eq!(error.exit_code(), 6);
+        assert_eq!(error.kind(), ErrorKind::Mixture);
         let message = format!("format {found} is not one of 1 to 1, which this version reads");
         assert!(error.to_string().ends_with(&message), "{error}");
     }

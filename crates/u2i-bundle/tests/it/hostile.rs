@@ -6,6 +6,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use u2i_bundle::{BundleError, Manifest, Options, Part, Recommender, Request};
 use u2i_random::{Purpose, Stream};
+use u2i_schema::ErrorKind;
 
 use crate::damage::{files, write};
 use crate::fixture::{Size, device, history, top, user};
@@ -93,7 +94,7 @@ fn changes_with_hashes_made_anew_are_refused_or_read_safely() {
                 match use_it(&dir) {
                     Ok(()) => read += 1,
                     Err(error) => {
-                        assert_eq!(error.exit_code(), 5, "{error}");
+                        assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
                         refused += 1;
                     }
                 }
@@ -138,7 +139,10 @@ fn changes_of_the_manifest_with_its_hash_made_anew_are_refused_or_read_safely() 
             match use_it(&dir) {
                 Ok(()) => read += 1,
                 Err(error) => {
-                    assert!([4, 5, 6].contains(&error.exit_code()), "{error}");
+                    assert!(
+                        [ErrorKind::Files, ErrorKind::Integrity, ErrorKind::Mixture].contains(&error.kind()),
+                        "{error}"
+                    );
                     refused += 1;
                 }
             }
@@ -172,6 +176,6 @@ fn a_model_larger_than_its_weights_is_refused() {
         *manifest.pointer_mut(place).unwrap_or_else(|| panic!("{place} in {good}")) = number.into();
         fs::write(&path, sealed(manifest)).unwrap();
         let error = use_it(&dir).expect_err(place);
-        assert_eq!(error.exit_code(), 5, "{place}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{place}: {error}");
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use u2i_bundle::{IndexPlan, IndexState, Options, Part, Recommender, Search, verify};
 use u2i_index::{FaissSpec, Metric};
+use u2i_schema::ErrorKind;
 
 use crate::fixture::{Fixture, Kind, Size, device, top, user};
 
@@ -57,20 +58,23 @@ fn twelve_bad_indexes_are_not_published() {
         (plan(hnsw(2, 4, 2), of_unit_length, 1.0, 10), 1),
         (plan(hnsw(2, 2, 1), Metric::AugmentedInnerProduct, 1.0, 10), 1),
         // They cannot be.
-        (plan(ivf(60, 1), ip, 0.5, 10), 2),
-        (plan(hnsw(1, 8, 8), ip, 0.5, 10), 2),
+        (plan(ivf(60, 1), ip, 0.5, 10), ErrorKind::Usage),
+        (plan(hnsw(1, 8, 8), ip, 0.5, 10), ErrorKind::Usage),
         // Nothing would be measured.
-        (plan(FaissSpec::Flat, ip, 0.0, 10), 2),
-        (plan(FaissSpec::Flat, ip, f64::NAN, 10), 2),
-        (plan(FaissSpec::Flat, ip, 1.01, 10), 2),
-        (IndexPlan::Faiss { spec: FaissSpec::Flat, metric: ip, min_recall: 0.9, queries: &[], k: n(10) }, 2),
+        (plan(FaissSpec::Flat, ip, 0.0, 10), ErrorKind::Usage),
+        (plan(FaissSpec::Flat, ip, f64::NAN, 10), ErrorKind::Usage),
+        (plan(FaissSpec::Flat, ip, 1.01, 10), ErrorKind::Usage),
+        (
+            IndexPlan::Faiss { spec: FaissSpec::Flat, metric: ip, min_recall: 0.9, queries: &[], k: n(10) },
+            ErrorKind::Usage,
+        ),
     ];
-    for (i, (plan, code)) in bad.into_iter().enumerate() {
+    for (i, (plan, kind)) in bad.into_iter().enumerate() {
         let error = match fixture.write(&dir, plan) {
             Ok(manifest) => panic!("{i} was published: {:?}", manifest.index),
             Err(error) => error,
         };
-        assert_eq!(error.exit_code(), code, "{i}: {error}");
+        assert_eq!(error.kind(), kind, "{i}: {error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{i} left something behind");
     }
 }
@@ -131,8 +135,8 @@ fn without_its_index_a_bundle_opens_for_exact_search_alone() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[1000] ^= 1;
     fs::write(&path, bytes).unwrap();
-    for code in [5, 4] {
-        assert_eq!(Recommender::open(&dir, &device()).unwrap_err().exit_code(), code);
+    for kind in [ErrorKind::Integrity, ErrorKind::Files] {
+        assert_eq!(Recommender::open(&dir, &device()).unwrap_err().kind(), kind);
         let open = Recommender::open_exact(&dir, &device()).unwrap();
         assert_eq!(*open.index(), IndexState::LeftOut);
         assert_eq!(open.recommend(&[user("user 1")], &top(10)).unwrap(), wanted);

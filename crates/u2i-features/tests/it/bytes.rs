@@ -3,6 +3,7 @@
 use reference::{Format, MovieLens, Rule};
 
 use crate::*;
+use u2i_schema::ErrorKind;
 
 /// The folder of ML-1M with these files.
 fn ml_1m(files: [&[u8]; 3]) -> tempfile::TempDir {
@@ -90,7 +91,7 @@ fn bytes_that_are_no_utf_8_are_refused_with_their_line() {
             matches!(error, FeatureError::Encoding { line, .. } if line == wanted),
             "seed {seed}: {error}"
         );
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.kind(), ErrorKind::Data);
         assert!(read_events(&csv, Encoding::Latin1, lenient()).is_ok(), "seed {seed}");
     }
     let header = read_events(b"who,wh\xe4t,when\nu,a,1\n", Encoding::Utf8, lenient()).unwrap_err();
@@ -171,7 +172,7 @@ fn random_csv_files_are_read_as_the_reference_reads_them() {
         let quotes: Vec<u8> = csv.iter().map(|&byte| if byte == b'7' { b'"' } else { byte }).collect();
         match read_events(&quotes, Encoding::Latin1, limits) {
             Ok(raw) => assert_balanced(&raw.files),
-            Err(error) => assert_eq!(error.exit_code(), 3, "seed {seed}: {error}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Data, "seed {seed}: {error}"),
         }
     }
 }

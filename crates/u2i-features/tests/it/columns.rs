@@ -1,4 +1,4 @@
-use u2i_schema::{Side, Slot, Transform};
+use u2i_schema::{ErrorKind, Side, Slot, Transform};
 
 use crate::*;
 
@@ -123,7 +123,7 @@ fn configs_that_do_not_fit_the_data_are_refused() {
     for (name, side, kind, message) in cases {
         let error = fit(name, side, kind).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
-        assert_eq!(error.exit_code(), 2);
+        assert_eq!(error.kind(), ErrorKind::Usage);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::*;
+use u2i_schema::ErrorKind;
 
 type Event = (String, String, i64);
 
@@ -101,7 +102,7 @@ fn check(name: &str, events: &[Event], split: &SplitConfig) {
                     format!("{nothing}: {users} users with {events} events, {train} of them to train on");
                 assert!(test == 0 || targets == 0, "{context}: {error}");
                 assert_eq!(error.to_string(), format!("the split leaves {counts}"), "{context}");
-                assert_eq!(error.exit_code(), 3, "{context}");
+                assert_eq!(error.kind(), ErrorKind::Data, "{context}");
                 continue;
             }
         };
@@ -159,7 +160,7 @@ fn files_without_a_usable_row_are_refused_with_counts() {
     for (csv, message) in cases {
         let error = read_events(csv.as_bytes(), Encoding::Utf8, limits).unwrap_err();
         assert!(error.to_string().ends_with(&format!("events: {message}")), "{csv:?}: {error}");
-        assert_eq!(error.exit_code(), 3, "{csv:?}");
+        assert_eq!(error.kind(), ErrorKind::Data, "{csv:?}");
     }
 }
 
@@ -173,5 +174,5 @@ fn a_column_without_a_number_to_fit_on_is_refused() {
         matches!(&error, FeatureError::NothingToFit { column, side: Side::Item } if column == "price"),
         "{error}"
     );
-    assert_eq!(error.exit_code(), 3);
+    assert_eq!(error.kind(), ErrorKind::Data);
 }

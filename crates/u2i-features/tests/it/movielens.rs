@@ -2,6 +2,7 @@ use mutations::{Field, MAX_LINE_BYTES, Mutated, assert_rejected, mutated};
 use reference::MovieLens;
 
 use crate::*;
+use u2i_schema::ErrorKind;
 
 const RATINGS: &[u8] = b"1::10::5::978300760\n2::10::3::978300761\r\n1::20::4::978300762\n\n";
 const USERS: &[u8] = b"1::F::1::10::48067\n2::M::56::16::70072\n3::M::25::15::55117\n";
@@ -93,7 +94,7 @@ fn bad_rows_are_rejected_with_line_column_and_reason() {
         assert_balanced(&raw.files);
         // Without leave, the same row ends the reading, and the message names the place.
         let error = read(ratings, USERS, MOVIES, ReadLimits::STRICT).unwrap_err();
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.kind(), ErrorKind::Data);
         assert!(error.to_string().contains(&format!("ratings.dat:{line}")), "{error}");
     }
 }
@@ -120,10 +121,10 @@ fn files_without_a_usable_row_are_refused_with_counts() {
     for (ratings, users, message) in cases {
         let error = read(ratings, users, MOVIES, ReadLimits::STRICT).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.kind(), ErrorKind::Data);
     }
     let error = read_ml_1m(Path::new("nowhere"), &ReadLimits::STRICT).unwrap_err();
-    assert_eq!(error.exit_code(), 4);
+    assert_eq!(error.kind(), ErrorKind::Files);
 }
 
 const IDS: &[&[u8]] = &[b"", b"x1", b"1e3", b"-1", b"1.5", b" 7", b"7 ", b"\xff\xfe", "٧".as_bytes()];

@@ -1,6 +1,7 @@
 //! Files of users or histories, for whom recommendations are wanted.
 
 use crate::*;
+use u2i_schema::ErrorKind;
 
 fn config(format: FileFormat) -> RequestsConfig {
     RequestsConfig {
@@ -83,8 +84,8 @@ fn columns_are_bound_by_name_and_one_of_two_must_be() {
     let error = read(&config(csv()), "who,at\nu,1\n").unwrap_err();
     assert!(error.to_string().contains("there is no column `seen` (key requests.history)"), "{error}");
     let neither = RequestsConfig { user: None, history: None, ..config(csv()) };
-    assert_eq!(read(&neither, "who\nu\n").unwrap_err().exit_code(), 2);
-    assert_eq!(read(&config(csv()), "").unwrap_err().exit_code(), 3);
+    assert_eq!(read(&neither, "who\nu\n").unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(read(&config(csv()), "").unwrap_err().kind(), ErrorKind::Data);
 }
 
 #[test]

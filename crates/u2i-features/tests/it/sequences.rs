@@ -1,7 +1,7 @@
 //! Pairs in time order without times, and tab-separated files without quotes.
 
 use mutations::{Field, MAX_LINE_BYTES, N_ROWS, assert_rejected, mutated};
-use u2i_schema::Side;
+use u2i_schema::{ErrorKind, Side};
 
 use crate::*;
 
@@ -80,7 +80,7 @@ fn files_without_a_pair_are_refused() {
     for (text, message) in cases {
         let error = read(text, ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT }).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.kind(), ErrorKind::Data);
     }
     let latin_1 = SequencesConfig { encoding: Encoding::Latin1, ..config(ReadLimits::STRICT) };
     let raw = read_sequences(&latin_1, folder(&[("pairs", b"7 caf\xe9\n")]).path()).unwrap();
@@ -119,7 +119,7 @@ fn whatever_needs_times_is_refused_where_there_are_none() {
     for (split, columns, message) in cases {
         let error = prepare(&pairs(), &split, &columns, &all_samples(), 0).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
-        assert_eq!(error.exit_code(), 2);
+        assert_eq!(error.kind(), ErrorKind::Usage);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events of other kinds, as sequences beside the history.
 
-use u2i_schema::{ColumnData, OUT_OF_VOCABULARY, Transform};
+use u2i_schema::{ColumnData, ErrorKind, OUT_OF_VOCABULARY, Transform};
 
 use crate::*;
 
@@ -102,7 +102,7 @@ fn a_sequence_that_cannot_be_is_refused() {
     let raw = log_with_sequences(1);
     let run = |column| prepare(&raw, &leave_last_out(), &features(vec![column]), &all_samples(), 0);
     let error = run(sequence("seraches", 3)).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
+    assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("no sequence `seraches`, only [\"searches\", \"liked\"]"), "{error}");
     let of_users = ColumnConfig { side: Side::User, ..sequence("searches", 3) };
     let error = run(of_users).unwrap_err();

@@ -1,6 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 
-use u2i_schema::{Sample, Side};
+use u2i_schema::{ErrorKind, Sample, Side};
 
 use crate::*;
 
@@ -78,7 +78,7 @@ fn the_book_goes_by_file_order_and_drops_short_users() {
         prepared(&raw, &SplitConfig::Book { min_events: 5 }),
         Err(FeatureError::NobodyToTest { .. })
     ));
-    assert_eq!(prepared(&raw, &SplitConfig::Book { min_events: 2 }).unwrap_err().exit_code(), 2);
+    assert_eq!(prepared(&raw, &SplitConfig::Book { min_events: 2 }).unwrap_err().kind(), ErrorKind::Usage);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_time_cut_takes_each_users_first_event_of_a_window() {
     // With the test from 9 on, w is the only user with an event there, and has no history.
     assert!(matches!(cut(0.6, 0.9), Err(FeatureError::NobodyToTest { .. })));
     for (validation, test) in [(0.8, 0.8), (0.0, 0.5), (0.5, 1.0), (f64::NAN, 0.5)] {
-        assert_eq!(cut(validation, test).unwrap_err().exit_code(), 2);
+        assert_eq!(cut(validation, test).unwrap_err().kind(), ErrorKind::Usage);
     }
 }
 
@@ -121,7 +121,7 @@ fn data_that_leaves_nothing_to_train_or_test_is_refused_with_counts() {
     for (n, message) in cases {
         let error = prepared(&log(&one_user[..n]), &leave_last_out()).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.kind(), ErrorKind::Data);
     }
 }
 

@@ -2,6 +2,7 @@ use mutations::{Field, MAX_LINE_BYTES, assert_rejected, mutated};
 use reference::{Format, Rule};
 
 use crate::*;
+use u2i_schema::ErrorKind;
 
 fn csv(separator: char) -> FileFormat {
     FileFormat::Csv { separator, encoding: Encoding::Utf8 }
@@ -121,7 +122,7 @@ fn columns_are_bound_by_name() {
         let found = format!("{:?}", order.iter().map(|&i| names[i]).collect::<Vec<_>>());
         let text = error.to_string();
         assert!(text.contains(&format!("{message} `")) && text.ends_with(&found), "{order:?}: {text}");
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.kind(), ErrorKind::Data);
     };
     for (i, is_events) in (0..5).flat_map(|i| [(i, true), (i, false)]) {
         let without: Vec<usize> = (0..5).filter(|&other| other != i).collect();
@@ -216,30 +217,30 @@ fn numbers_that_are_none_are_rejected() {
 #[test]
 fn broken_files_are_refused() {
     let cases = [
-        ("", 3, "the file is empty"),
-        ("\n", 3, "the file is empty"),
-        ("who,what,when,device\n", 3, "no row to use: 0 read"),
-        ("who,what,when,device\ra,b,1,c\r", 3, "there is no column `device`"),
-        ("w\0h\0o\0,\0", 3, "events:1: the header cannot be used: has a NUL byte"),
+        ("", ErrorKind::Data, "the file is empty"),
+        ("\n", ErrorKind::Data, "the file is empty"),
+        ("who,what,when,device\n", ErrorKind::Data, "no row to use: 0 read"),
+        ("who,what,when,device\ra,b,1,c\r", ErrorKind::Data, "there is no column `device`"),
+        ("w\0h\0o\0,\0", ErrorKind::Data, "events:1: the header cannot be used: has a NUL byte"),
         (
             "who,what,when,5\" disk\na,b,1,c\n",
-            3,
+            ErrorKind::Data,
             "events:1: the header cannot be used: a quote inside a field",
         ),
-        ("who,what,when,who\na,b,1,c\n", 3, "two columns are called `who`"),
+        ("who,what,when,who\na,b,1,c\n", ErrorKind::Data, "two columns are called `who`"),
         (
             "who,what,when,device\na,b,1,\"open\nc,d,2,e\n",
-            3,
+            ErrorKind::Data,
             "events:2: a quote opens here and is not closed",
         ),
     ];
-    for (events, code, message) in cases {
+    for (events, kind, message) in cases {
         let error = read(&config(csv(',')), events, ITEMS).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
-        assert_eq!(error.exit_code(), code);
+        assert_eq!(error.kind(), kind);
     }
     for separator in ['"', '\n', '→', 'x'] {
-        assert_eq!(read(&config(csv(separator)), EVENTS, ITEMS).unwrap_err().exit_code(), 2);
+        assert_eq!(read(&config(csv(separator)), EVENTS, ITEMS).unwrap_err().kind(), ErrorKind::Usage);
     }
 }
 
@@ -340,7 +341,7 @@ fn parquet_ids_are_text_or_integers_and_never_floats() {
         "{error}"
     );
     let dir = folder(&[("events", b"PAR1 not really")]);
-    assert_eq!(read_tables(&config, dir.path()).unwrap_err().exit_code(), 3);
+    assert_eq!(read_tables(&config, dir.path()).unwrap_err().kind(), ErrorKind::Data);
 }
 
 /// 5,000 rows with quotes, separators and line ends inside fields, a tenth of them cut short: every field comes

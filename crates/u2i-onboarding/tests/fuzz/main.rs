@@ -5,6 +5,7 @@ mod harness;
 
 use std::fs;
 
+use u2i::ErrorKind;
 use u2i::config::Experiment;
 use u2i_onboarding::{InitOptions, ModelChoice, init};
 
@@ -36,7 +37,7 @@ fn files_that_a_config_is_made_from() {
                 "made".into()
             }
             Err(error) => {
-                assert!(matches!(error.exit_code(), 2 | 3), "{error}");
+                assert!(matches!(error.kind(), ErrorKind::Usage | ErrorKind::Data), "{error}");
                 word(&error)
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use u2i::ErrorKind;
 use u2i::baselines::{Popularity, rank_targets};
 use u2i::config::Experiment;
 use u2i::device::DeviceChoice;
@@ -104,7 +105,7 @@ fn pairs_without_times_are_trained_as_they_are() {
     let validation = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
     assert_eq!((validation.times, validation.ties_share), (None, None));
     let named = InitOptions { user: Some("user".into()), ..options(&[path], folder.path(), ModelChoice::Fm) };
-    assert_eq!(init(&named).unwrap_err().exit_code(), 2);
+    assert_eq!(init(&named).unwrap_err().kind(), ErrorKind::Usage);
 }
 
 /// `.inter`, `.user` and `.item` as RecBole writes them, with a quote in a title.
@@ -232,7 +233,7 @@ fn what_is_not_clear_is_refused_with_what_there_is_to_choose_from() {
     let events = write(folder.path(), "events.csv", &format!("a,b,c\n{text}"));
     let own = options(&[events], folder.path(), ModelChoice::YoutubeDnn);
     let error = init(&own).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
+    assert_eq!(error.kind(), ErrorKind::Usage);
     let wanted = "events.csv: the user column could be any of `a`, `b`; say which with --user COLUMN";
     assert!(error.to_string().ends_with(wanted), "{error}");
     let made = init(&InitOptions { user: Some("b".into()), ..own.clone() }).unwrap();
@@ -257,7 +258,7 @@ fn a_few_bad_rows_are_named_in_the_config_and_many_are_refused() {
     let validation = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
     assert_eq!((validation.files[0].rejected, validation.files[0].first_rejects.len()), (2, 2));
     bad(raw.n_events() / 40);
-    assert_eq!(init(&options(&[path], folder.path(), ModelChoice::Fm)).unwrap_err().exit_code(), 3);
+    assert_eq!(init(&options(&[path], folder.path(), ModelChoice::Fm)).unwrap_err().kind(), ErrorKind::Data);
 }
 
 #[test]

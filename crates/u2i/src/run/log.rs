@@ -171,6 +171,7 @@ fn lines<'a>(text: &'a str, path: &Path) -> Result<Vec<(Line, &'a str)>, Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     fn step(step: usize) -> StepReport {
         StepReport {
@@ -262,7 +263,7 @@ mod tests {
         fs::write(&path, "{\"step\":1,\"epoch\":1,\"loss\":1.0,\"learning_rate\":0.1}\n{\"step\":2}\n")
             .unwrap();
         let error = read(&path).unwrap_err();
-        assert_eq!(error.exit_code(), 5);
+        assert_eq!(error.kind(), ErrorKind::Integrity);
         assert!(error.to_string().contains("line 2"), "{error}");
     }
 }

@@ -218,6 +218,7 @@ mod tests {
     use u2i_random::{Purpose, Stream};
 
     use super::*;
+    use crate::ErrorKind;
 
     fn rows() -> Vec<TargetRow> {
         let row = |i: u32| TargetRow {
@@ -269,7 +270,10 @@ mod tests {
             }
             fs::write(&path, &bytes).unwrap();
             if bytes != good {
-                assert_eq!(check(folder.path(), &report(&good), RANKS).unwrap_err().exit_code(), 5);
+                assert_eq!(
+                    check(folder.path(), &report(&good), RANKS).unwrap_err().kind(),
+                    ErrorKind::Integrity
+                );
             }
             check(folder.path(), &report(&bytes), RANKS).unwrap();
             match read_ranks(&path) {
@@ -278,7 +282,7 @@ mod tests {
                     read += 1;
                 }
                 Err(error) => {
-                    assert_eq!(error.exit_code(), 5, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
                     refused += 1;
                 }
             }

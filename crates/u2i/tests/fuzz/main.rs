@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use u2i::ErrorKind;
 use u2i::checkpoint::{CheckpointError, Checkpoints};
 use u2i::config::Experiment;
 use u2i::schema::Digest;
@@ -28,7 +29,7 @@ fn experiments() {
             }
             Err(error) => {
                 let message = error.to_string();
-                assert_eq!(error.exit_code(), 2, "{message}");
+                assert_eq!(error.kind(), ErrorKind::Usage, "{message}");
                 assert!(message.starts_with("x.toml:"), "{message}");
                 word(&error)
             }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use toml::{Table, Value};
+use u2i::ErrorKind;
 use u2i::config::Experiment;
 use u2i::datasets::{SyntheticConfig, synthetic};
 use u2i::device::DeviceChoice;
@@ -90,7 +91,7 @@ fn every_key_of_every_file_is_refused_when_misspelt() {
             table.insert(format!("{key}x"), value);
             let error = parse(&broken).expect_err(&format!("{path}: {own:?} may be misspelt"));
             let message = error.to_string();
-            assert_eq!(error.exit_code(), 2, "{message}");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{message}");
             assert!(message.starts_with("x.toml:"), "{message}");
             assert!(message.contains(&format!("{key}x")), "{own:?}: {message}");
             assert!(message.ends_with(&format!("did you mean `{key}`?")), "{own:?}: {message}");
@@ -303,7 +304,7 @@ fn features_that_cannot_be_are_refused_with_their_line() {
         let own = text(file);
         let error = Experiment::parse(&format!("{own}{more}"), Path::new("x.toml")).expect_err(said);
         let line = own.matches('\n').count() + line;
-        assert_eq!(error.exit_code(), 2);
+        assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().starts_with(&format!("x.toml:{line}:")), "line {line}: {error}");
         assert!(error.to_string().contains(said), "{error}");
     }
