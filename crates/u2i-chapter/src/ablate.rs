@@ -1,18 +1,16 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use u2i_eval::Spread;
-
-use crate::guards;
-use u2i::Progress;
 use u2i::config::Experiment;
 use u2i::device::{DeviceChoice, Opened};
 use u2i::pipeline::{load_data, open_device, prepare_features, train_model};
-use u2i::report::write_json;
 use u2i::run::Follow;
 use u2i::table::{grid, markdown};
-use u2i::{Error, Stage};
+use u2i::{Error, Progress, Stage};
 use u2i_datasets::Places;
+use u2i_eval::Spread;
+
+use crate::{finished, guards};
 
 /// What to change, one thing at a time, in an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -210,9 +208,7 @@ impl One<'_> {
             (&*run.name, &*run.config_hash, &*run.data_hash, &*run.build, &*run.device)
                 == (name, &*experiment.hash(), &*prepared.data_hash, u2i::BUILD, &*device.name)
         };
-        // A run that cannot be read is made again.
-        let kept = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if let Some(kept) = kept.filter(of_this) {
+        if let Some(kept) = finished::kept(path, of_this) {
             progress.line(&format!("{label}: as it was kept"));
             return Ok(kept);
         }
@@ -235,8 +231,7 @@ impl One<'_> {
             validation,
             cpu_s: stage.cost().cpu_s,
         };
-        write_json(path, &run)?;
-        Ok(run)
+        finished::keep(path, run)
     }
 }
 

@@ -1,8 +1,8 @@
+use u2i::cold::{ColdReport, GroupReport};
+use u2i::figures::Baselines;
 use u2i_eval::{Metric, Metrics, Spread, wilson_95};
 
 use crate::tables::Row;
-use u2i::cold::{ColdReport, GroupReport};
-use u2i::figures::Baselines;
 
 const HITS: Metric = Metric::HitRate(10);
 const NDCG: Metric = Metric::Ndcg(10);

@@ -1,15 +1,14 @@
 use std::fmt;
 
 use serde::Serialize;
-
-use crate::reproduce::{ReproduceOptions, plan};
-use crate::{ModelName, Protocol, Recipe, experiment};
-use u2i::Error;
-use u2i::Progress;
 use u2i::config::Experiment;
 use u2i::memory::MemoryEstimate;
 use u2i::pipeline::{prepare_features, read_dataset};
+use u2i::{Error, Progress};
 use u2i_datasets::resolve;
+
+use crate::reproduce::{ReproduceOptions, plan};
+use crate::{ModelName, Protocol, Recipe, experiment};
 
 /// A run that was planned and not made.
 #[derive(Debug, Clone, Serialize)]

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use u2i_eval::{Metric, Spread};
-
-use crate::tables::{ProtocolTable, Row};
 use u2i::Error;
 use u2i::report::{Report, write_text};
 use u2i_datasets::DatasetName;
+use u2i_eval::{Metric, Spread};
+
+use crate::tables::{ProtocolTable, Row};
 
 /// Figures that runs are held against: `configs/<dataset>/expected.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

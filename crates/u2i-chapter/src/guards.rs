@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i::report::{IndexReport, Parity, PlainParity, Report};
 use u2i_features::Prepared;
 use u2i_index::FaissSpec;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::TrainEvents;
 
 use crate::tables::Row;
-use u2i::Error;
-use u2i::config::Experiment;
-use u2i::report::{IndexReport, Parity, PlainParity, Report};
 
 /// What `--check` found, as written to `guards.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -19,6 +19,7 @@ pub mod claims;
 mod cold_tables;
 mod dry_run;
 mod expected;
+mod finished;
 mod guards;
 mod protocol;
 mod recipes;

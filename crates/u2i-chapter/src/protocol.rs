@@ -3,9 +3,8 @@ use std::mem::discriminant;
 use std::str::FromStr;
 
 use serde::Serialize;
-use u2i_features::{SplitConfig, Ties};
-
 use u2i::config::{Experiment, Seen};
+use u2i_features::{SplitConfig, Ties};
 
 /// How events are divided and what may be recommended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

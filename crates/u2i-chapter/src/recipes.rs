@@ -3,11 +3,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use serde::Serialize;
-
-use crate::Protocol;
 use u2i::Error;
 use u2i::config::Experiment;
 use u2i_datasets::DatasetName;
+
+use crate::Protocol;
 
 /// A model by its name; the chapter's names are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,19 +1,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use u2i_eval::Metric;
-use u2i_features::{RawData, SplitConfig, Ties};
-
-use crate::tables::{ProtocolTable, Row};
-use crate::{Expected, Guards, Held, ModelName, Protocol, Recipe, expected, experiment, guards};
-use u2i::Progress;
 use u2i::config::Experiment;
 use u2i::device::{DeviceChoice, Opened};
 use u2i::pipeline::{COVERAGE_K, evaluate_model, open_device, prepare_features, read_dataset, train_model};
 use u2i::report::{Report, write_json};
 use u2i::run::{Counted, Follow, How, Measures, Names, REJECTS, Run, read_listing_rejects};
-use u2i::{Error, Stage, StageCost};
+use u2i::{Error, Progress, Stage, StageCost};
 use u2i_datasets::{Dataset, DatasetName, Places, resolve};
+use u2i_eval::Metric;
+use u2i_features::{RawData, SplitConfig, Ties};
+
+use crate::tables::{ProtocolTable, Row};
+use crate::{Expected, Guards, Held, ModelName, Protocol, Recipe, expected, experiment, guards};
 
 /// What to repeat.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
+use u2i::report::{IndexReport, Report};
+use u2i::table::{COLUMNS, grid, markdown, metric_cells};
 use u2i_eval::{Metrics, Spread};
 
 use crate::chapter::NOTES;
 use crate::cold_tables::cold_tables;
 use crate::{CHAPTER, ModelName, Protocol, Recipe};
-use u2i::report::{IndexReport, Report};
-use u2i::table::{COLUMNS, grid, markdown, metric_cells};
 
 /// All runs of one protocol.
 #[derive(Debug, Clone)]

@@ -28,6 +28,7 @@ mod unpack;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
 use u2i_schema::ErrorKind;
 
 pub use mirror::{DownloadError, Mirror};

@@ -2,6 +2,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i::pipeline::prepare_features;
 use u2i_features::{DataConfig, FileCounts, RawData, Times};
 use u2i_schema::Side;
 
@@ -11,9 +14,6 @@ use crate::recipe::{Recipe, Size, counted, grouped, recipe};
 use crate::roles::Named;
 use crate::source::recognise;
 use crate::write::{self, Guess, Writer, decimal, quoted, relative};
-use u2i::Error;
-use u2i::config::Experiment;
-use u2i::pipeline::prepare_features;
 
 /// What a config is wanted for.
 #[derive(Debug, Clone, PartialEq, Eq)]

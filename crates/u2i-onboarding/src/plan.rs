@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use u2i::Error;
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, ColumnProfile, DataConfig, EventsConfig,
     MovieLensConfig, ReadLimits, SequencesConfig, TableProfile, TablesConfig, TimeConfig, profile_table,
@@ -13,7 +14,6 @@ use crate::names::{Role, fit};
 use crate::recipe::{counted, grouped};
 use crate::roles::{Named, Roles, can_be_id, plain, roles};
 use crate::source::{Source, TableFile};
-use u2i::Error;
 
 /// What a config will say about data and columns, with the reasons.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use u2i::Error;
 use u2i_features::{Encoding, FileFormat};
 
 use crate::sniff;
-use u2i::Error;
 
 /// Data, recognised.
 #[derive(Debug, Clone, PartialEq)]

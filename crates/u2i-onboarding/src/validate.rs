@@ -3,16 +3,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use u2i_features::{FileCounts, Prepared, RawColumn, RawData, RawValues, Reject, Times};
-use u2i_schema::{ColumnData, Sample, Side};
-
-use crate::recipe::grouped;
 use u2i::Error;
 use u2i::cold::groups;
 use u2i::config::Experiment;
 use u2i::memory::MemoryEstimate;
 use u2i::pipeline::{load_data, prepare_features, seen_items};
 use u2i_datasets::Places;
+use u2i_features::{FileCounts, Prepared, RawColumn, RawData, RawValues, Reject, Times};
+use u2i_schema::{ColumnData, Sample, Side};
+
+use crate::recipe::grouped;
 
 /// What an experiment's data holds, and what training on it will take.
 #[derive(Debug, Clone, PartialEq, Serialize)]

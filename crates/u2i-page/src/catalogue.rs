@@ -1,6 +1,7 @@
 //! What is recommended, against what is in the data.
 
 use maud::{Markup, html};
+use u2i::run::{ItemRow, RunFiles};
 use u2i_eval::{gini, lorenz};
 
 use crate::axis::Axis;
@@ -10,7 +11,6 @@ use crate::groups::{Popularity, PopularityBounds};
 use crate::ink::Ink;
 use crate::parts::{Table, figure};
 use crate::view::View;
-use u2i::run::{ItemRow, RunFiles};
 
 /// Rows of the table of items.
 const TOP_ITEMS: usize = 20;

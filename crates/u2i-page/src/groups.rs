@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
 use maud::{Markup, html};
+use u2i::config::Seen;
+use u2i::run::{RunFiles, TargetRow};
 use u2i_eval::{quantile_groups, wilson_95};
 
 use crate::axis::Axis;
@@ -13,8 +15,6 @@ use crate::headline::headline_k;
 use crate::ink::Ink;
 use crate::parts::{Table, figure};
 use crate::view::View;
-use u2i::config::Seen;
-use u2i::run::{RunFiles, TargetRow};
 
 /// Groups of users by activity: few enough that their intervals say something.
 const ACTIVITY_GROUPS: usize = 4;

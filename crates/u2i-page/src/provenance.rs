@@ -1,11 +1,11 @@
 //! What it took, and what exactly was run.
 
 use maud::{Markup, html};
+use u2i::config::Seen;
 
 use crate::format::{count, mebibytes, seconds};
 use crate::parts::{Table, or_dash};
 use crate::view::{CostView, View};
-use u2i::config::Seen;
 
 pub(super) fn costs(view: &View) -> Markup {
     let train = &view.train;

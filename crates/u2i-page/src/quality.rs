@@ -1,6 +1,7 @@
 //! Metrics by length of the list.
 
 use maud::{Markup, html};
+use u2i::run::RunFiles;
 
 use crate::axis::Axis;
 use crate::chart::{Anchor, Chart, Mark, Shape};
@@ -9,7 +10,6 @@ use crate::groups::rank;
 use crate::ink::Ink;
 use crate::parts::{Table, figure, or_dash, series};
 use crate::view::View;
-use u2i::run::RunFiles;
 
 pub(super) fn section(view: &View, run: &RunFiles) -> Markup {
     let cutoffs = view.metrics.cutoffs();

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
-
-use super::*;
 use u2i::ErrorKind;
 use u2i::run::{EpochLine, ItemRow, StepLine, TargetRow};
+
+use super::*;
 
 /// Three users, four items. The hits at 10 of `ranks` are those of the report.
 fn run() -> RunFiles {

@@ -1,6 +1,7 @@
 //! How training went.
 
 use maud::{Markup, html};
+use u2i::run::{EpochLine, RunFiles, StepLine};
 
 use crate::axis::Axis;
 use crate::chart::{Anchor, Chart, Mark, Shape};
@@ -9,7 +10,6 @@ use crate::headline::spoken;
 use crate::ink::Ink;
 use crate::parts::{Table, figure, or_dash};
 use crate::view::View;
-use u2i::run::{EpochLine, RunFiles, StepLine};
 
 /// Points of the loss curve: more cannot be seen.
 const LOSS_POINTS: usize = 400;

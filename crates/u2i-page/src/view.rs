@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use u2i_index::SearchQuality;
-
 use u2i::config::Seen;
+use u2i_index::SearchQuality;
 
 /// The parts of a [`Report`](u2i::report::Report) that are shown. What an older or newer version may lack is optional.
 #[derive(Debug, Clone, Deserialize)]

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
+use u2i::Error;
+use u2i::baselines::{MarkovWindow, rank_targets};
+use u2i_datasets::DatasetName;
 use u2i_eval::Metric;
 use u2i_features::Prepared;
+use u2i_page::{Kind, Picture, Point, Scale, Series};
 use u2i_schema::TrainEvents;
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{HITS, Lab, NDCG};
 use super::noise::{Estimate, LEVEL, Sign, over_names};
 use crate::guards;
-use u2i::Error;
-use u2i::baselines::{MarkovWindow, rank_targets};
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Point, Scale, Series};
 
 pub(super) const TRANSITIONS: Claim = Claim {
     id: "asymmetric-transitions",

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-
-use super::lab::Lab;
 use u2i::Error;
 use u2i_datasets::DatasetName;
 use u2i_page::Picture;
+
+use super::lab::Lab;
 
 /// A statement of the chapter, and the experiment that looks at it.
 pub struct Claim {

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
-use super::{CLAIMS, Claim, Found};
 use u2i::table::markdown;
+
+use super::{CLAIMS, Claim, Found};
 
 /// A document and the pictures that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i::pipeline::prepare_features;
+use u2i_datasets::DatasetName;
 use u2i_features::{Prepared, RawData, RawValues, SplitConfig, Ties};
+use u2i_page::{Kind, Picture, Scale, Series};
 use u2i_random::{Purpose, Stream};
 
 use super::claim::{Claim, Finding, Verdict};
@@ -10,11 +15,6 @@ use super::fm_or_dssm::without_history;
 use super::lab::{Lab, NDCG, Run, TEST};
 use super::noise::{Estimate, Sign, over_names};
 use crate::Protocol;
-use u2i::Error;
-use u2i::config::Experiment;
-use u2i::pipeline::prepare_features;
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Scale, Series};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "example-age",

@@ -3,21 +3,21 @@
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i::device::Opened;
+use u2i::pipeline::{Trained, seen_items};
+use u2i_datasets::DatasetName;
 use u2i_features::{Prepared, RawColumn, RawData, RawValues};
 use u2i_index::{ExactIndex, Filter, Index as _};
 use u2i_models::{ModelConfig, TwoTower as _};
+use u2i_page::{Kind, Picture, Scale, Series};
 use u2i_schema::Sample;
 use u2i_train::user_vectors;
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{HITS, Lab, NDCG, Run, TEST, test};
 use super::noise::{Estimate, Sign, over_names};
-use u2i::Error;
-use u2i::config::Experiment;
-use u2i::device::Opened;
-use u2i::pipeline::{Trained, seen_items};
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Scale, Series};
 
 pub(super) const MOVIELENS: Claim = Claim {
     id: "fm-or-dssm-movielens",

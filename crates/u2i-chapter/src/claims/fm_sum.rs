@@ -2,14 +2,14 @@
 
 use std::hint::black_box;
 
+use u2i::Error;
+use u2i_page::{Kind, Picture, Scale, Series};
 use u2i_random::{Purpose, Stream};
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::Lab;
 use super::noise::power;
 use super::timing::{duration, medians};
-use u2i::Error;
-use u2i_page::{Kind, Picture, Scale, Series};
 
 pub(super) const COST: Claim = Claim {
     id: "fm-sum-cost",

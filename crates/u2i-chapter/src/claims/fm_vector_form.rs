@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 
+use u2i::Error;
+use u2i_datasets::DatasetName;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, Neighbors, recall};
 use u2i_models::{AnyModel, ItemBatch, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
@@ -10,8 +12,6 @@ use u2i_train::user_vectors;
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::Lab;
 use super::noise::mean;
-use u2i::Error;
-use u2i_datasets::DatasetName;
 
 pub(super) const CLAIM: Claim = Claim {
     id: "fm-vector-form",

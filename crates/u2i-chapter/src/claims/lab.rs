@@ -3,19 +3,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use u2i::config::{DataSource, Experiment};
+use u2i::device::Opened;
+use u2i::pipeline::{Trained, evaluate_model, prepare_features, read_dataset, train_model};
+use u2i::run::Follow;
+use u2i::{Error, Progress, Stage};
+use u2i_datasets::{DatasetName, SyntheticConfig, resolve, synthetic};
 use u2i_eval::{Metric, Rank};
 use u2i_features::{Prepared, RawData};
 use u2i_schema::Digest;
 
 use super::ClaimsOptions;
-use u2i::Progress;
-use u2i::config::{DataSource, Experiment};
-use u2i::device::Opened;
-use u2i::pipeline::{Trained, evaluate_model, prepare_features, read_dataset, train_model};
-use u2i::report::write_json;
-use u2i::run::Follow;
-use u2i::{Error, Stage};
-use u2i_datasets::{DatasetName, SyntheticConfig, resolve, synthetic};
+use crate::finished;
 
 /// What experiments on claims are made with: data, and models that are trained once.
 pub struct Lab<'a> {
@@ -210,9 +209,7 @@ impl<'a> Lab<'a> {
                 && judged.iter().all(|(name, _)| run.ranks.contains_key(*name))
                 && measures.iter().all(|(name, _)| run.measured.contains_key(*name))
         };
-        // A run that cannot be read is made again.
-        let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if let Some(kept) = kept.filter(of_this) {
+        if let Some(kept) = finished::kept(&path, of_this) {
             self.progress.line(&format!("{label}: as it was kept"));
             return Ok(kept);
         }
@@ -242,8 +239,7 @@ impl<'a> Lab<'a> {
             measured,
             cpu_s,
         };
-        write_json(&path, &run)?;
-        Ok(run)
+        finished::keep(&path, run)
     }
 }
 

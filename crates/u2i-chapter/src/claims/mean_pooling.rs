@@ -1,11 +1,12 @@
 //! Averaging the history against weighing it by age.
 
-use super::claim::{Claim, Finding, Verdict};
-use super::lab::{HITS, Lab, NDCG, test};
-use super::noise::{Estimate, Sign, over_names};
 use u2i::Error;
 use u2i_datasets::DatasetName;
 use u2i_page::{Kind, Picture, Scale, Series};
+
+use super::claim::{Claim, Finding, Verdict};
+use super::lab::{HITS, Lab, NDCG, test};
+use super::noise::{Estimate, Sign, over_names};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "mean-pooling",

@@ -29,17 +29,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use u2i::device::{DeviceChoice, Opened};
+use u2i::pipeline::open_device;
+use u2i::{Error, Progress, Stage};
+use u2i_datasets::{DatasetName, Places, resolve};
 
 pub use claim::{Claim, Figure, Finding, Table, Verdict};
 pub use document::{Document, document};
 pub use lab::Lab;
 
-use u2i::Progress;
-use u2i::device::{DeviceChoice, Opened};
-use u2i::pipeline::open_device;
-use u2i::report::write_json;
-use u2i::{Error, Stage};
-use u2i_datasets::{DatasetName, Places, resolve};
+use crate::finished;
 
 /// All claims, in the order of the chapter.
 pub const CLAIMS: [Claim; 19] = [
@@ -169,9 +168,7 @@ fn look(claim: &Claim, options: &ClaimsOptions, device: &Opened, lab: &mut Lab<'
         (&*found.id, &*found.build, &*found.device, found.tiny, &found.data)
             == (claim.id, u2i::BUILD, &*device.name, options.tiny, &data)
     };
-    // What cannot be read is found out again.
-    let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Found>(&bytes).ok());
-    if let Some(kept) = kept.filter(of_this) {
+    if let Some(kept) = finished::kept(&path, of_this) {
         lab.say(&format!("{}: {}, as it was kept", claim.id, kept.finding.verdict.words()));
         return Ok(kept);
     }
@@ -187,7 +184,7 @@ fn look(claim: &Claim, options: &ClaimsOptions, device: &Opened, lab: &mut Lab<'
         cpu_s: stage.cost().cpu_s,
         finding,
     };
-    write_json(&path, &found)?;
+    let found = finished::keep(&path, found)?;
     lab.say(&format!("{}: {}, {:.0} s CPU", claim.id, found.finding.verdict.words(), found.cpu_s));
     Ok(found)
 }

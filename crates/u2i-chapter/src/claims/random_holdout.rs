@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i::pipeline::prepare_features;
+use u2i_datasets::DatasetName;
 use u2i_features::{Prepared, RawData};
+use u2i_page::{Kind, Picture, Scale};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::EventStore;
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{Lab, NDCG, Run};
 use super::noise::{Estimate, Sign, over_names};
-use u2i::Error;
-use u2i::config::Experiment;
-use u2i::pipeline::prepare_features;
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Scale};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "random-holdout",

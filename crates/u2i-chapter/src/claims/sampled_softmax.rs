@@ -3,17 +3,17 @@
 use std::hint::black_box;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use u2i::Error;
+use u2i_datasets::DatasetName;
 use u2i_losses::samplers::{Sampler as _, Uniform};
 use u2i_losses::{Temperature, full_softmax, sampled_softmax};
+use u2i_page::{Kind, Picture, Point, Scale, Series};
 use u2i_random::{Purpose, Stream};
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{HITS, Lab, NDCG, Run, test};
 use super::noise::{Estimate, LEVEL, Sign, mean};
 use super::timing::{duration, medians};
-use u2i::Error;
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Point, Scale, Series};
 
 pub(super) const TIME: Claim = Claim {
     id: "sampled-softmax-time",

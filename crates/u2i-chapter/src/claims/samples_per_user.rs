@@ -1,15 +1,15 @@
 //! The same number of targets from each user against all that there are.
 
+use u2i::Error;
+use u2i::config::Experiment;
+use u2i_datasets::DatasetName;
 use u2i_eval::quantile_groups;
 use u2i_features::PerUser;
+use u2i_page::{Kind, Picture, Scale};
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{Lab, NDCG, Run, TEST, test};
 use super::noise::{Estimate, Sign, over_names};
-use u2i::Error;
-use u2i::config::Experiment;
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Scale};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "samples-per-user",

@@ -4,8 +4,12 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 
 use burn::tensor::Tensor;
+use u2i::Error;
+use u2i::pipeline::model_inputs;
+use u2i_datasets::DatasetName;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors};
 use u2i_models::{AnyModel, Init, ItemBatch, TwoTower as _, UserBatch};
+use u2i_page::{Kind, Picture, Scale, Series};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk, ItemRows, Sample};
 use u2i_train::{item_vectors, user_vectors};
@@ -14,10 +18,6 @@ use super::claim::{Claim, Finding, Verdict};
 use super::lab::Lab;
 use super::noise::power;
 use super::timing::{duration, medians};
-use u2i::Error;
-use u2i::pipeline::model_inputs;
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Scale, Series};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "scoring-once",

@@ -1,11 +1,12 @@
 //! DSSM as a choice among all items against DSSM as one yes or no at a time.
 
-use super::claim::{Claim, Finding, Verdict};
-use super::lab::{HITS, Lab, NDCG, test};
-use super::noise::{Estimate, Sign, mean, over_names};
 use u2i::Error;
 use u2i_datasets::DatasetName;
 use u2i_page::{Kind, Picture, Scale};
+
+use super::claim::{Claim, Finding, Verdict};
+use super::lab::{HITS, Lab, NDCG, test};
+use super::noise::{Estimate, Sign, mean, over_names};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "softmax-or-bce",

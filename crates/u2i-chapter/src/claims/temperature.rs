@@ -1,13 +1,13 @@
 //! What a temperature does to the softmax, and to the model that is trained with it.
 
+use u2i::Error;
+use u2i_datasets::DatasetName;
+use u2i_page::{Kind, Picture, Point, Scale, Series};
 use u2i_random::{Purpose, Stream};
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{HITS, Lab, NDCG, test};
 use super::noise::{Estimate, Sign};
-use u2i::Error;
-use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Point, Scale, Series};
 
 pub(super) const SOFTMAX: Claim = Claim {
     id: "temperature-softmax",

@@ -1,8 +1,9 @@
 //! What three points show of the inner product.
 
+use u2i::Error;
+
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::Lab;
-use u2i::Error;
 
 pub(super) const CLAIM: Claim = Claim {
     id: "three-points",

@@ -2,12 +2,12 @@
 
 use std::num::NonZeroUsize;
 
+use u2i::Error;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, Neighbors, same_lists};
 use u2i_random::{Purpose, Stream};
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::Lab;
-use u2i::Error;
 
 pub(super) const CLAIM: Claim = Claim {
     id: "unit-vectors",
