@@ -2,7 +2,7 @@ use u2i::cold::{ColdReport, GroupReport};
 use u2i::figures::Baselines;
 use u2i_eval::{Metric, Metrics, Spread, wilson_95};
 
-use crate::tables::Row;
+use crate::row::Row;
 
 const HITS: Metric = Metric::HitRate(10);
 const NDCG: Metric = Metric::Ndcg(10);

@@ -7,7 +7,8 @@ use u2i::report::{Report, write_text};
 use u2i_datasets::DatasetName;
 use u2i_eval::{Metric, Spread};
 
-use crate::tables::{ProtocolTable, Row};
+use crate::row::Row;
+use crate::tables::ProtocolTable;
 
 /// Figures that runs are held against: `configs/<dataset>/expected.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

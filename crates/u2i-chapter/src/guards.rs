@@ -9,7 +9,7 @@ use u2i_index::FaissSpec;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::TrainEvents;
 
-use crate::tables::Row;
+use crate::row::Row;
 
 /// What `--check` found, as written to `guards.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

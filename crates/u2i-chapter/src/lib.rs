@@ -24,6 +24,7 @@ mod guards;
 mod protocol;
 mod recipes;
 mod reproduce;
+mod row;
 mod tables;
 
 pub use ablate::{AblateOptions, Ablated, AblationRun, Ablations, Change, ablate};

@@ -11,7 +11,8 @@ use u2i_datasets::{Dataset, DatasetName, Places, resolve};
 use u2i_eval::Metric;
 use u2i_features::{RawData, SplitConfig, Ties};
 
-use crate::tables::{ProtocolTable, Row};
+use crate::row::Row;
+use crate::tables::ProtocolTable;
 use crate::{Expected, Guards, Held, ModelName, Protocol, Recipe, expected, experiment, guards};
 
 /// What to repeat.

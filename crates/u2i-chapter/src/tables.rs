@@ -1,10 +1,11 @@
-use u2i::report::{IndexReport, Report};
+use u2i::report::Report;
 use u2i::table::{COLUMNS, grid, markdown, metric_cells};
 use u2i_eval::{Metrics, Spread};
 
 use crate::chapter::NOTES;
 use crate::cold_tables::cold_tables;
-use crate::{CHAPTER, ModelName, Protocol, Recipe};
+use crate::row::Row;
+use crate::{CHAPTER, Protocol};
 
 /// All runs of one protocol.
 #[derive(Debug, Clone)]
@@ -14,39 +15,6 @@ pub struct ProtocolTable {
     /// How it was measured.
     pub protocol: Protocol,
     pub(super) rows: Vec<Row>,
-}
-
-/// The seeds of one model under one recipe.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub model: ModelName,
-    pub recipe: Recipe,
-    pub reports: Vec<Report>,
-}
-
-impl Row {
-    pub fn label(&self) -> String {
-        let any = |is: fn(&Report) -> bool| self.reports.iter().any(is);
-        let mark = match any(|report| report.no_better_than_popularity) {
-            true => " **",
-            false if any(|report| report.below_markov_window) => " *",
-            false => "",
-        };
-        format!("{} ({}){mark}", self.model, self.recipe)
-    }
-
-    /// Of each index the least that it found with any seed.
-    pub fn worst_indexes(&self) -> Vec<IndexReport> {
-        let mut worst: Vec<IndexReport> =
-            self.reports.first().map_or(Vec::new(), |first| first.index.clone());
-        for report in &self.reports {
-            for (worst, own) in worst.iter_mut().zip(&report.index) {
-                worst.recall_at_10 = worst.recall_at_10.min(own.recall_at_10);
-                worst.lists_as_exact = worst.lists_as_exact.min(own.lists_as_exact);
-            }
-        }
-        worst
-    }
 }
 
 impl ProtocolTable {

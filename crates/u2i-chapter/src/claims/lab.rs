@@ -13,7 +13,7 @@ use u2i_eval::{Metric, Rank};
 use u2i_features::{Prepared, RawData};
 use u2i_schema::Digest;
 
-use super::ClaimsOptions;
+use super::options::ClaimsOptions;
 use crate::finished;
 
 /// What experiments on claims are made with: data, and models that are trained once.

@@ -14,6 +14,7 @@ mod fm_vector_form;
 mod lab;
 mod mean_pooling;
 pub mod noise;
+mod options;
 mod random_holdout;
 mod sampled_softmax;
 mod samples_per_user;
@@ -25,18 +26,18 @@ mod timing;
 mod unit_vectors;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use u2i::device::{DeviceChoice, Opened};
+use u2i::device::Opened;
 use u2i::pipeline::open_device;
 use u2i::{Error, Progress, Stage};
-use u2i_datasets::{DatasetName, Places, resolve};
+use u2i_datasets::{DatasetName, resolve};
 
 pub use claim::{Claim, Figure, Finding, Table, Verdict};
 pub use document::{Document, document};
 pub use lab::Lab;
+pub use options::ClaimsOptions;
 
 use crate::finished;
 
@@ -62,23 +63,6 @@ pub const CLAIMS: [Claim; 19] = [
     sampled_softmax::ACCURACY,
     samples_per_user::CLAIM,
 ];
-
-/// What to run.
-#[derive(Debug, Clone)]
-pub struct ClaimsOptions {
-    /// Ids of claims; all of them if none is named.
-    pub only: Vec<String>,
-    /// Whether all data sets are replaced by a tiny one and all sizes are tiny: that shows that every experiment runs, and
-    /// says nothing of the chapter.
-    pub tiny: bool,
-    /// Where to look for data sets.
-    pub places: Places,
-    /// Where tensors live.
-    pub device: DeviceChoice,
-    /// What is found goes to `out/<id>.json`, trained models' figures to `out/runs/`. What is there, of the same experiment,
-    /// data, device and build, is not run again.
-    pub out: PathBuf,
-}
 
 /// A claim that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -193,8 +177,10 @@ fn look(claim: &Claim, options: &ClaimsOptions, device: &Opened, lab: &mut Lab<'
 mod tests {
     use std::collections::BTreeSet;
 
+    use u2i::device::DeviceChoice;
+    use u2i_datasets::{Mirror, Places};
+
     use super::*;
-    use u2i_datasets::Mirror;
 
     /// Runs claims with tiny sizes, without anything kept.
     pub(super) fn tiny(ids: &[&str]) -> Claims {

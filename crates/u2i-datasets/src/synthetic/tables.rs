@@ -6,7 +6,8 @@ use u2i_features::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawVa
 use u2i_random::{Purpose, Stream};
 use u2i_schema::Digest;
 
-use super::{AGES, GENRES, Person, Row, SyntheticConfig, World};
+use super::config::SyntheticConfig;
+use super::world::{AGES, GENRES, Person, Row, World};
 
 /// Names users and items in the order of their first event, and hashes everything.
 pub(super) fn tables(config: &SyntheticConfig, world: &World, people: &[Person], rows: &[Row]) -> RawData {
