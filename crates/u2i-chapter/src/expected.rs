@@ -145,7 +145,7 @@ impl Expected {
     }
 
     /// Holds the rows of a table against what is expected of them, and says of which nothing can be expected and why.
-    pub(super) fn hold(&self, table: &ProtocolTable) -> (Vec<Held>, Vec<String>) {
+    pub(crate) fn hold(&self, table: &ProtocolTable) -> (Vec<Held>, Vec<String>) {
         let (mut held, mut notes) = (Vec::new(), Vec::new());
         for row in &table.rows {
             let Some(first) = row.reports.first() else { continue };
@@ -180,7 +180,7 @@ impl Expected {
     /// # Errors
     ///
     /// If the file is there and cannot be read, or cannot be written.
-    pub(super) fn update(path: &Path, tables: &[ProtocolTable]) -> Result<(), Error> {
+    pub(crate) fn update(path: &Path, tables: &[ProtocolTable]) -> Result<(), Error> {
         let mut expected = Expected::load(path)?.unwrap_or_default();
         expected.learn(tables);
         let rows = toml::to_string(&expected).expect("figures are written as TOML");

@@ -168,7 +168,7 @@ impl PrepareGuard {
 
 impl Guards {
     /// Judges our rows of the `time` table and the hit rate on permuted training events.
-    pub(super) fn new(hit_rate_at_10: f64, rows: &[Row]) -> Self {
+    pub(crate) fn new(hit_rate_at_10: f64, rows: &[Row]) -> Self {
         let passed = hit_rate_at_10 < MOST_HITS;
         let permuted_training_events = Permuted { hit_rate_at_10, below: MOST_HITS, passed };
         let ours = || rows.iter().filter(|row| row.recipe.is_ours());
@@ -244,14 +244,14 @@ fn word(passed: bool) -> &'static str {
 }
 
 /// The same experiment with one epoch and its own schedule of that length.
-pub(super) fn one_epoch(mut experiment: Experiment) -> Experiment {
+pub(crate) fn one_epoch(mut experiment: Experiment) -> Experiment {
     experiment.train.epochs = 1.try_into().expect("1 is not 0");
     experiment
 }
 
 /// The same data with each user's training events in a random order, in targets and in histories; validation and
 /// test targets stay where they are.
-pub(super) fn permuted(prepared: &Prepared, seed: u64) -> Prepared {
+pub(crate) fn permuted(prepared: &Prepared, seed: u64) -> Prepared {
     let lengths: Vec<u32> =
         (0..prepared.events.n_users()).map(|user| prepared.train.events().items(user).len() as u32).collect();
     let order = |user: usize, n: usize| {

@@ -124,7 +124,7 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
 }
 
 /// The runs of a protocol, in the order of its table.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub protocol: Protocol,
     /// The order of events of one user and second; `None` for that of the experiment files.
     pub ties: Option<Ties>,
@@ -160,7 +160,7 @@ impl Plan {
 }
 
 /// What is to be run, known before anything is trained.
-pub(super) fn plan(
+pub(crate) fn plan(
     options: &ReproduceOptions,
     dataset: DatasetName,
     progress: &mut dyn Progress,

@@ -4,7 +4,7 @@ use crate::{ModelName, Recipe};
 
 /// The seeds of one model under one recipe.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub model: ModelName,
     pub recipe: Recipe,
     pub reports: Vec<Report>,

@@ -14,7 +14,7 @@ pub struct ProtocolTable {
     pub dataset: String,
     /// How it was measured.
     pub protocol: Protocol,
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl ProtocolTable {

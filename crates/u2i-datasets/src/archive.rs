@@ -4,26 +4,26 @@ use std::path::{Path, PathBuf};
 
 /// A data set as it is published: one zip with one folder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Archive<'a> {
+pub(crate) struct Archive<'a> {
     /// Name of the data set, of the zip without its ending, and of the folder in it.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Files of the folder that are read; the events first.
-    pub(super) members: &'static [&'static str],
+    pub(crate) members: &'static [&'static str],
     /// Size of the zip.
     #[cfg_attr(not(feature = "download"), expect(dead_code, reason = "downloads are checked by it"))]
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// SHA-256 of the zip, in lower-case hex.
     #[cfg_attr(not(feature = "download"), expect(dead_code, reason = "downloads are checked by it"))]
-    pub(super) sha256: &'a str,
+    pub(crate) sha256: &'a str,
     /// More than any member unpacks to.
     #[cfg_attr(not(feature = "download"), expect(dead_code, reason = "downloads are checked by it"))]
-    pub(super) max_member_bytes: u64,
+    pub(crate) max_member_bytes: u64,
     /// Terms of use and what to cite.
-    pub(super) licence: &'static str,
+    pub(crate) licence: &'static str,
 }
 
 /// <https://grouplens.org/datasets/movielens/1m/>
-pub(super) const ML_1M: Archive<'static> = Archive {
+pub(crate) const ML_1M: Archive<'static> = Archive {
     name: "ml-1m",
     members: &["ratings.dat", "users.dat", "movies.dat"],
     bytes: 5_917_549,
@@ -33,7 +33,7 @@ pub(super) const ML_1M: Archive<'static> = Archive {
 };
 
 /// <https://grouplens.org/datasets/movielens/100k/>
-pub(super) const ML_100K: Archive<'static> = Archive {
+pub(crate) const ML_100K: Archive<'static> = Archive {
     name: "ml-100k",
     members: &["u.data", "u.user", "u.item"],
     bytes: 4_924_029,
@@ -49,7 +49,7 @@ Interactive Intelligent Systems 5, 4, Article 19, 2015, https://doi.org/10.1145/
 
 impl Archive<'_> {
     /// `dir` itself or the folder of this name in it, whichever holds all files.
-    pub(super) fn folder_in(&self, dir: &Path) -> Option<PathBuf> {
+    pub(crate) fn folder_in(&self, dir: &Path) -> Option<PathBuf> {
         let holds = |dir: &PathBuf| self.members.iter().all(|member| dir.join(member).is_file());
         [dir.to_owned(), dir.join(self.name)].into_iter().find(holds)
     }

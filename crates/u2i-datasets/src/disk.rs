@@ -62,7 +62,7 @@ pub(crate) mod script {
         (result, SCRIPT.take().expect("nobody else takes it").steps)
     }
 
-    pub(super) fn begin(step: &'static str, path: &Path) -> io::Result<()> {
+    pub(crate) fn begin(step: &'static str, path: &Path) -> io::Result<()> {
         SCRIPT.with_borrow_mut(|script| {
             let Some(script) = script else { return Ok(()) };
             script.steps.push((step, path.to_owned()));

@@ -15,7 +15,7 @@ use crate::unpack::UnpackError;
 ///
 /// The zip has no name and the unpacked files a temporary one until all is verified and synced; the folder
 /// appears by one rename. Whatever fails, nothing is left behind.
-pub(super) fn download(
+pub(crate) fn download(
     archive: &Archive<'_>,
     mirror: &Mirror,
     cache_dir: Option<&Path>,

@@ -32,7 +32,7 @@ impl Mirror {
         }
     }
 
-    pub(super) fn url(&self, archive: &Archive<'_>) -> String {
+    pub(crate) fn url(&self, archive: &Archive<'_>) -> String {
         format!("{}/{}.zip", self.base_url, archive.name)
     }
 }

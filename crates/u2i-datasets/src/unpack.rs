@@ -15,7 +15,7 @@ const README: &str = "README";
 
 /// Why an archive could not be unpacked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum UnpackError {
+pub(crate) enum UnpackError {
     #[error("`{0}` is not in the archive")]
     Missing(String),
     #[error("`{0}` is a link in the archive, wanted a file")]
@@ -33,7 +33,7 @@ pub(super) enum UnpackError {
 impl Archive<'_> {
     /// Writes the expected members of `zip`, and nothing else of it, into the existing folder `dir`; each
     /// file is synced. Names in the archive are only compared, never used as paths.
-    pub(super) fn unpack(&self, zip: impl Read + Seek, dir: &Path) -> Result<(), UnpackError> {
+    pub(crate) fn unpack(&self, zip: impl Read + Seek, dir: &Path) -> Result<(), UnpackError> {
         let mut zip = ZipArchive::new(zip).map_err(UnpackError::Zip)?;
         for &file in self.members.iter().chain(&[README]) {
             let member = format!("{}/{file}", self.name);

@@ -10,7 +10,7 @@ use crate::sniff::{AtomicType, atomic_field};
 
 /// What becomes of a column.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Use {
+pub(crate) enum Use {
     /// It names items.
     Title { reason: String },
     /// It becomes an attribute and a feature column.
@@ -27,7 +27,7 @@ const MOST_CODES: usize = 50;
 const INTERVALS: u32 = 10;
 
 /// What to make of a column of a table that has one row for each of some users or items.
-pub(super) fn guess(column: &ColumnProfile, is_items: bool) -> Use {
+pub(crate) fn guess(column: &ColumnProfile, is_items: bool) -> Use {
     let n = column.n_values();
     let nothing = |reason: String| Use::Nothing { reason };
     let atomic = atomic_field(&column.name);

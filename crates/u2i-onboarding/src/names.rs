@@ -2,14 +2,14 @@
 
 /// What a column may be to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     User,
     Item,
     Time,
 }
 
 impl Role {
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Role::User => "user",
             Role::Item => "item",
@@ -105,7 +105,7 @@ impl Role {
 /// How well a name fits a role: 3 if it is one of its words, 2 if it ends with one, 0 if it does not.
 ///
 /// What says that a column holds ids, as in `customer_id`, `visitorid` and `productNo`, does not count.
-pub(super) fn fit(role: Role, name: &str) -> u8 {
+pub(crate) fn fit(role: Role, name: &str) -> u8 {
     let mut parts = parts(name);
     if role == Role::Time {
         return match parts.last().map(String::as_str) {
@@ -138,13 +138,13 @@ pub(super) fn fit(role: Role, name: &str) -> u8 {
 }
 
 /// Whether a name fits any role, so that a line of such names is a header.
-pub(super) fn is_known(name: &str) -> bool {
+pub(crate) fn is_known(name: &str) -> bool {
     // Of single letters nothing can be told: they may be ids as well.
     name.len() > 1 && [Role::User, Role::Item, Role::Time].into_iter().any(|role| fit(role, name) == 3)
 }
 
 /// Whether a name is that of what people call an item by.
-pub(super) fn is_title(name: &str) -> bool {
+pub(crate) fn is_title(name: &str) -> bool {
     parts(name).last().is_some_and(|last| matches!(last.as_str(), "title" | "name" | "headline"))
 }
 

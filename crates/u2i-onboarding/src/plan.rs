@@ -17,7 +17,7 @@ use crate::source::{Source, TableFile};
 
 /// What a config will say about data and columns, with the reasons.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Paths are as given.
     pub data: DataConfig,
     /// A key below `[data]`, and why it has its value.
@@ -29,7 +29,7 @@ pub(super) struct Plan {
 
 /// A feature column.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Feature {
+pub(crate) struct Feature {
     pub side: Side,
     pub name: String,
     pub source: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Feature {
 }
 
 impl Plan {
-    pub(super) fn reason(&self, key: &str) -> Option<&str> {
+    pub(crate) fn reason(&self, key: &str) -> Option<&str> {
         self.reasons.iter().find(|(own, _)| own == key).map(|(_, reason)| reason.as_str())
     }
 }
@@ -46,9 +46,9 @@ impl Plan {
 /// Share of rows that may be unusable while a config is made: where there are any, the config says so.
 const TOLERATED: f64 = 0.01;
 
-pub(super) const LIMITS: ReadLimits = ReadLimits { max_reject_ratio: TOLERATED, ..ReadLimits::STRICT };
+pub(crate) const LIMITS: ReadLimits = ReadLimits { max_reject_ratio: TOLERATED, ..ReadLimits::STRICT };
 
-pub(super) fn plan(source: Source, named: &Named) -> Result<Plan, Error> {
+pub(crate) fn plan(source: Source, named: &Named) -> Result<Plan, Error> {
     match source {
         Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir)),
         Source::Ml100k(dir) => Ok(movielens("MovieLens 100K", DataConfig::Ml100k, &dir)),
@@ -359,6 +359,6 @@ fn feature(known: &[Feature], side: Side, attribute: &str, kind: ColumnKind, rea
 }
 
 /// How many rows a file of events has, for people.
-pub(super) fn summary(n_events: usize, n_users: usize, n_items: usize) -> String {
+pub(crate) fn summary(n_events: usize, n_users: usize, n_items: usize) -> String {
     format!("{} events of {} users with {} items", grouped(n_events), grouped(n_users), grouped(n_items))
 }

@@ -7,7 +7,7 @@ use crate::model_choice::ModelChoice;
 
 /// How large some data is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Size {
+pub(crate) struct Size {
     pub n_events: usize,
     pub n_users: usize,
     pub n_items: usize,
@@ -19,7 +19,7 @@ pub(super) struct Size {
 
 impl Size {
     /// Counts events, given as the users and items of each.
-    pub(super) fn new(user: &[u32], item: &[u32], n_users: usize, n_items: usize) -> Self {
+    pub(crate) fn new(user: &[u32], item: &[u32], n_users: usize, n_items: usize) -> Self {
         let mut events_per_user = vec![0u32; n_users];
         user.iter().for_each(|&user| events_per_user[user as usize] += 1);
         events_per_user.sort_unstable();
@@ -30,7 +30,7 @@ impl Size {
         Size { n_events, n_users, n_items, events_per_user, n_repeated: n_events - pairs.len() }
     }
 
-    pub(super) fn median_events(&self) -> usize {
+    pub(crate) fn median_events(&self) -> usize {
         self.events_per_user.get(self.n_users / 2).map_or(0, |&n| n as usize)
     }
 
@@ -44,18 +44,18 @@ impl Size {
         })
     }
 
-    pub(super) fn n_targets(&self) -> usize {
+    pub(crate) fn n_targets(&self) -> usize {
         self.targets().sum()
     }
 
-    pub(super) fn share_repeated(&self) -> f64 {
+    pub(crate) fn share_repeated(&self) -> f64 {
         self.n_repeated as f64 / self.n_events.max(1) as f64
     }
 }
 
 /// The values that follow from the size of the data, each with its reason.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Recipe {
+pub(crate) struct Recipe {
     pub history_length: Chosen<usize>,
     pub dim: Chosen<usize>,
     pub dropout: Chosen<f64>,
@@ -68,7 +68,7 @@ pub(super) struct Recipe {
 
 /// A value and why.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Chosen<T> {
+pub(crate) struct Chosen<T> {
     pub value: T,
     pub reason: String,
 }
@@ -81,7 +81,7 @@ fn chosen<T>(value: T, reason: String) -> Chosen<T> {
 const ENOUGH_TARGETS: usize = 3_000_000;
 
 /// The recipe for data of this size.
-pub(super) fn recipe(size: &Size, model: ModelChoice) -> Recipe {
+pub(crate) fn recipe(size: &Size, model: ModelChoice) -> Recipe {
     let (n_targets, median, n_items) = (size.n_targets(), size.median_events(), size.n_items);
 
     // As far back as twice what most users have; a longer window would mostly hold padding.
@@ -150,12 +150,12 @@ fn power_of_two_below(n: usize) -> usize {
 }
 
 /// `1 item`, `12,345 items`.
-pub(super) fn counted(n: usize, what: &str) -> String {
+pub(crate) fn counted(n: usize, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
 /// A number with a comma between thousands.
-pub(super) fn grouped(n: usize) -> String {
+pub(crate) fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (place, digit) in digits.char_indices() {

@@ -7,7 +7,7 @@ use crate::sniff::atomic_field;
 
 /// Columns that were named by the caller, who knows better.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Named {
+pub(crate) struct Named {
     pub user: Option<String>,
     pub item: Option<String>,
     pub time: Option<String>,
@@ -15,7 +15,7 @@ pub(super) struct Named {
 
 /// The columns of events, each with the reason why it was taken.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Roles {
+pub(crate) struct Roles {
     pub user: (String, String),
     pub item: (String, String),
     pub time: (String, String),
@@ -24,7 +24,7 @@ pub(super) struct Roles {
 
 /// Why the columns of events could not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub(crate) enum Doubt {
     /// Two columns would do as well.
     Several { role: Role, candidates: Vec<String> },
     /// No column would do.
@@ -69,7 +69,7 @@ impl std::fmt::Display for Doubt {
 }
 
 /// Tells the columns of events by what was named, then by their names, then by what they hold.
-pub(super) fn roles(table: &TableProfile, named: &Named) -> Result<Roles, Doubt> {
+pub(crate) fn roles(table: &TableProfile, named: &Named) -> Result<Roles, Doubt> {
     let columns = &table.columns;
     let pick = |role, named: &Option<String>, taken: &[&str]| {
         named
@@ -111,7 +111,7 @@ fn by_caller(columns: &[ColumnProfile], role: Role, name: &str) -> Result<(Strin
 }
 
 /// The name of a column without the type that RecBole adds.
-pub(super) fn plain(name: &str) -> &str {
+pub(crate) fn plain(name: &str) -> &str {
     atomic_field(name).map_or(name, |(name, _)| name)
 }
 
@@ -188,7 +188,7 @@ fn id_by_content(
 }
 
 /// Whether a column can hold ids: text or integers in every row, and more than one value.
-pub(super) fn can_be_id(column: &ColumnProfile) -> bool {
+pub(crate) fn can_be_id(column: &ColumnProfile) -> bool {
     let is_exact = match column.stored {
         Stored::Integers => true,
         Stored::Text => column.n_integers == column.n_numbers && column.n_datetimes < column.n_values(),
@@ -198,7 +198,7 @@ pub(super) fn can_be_id(column: &ColumnProfile) -> bool {
 }
 
 /// How the times in a column are written, and how that was told; `None` if it holds none.
-pub(super) fn unit(column: &ColumnProfile) -> Option<(TimeUnit, String)> {
+pub(crate) fn unit(column: &ColumnProfile) -> Option<(TimeUnit, String)> {
     const YEAR_2100_S: f64 = 4_102_444_800.0;
     let n = column.n_values();
     if n == 0 || 10 * column.n_missing > column.n_rows {

@@ -24,7 +24,7 @@ pub struct Guess {
 
 /// A TOML file while it is written.
 #[derive(Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     pub text: String,
     pub guesses: Vec<Guess>,
     section: String,
@@ -34,7 +34,7 @@ pub(super) struct Writer {
 const WIDTH: usize = 110;
 
 impl Writer {
-    pub(super) fn comment(&mut self, text: &str) {
+    pub(crate) fn comment(&mut self, text: &str) {
         self.comment_behind("", text);
     }
 
@@ -50,27 +50,27 @@ impl Writer {
         self.text += &format!("{line}\n");
     }
 
-    pub(super) fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         self.text.push('\n');
     }
 
-    pub(super) fn section(&mut self, name: &str) {
+    pub(crate) fn section(&mut self, name: &str) {
         self.section = name.to_owned();
         self.text += &format!("\n[{name}]\n");
     }
 
-    pub(super) fn line(&mut self, key: &str, value: &str) {
+    pub(crate) fn line(&mut self, key: &str, value: &str) {
         self.text += &format!("{key} = {value}\n");
     }
 
     /// A value under the reason for it.
-    pub(super) fn guessed(&mut self, key: &str, value: &str, reason: &str) {
+    pub(crate) fn guessed(&mut self, key: &str, value: &str, reason: &str) {
         self.comment(reason);
         self.line(key, value);
         self.guess(key, value, reason);
     }
 
-    pub(super) fn guess(&mut self, key: &str, value: &str, reason: &str) {
+    pub(crate) fn guess(&mut self, key: &str, value: &str, reason: &str) {
         let key = if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) };
         self.guesses.push(Guess { key, value: value.to_owned(), reason: reason.to_owned() });
     }
@@ -84,12 +84,12 @@ impl Writer {
 }
 
 /// Text as TOML writes it.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
 /// A path as a config in `folder` names it: relative below the folder, else absolute.
-pub(super) fn relative(path: &Path, folder: &Path) -> PathBuf {
+pub(crate) fn relative(path: &Path, folder: &Path) -> PathBuf {
     let whole = |path: &Path| {
         std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned())
     };
@@ -98,7 +98,7 @@ pub(super) fn relative(path: &Path, folder: &Path) -> PathBuf {
 }
 
 /// The section `[data]`. `file` says how a path is written, `rejects` why some rows may be unusable.
-pub(super) fn data(
+pub(crate) fn data(
     writer: &mut Writer,
     plan: &Plan,
     file: &dyn Fn(&Path) -> String,
@@ -193,7 +193,7 @@ fn table(
 }
 
 /// One `[[features.column]]`.
-pub(super) fn feature(writer: &mut Writer, feature: &Feature) {
+pub(crate) fn feature(writer: &mut Writer, feature: &Feature) {
     let kind = match &feature.kind {
         ColumnKind::Categorical { min_count } => format!("{{ categorical = {{ min_count = {min_count} }} }}"),
         ColumnKind::Hashed { buckets } => format!("{{ hashed = {{ buckets = {buckets} }} }}"),
@@ -230,7 +230,7 @@ pub(super) fn feature(writer: &mut Writer, feature: &Feature) {
 }
 
 /// A number as TOML writes one with a fraction.
-pub(super) fn decimal(number: f64) -> String {
+pub(crate) fn decimal(number: f64) -> String {
     format!("{number:?}")
 }
 

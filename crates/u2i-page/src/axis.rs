@@ -2,7 +2,7 @@
 
 /// One axis of a chart.
 #[derive(Debug, Clone)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     /// What is on it, with its unit.
     pub title: String,
     /// Where the data lies, in the axis' own coordinate (the logarithm on a logarithmic axis).

@@ -19,7 +19,7 @@ const CURVE_POINTS: usize = 200;
 /// Places in a list of recommendations.
 const PLACES: u64 = 10;
 
-pub(super) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> Markup {
+pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> Markup {
     let items = &run.recommended;
     let events = Use::of(items, |item| item.n_train);
     let lists = Use::of(items, |item| item.n_lists);

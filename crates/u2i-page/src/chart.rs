@@ -22,7 +22,7 @@ const SMALL: f64 = 10.5;
 
 /// A picture with two axes.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub(crate) struct Chart {
     pub x: Axis,
     pub y: Axis,
     /// What is drawn, from back to front.
@@ -37,7 +37,7 @@ pub(super) struct Chart {
 
 /// Something drawn, in the coordinates of the data.
 #[derive(Debug)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// A line through points.
     Line { points: Vec<[f64; 2]>, ink: Ink, width: f64 },
     /// The same, dashed.
@@ -54,7 +54,7 @@ pub(super) enum Mark {
 
 /// Markers; each series has its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Disc,
     Ring,
     Square,
@@ -64,7 +64,7 @@ pub(super) enum Shape {
 
 /// Which end of a text is at its place.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,

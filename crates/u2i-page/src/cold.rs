@@ -27,7 +27,7 @@ const USERS: Words = Words {
     none: "every test user has training events.",
 };
 
-pub(super) fn tables(view: &View, cold: &ColdView, k: usize) -> Markup {
+pub(crate) fn tables(view: &View, cold: &ColdView, k: usize) -> Markup {
     html! {
         (table(view, &ITEMS, [&cold.cold_items, &cold.warm_items], k))
         @if cold.cold_items.n_targets > 0 { (among(&cold.among_cold_items, k)) }

@@ -1,17 +1,17 @@
 //! Numbers as people read them.
 
 /// A metric: three digits behind the point, four where the first two are zeros.
-pub(super) fn metric(value: f64) -> String {
+pub(crate) fn metric(value: f64) -> String {
     if value != 0.0 && value.abs() < 0.01 { format!("{value:.4}") } else { format!("{value:.3}") }
 }
 
 /// A metric with half the width of its interval, where there is one.
-pub(super) fn with_half_width(value: f64, half: Option<f64>) -> String {
+pub(crate) fn with_half_width(value: f64, half: Option<f64>) -> String {
     half.map_or_else(|| metric(value), |half| format!("{} ± {}", metric(value), metric(half)))
 }
 
 /// A share in per cent, with a decimal below 10 %.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent == 0.0 || percent.abs() >= 9.95 {
         format!("{percent:.0} %")
@@ -23,7 +23,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A count with its thousands parted by commas.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -36,7 +36,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// Seconds in the unit that suits them.
-pub(super) fn seconds(s: f64) -> String {
+pub(crate) fn seconds(s: f64) -> String {
     match s {
         ..0.001 => format!("{:.0} µs", s * 1e6),
         ..1.0 => format!("{:.0} ms", s * 1e3),
@@ -48,7 +48,7 @@ pub(super) fn seconds(s: f64) -> String {
 }
 
 /// Microseconds in the unit that suits them, three digits.
-pub(super) fn microseconds(us: f64) -> String {
+pub(crate) fn microseconds(us: f64) -> String {
     let (value, unit) = match us {
         ..1e3 => (us, "µs"),
         ..1e6 => (us / 1e3, "ms"),
@@ -59,7 +59,7 @@ pub(super) fn microseconds(us: f64) -> String {
 }
 
 /// Memory in MiB or GiB.
-pub(super) fn mebibytes(mib: f64) -> String {
+pub(crate) fn mebibytes(mib: f64) -> String {
     if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 

@@ -23,7 +23,7 @@ const ENOUGH_USERS: usize = 30;
 
 /// How popular an item is in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Popularity {
+pub(crate) enum Popularity {
     /// The most popular items, which make up the first half of all training events.
     Head,
     /// The next ones, up to nine tenths.
@@ -50,7 +50,7 @@ impl Popularity {
 
 /// Where head, torso and tail begin, as training counts: a group depends on an item's count alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PopularityBounds {
+pub(crate) struct PopularityBounds {
     /// The lowest count in the head.
     head: u32,
     /// The lowest count in the torso.
@@ -110,7 +110,7 @@ struct Group {
 }
 
 /// The rank that the report's metrics go by.
-pub(super) fn rank(row: &TargetRow, seen: Seen) -> Option<f64> {
+pub(crate) fn rank(row: &TargetRow, seen: Seen) -> Option<f64> {
     match seen {
         Seen::Excluded => row.rank,
         Seen::Kept => row.rank_kept,
@@ -132,7 +132,7 @@ fn group<'a>(
     group
 }
 
-pub(super) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> Markup {
+pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> Markup {
     let k = headline_k(view);
     let rows = &run.ranks;
     let overall = view.metrics.get(&format!("hit_rate@{k}"));

@@ -28,7 +28,7 @@ impl Standing {
 }
 
 /// The list length of the figures that stand for the others: 10, or the shortest there is.
-pub(super) fn headline_k(view: &View) -> usize {
+pub(crate) fn headline_k(view: &View) -> usize {
     let cutoffs = view.metrics.cutoffs();
     if cutoffs.contains(&10) { 10 } else { cutoffs.first().copied().unwrap_or(10) }
 }
@@ -40,7 +40,7 @@ fn deciding(view: &View) -> &'static str {
 }
 
 /// The metric's name as it is spoken.
-pub(super) fn spoken(metric: &str) -> String {
+pub(crate) fn spoken(metric: &str) -> String {
     match metric.split_once('@') {
         Some(("hit_rate", k)) => format!("Hit rate@{k}"),
         Some(("ndcg", k)) => format!("NDCG@{k}"),
@@ -73,7 +73,7 @@ fn standing(view: &View) -> (Standing, &'static str, f64) {
 }
 
 /// A sentence that nobody can miss.
-pub(super) fn verdict(view: &View) -> Markup {
+pub(crate) fn verdict(view: &View) -> Markup {
     let (standing, rival, best) = standing(view);
     let name = deciding(view);
     let model = view.metrics.get(name).unwrap_or(0.0);
@@ -122,7 +122,7 @@ pub(super) fn verdict(view: &View) -> Markup {
 }
 
 /// Four figures, each beside the baselines.
-pub(super) fn tiles(view: &View) -> Markup {
+pub(crate) fn tiles(view: &View) -> Markup {
     let k = headline_k(view);
     let longest = view.metrics.cutoffs().last().copied().unwrap_or(k);
     let metrics =

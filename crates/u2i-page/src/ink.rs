@@ -9,7 +9,7 @@ use plotters::style::RGBColor;
 /// Okabe and Ito, "Color Universal Design", 2008, darkened until labels in them have a contrast of 4.5 to 1. Each also has
 /// a marker of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(crate) enum Ink {
     Text,
     Muted,
     Grid,
@@ -78,7 +78,7 @@ impl Ink {
 }
 
 /// Style rules: a variable per colour, and in the dark the replacement of what is drawn in light colours.
-pub(super) fn style_rules() -> String {
+pub(crate) fn style_rules() -> String {
     let hex = |[red, green, blue]: [u8; 3]| format!("#{red:02X}{green:02X}{blue:02X}");
     let variables = |color: fn(Ink) -> [u8; 3]| -> String {
         Ink::ALL.iter().map(|&ink| format!("--{}:{};", ink.name(), hex(color(ink)))).collect()

@@ -3,7 +3,7 @@
 /// Moves heights apart until neighbours have at least `distance` between them, as little as possible, within `bounds`.
 ///
 /// Comes back in the order of `heights`. Where they do not all fit, they are spread evenly.
-pub(super) fn spread(heights: &[f64], distance: f64, [top, bottom]: [f64; 2]) -> Vec<f64> {
+pub(crate) fn spread(heights: &[f64], distance: f64, [top, bottom]: [f64; 2]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..heights.len()).collect();
     order.sort_by(|&a, &b| heights[a].total_cmp(&heights[b]));
     let distance = distance.min((bottom - top) / heights.len().max(2) as f64);
@@ -31,7 +31,7 @@ pub(super) fn spread(heights: &[f64], distance: f64, [top, bottom]: [f64; 2]) ->
 
 /// A text beside a point.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
+pub(crate) struct Block {
     pub point: [f64; 2],
     pub width: f64,
     pub height: f64,
@@ -41,7 +41,7 @@ pub(super) struct Block {
 ///
 /// Greedy, in the given order: of the places around its point, nearest first, each block takes the one that overlaps
 /// least with points, lines and the blocks before it.
-pub(super) fn place(blocks: &[Block], lines: &[Vec<[f64; 2]>], [low, high]: [[f64; 2]; 2]) -> Vec<[f64; 2]> {
+pub(crate) fn place(blocks: &[Block], lines: &[Vec<[f64; 2]>], [low, high]: [[f64; 2]; 2]) -> Vec<[f64; 2]> {
     let mut taken: Vec<[f64; 4]> =
         blocks.iter().map(|&Block { point: [x, y], .. }| [x - 5.0, y - 5.0, x + 5.0, y + 5.0]).collect();
     taken.extend(lines.iter().flat_map(|line| line.windows(2)).flat_map(beads));

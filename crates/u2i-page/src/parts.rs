@@ -7,7 +7,7 @@ use crate::ink::Ink;
 use crate::view::{Means, View};
 
 /// A model or a baseline, the same wherever it is drawn.
-pub(super) struct Series<'a> {
+pub(crate) struct Series<'a> {
     pub name: &'a str,
     pub means: &'a Means,
     pub ink: Ink,
@@ -15,7 +15,7 @@ pub(super) struct Series<'a> {
 }
 
 /// The model, then the baselines from the strongest idea to the weakest.
-pub(super) fn series(view: &View) -> [Series<'_>; 4] {
+pub(crate) fn series(view: &View) -> [Series<'_>; 4] {
     let baselines = &view.baselines;
     [
         Series { name: &view.model, means: &view.metrics, ink: Ink::Model, shape: Shape::Disc },
@@ -36,7 +36,7 @@ pub(super) fn series(view: &View) -> [Series<'_>; 4] {
 }
 
 /// A chart with its title, what it shows in a sentence, and its numbers.
-pub(super) fn figure(title: &str, note: &str, chart: &Chart, numbers: &Table) -> Markup {
+pub(crate) fn figure(title: &str, note: &str, chart: &Chart, numbers: &Table) -> Markup {
     html! {
         figure {
             figcaption {
@@ -59,7 +59,7 @@ pub(super) fn figure(title: &str, note: &str, chart: &Chart, numbers: &Table) ->
 
 /// A table; its first column is text, the others are figures.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
 }
@@ -94,6 +94,6 @@ impl Table {
 }
 
 /// A word or two in place of a missing figure.
-pub(super) fn or_dash(text: Option<String>) -> String {
+pub(crate) fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "–".to_owned())
 }

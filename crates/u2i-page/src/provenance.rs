@@ -7,7 +7,7 @@ use crate::format::{count, mebibytes, seconds};
 use crate::parts::{Table, or_dash};
 use crate::view::{CostView, View};
 
-pub(super) fn costs(view: &View) -> Markup {
+pub(crate) fn costs(view: &View) -> Markup {
     let train = &view.train;
     let train_cost = CostView { wall_s: train.wall_s, cpu_s: train.cpu_s, peak_rss_mib: train.peak_rss_mib };
     let stages = [("Prepare", view.prepare), ("Train", Some(train_cost)), ("Evaluate", view.evaluate)];
@@ -31,7 +31,7 @@ pub(super) fn costs(view: &View) -> Markup {
     }
 }
 
-pub(super) fn stamp(view: &View) -> Markup {
+pub(crate) fn stamp(view: &View) -> Markup {
     let cutoffs: Vec<String> = view.metrics.cutoffs().iter().map(usize::to_string).collect();
     let seen = match view.seen {
         Seen::Excluded => "left out; a target among them is a miss",
@@ -78,7 +78,7 @@ pub(super) fn stamp(view: &View) -> Markup {
     }
 }
 
-pub(super) fn config(text: &str) -> Markup {
+pub(crate) fn config(text: &str) -> Markup {
     html! {
         section id="config" {
             h2 { "Config" }

@@ -11,7 +11,7 @@ use crate::ink::Ink;
 use crate::parts::{Table, figure, or_dash, series};
 use crate::view::View;
 
-pub(super) fn section(view: &View, run: &RunFiles) -> Markup {
+pub(crate) fn section(view: &View, run: &RunFiles) -> Markup {
     let cutoffs = view.metrics.cutoffs();
     // With one target per user the two are the same number, and two equal charts would only be in the way.
     let one_target = cutoffs

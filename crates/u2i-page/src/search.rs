@@ -10,7 +10,7 @@ use crate::ink::Ink;
 use crate::parts::{Table, figure};
 use crate::view::View;
 
-pub(super) fn figure_of(view: &View) -> Markup {
+pub(crate) fn figure_of(view: &View) -> Markup {
     html! {
         @if view.search.is_empty() {
             p { "No index was compared with exact search." }

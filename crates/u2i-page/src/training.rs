@@ -16,7 +16,7 @@ const LOSS_POINTS: usize = 400;
 /// The smoothed curve averages over so many parts of the run.
 const SMOOTHED_PARTS: usize = 25;
 
-pub(super) fn section(view: &View, run: &RunFiles) -> Markup {
+pub(crate) fn section(view: &View, run: &RunFiles) -> Markup {
     html! {
         section id="training" {
             h2 { "Training" }

@@ -8,7 +8,7 @@ use u2i_index::SearchQuality;
 
 /// The parts of a [`Report`](u2i::report::Report) that are shown. What an older or newer version may lack is optional.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct View {
+pub(crate) struct View {
     pub model: String,
     pub description: Option<String>,
     pub recipe: Option<String>,
@@ -54,7 +54,7 @@ pub(super) struct View {
 
 /// Metrics by name, `hit_rate@10`.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Means(BTreeMap<String, f64>);
+pub(crate) struct Means(BTreeMap<String, f64>);
 
 impl Means {
     pub fn get(&self, metric: &str) -> Option<f64> {
@@ -71,7 +71,7 @@ impl Means {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct BaselineMeans {
+pub(crate) struct BaselineMeans {
     pub random: Means,
     pub popularity: Means,
     pub markov_window: Means,
@@ -79,7 +79,7 @@ pub(super) struct BaselineMeans {
 
 /// Cold and warm targets apart.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct ColdView {
+pub(crate) struct ColdView {
     pub cold_items: GroupView,
     pub warm_items: GroupView,
     pub cold_users: GroupView,
@@ -89,7 +89,7 @@ pub(super) struct ColdView {
 
 /// A group of test targets; without targets it has no metrics.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct GroupView {
+pub(crate) struct GroupView {
     pub n_targets: usize,
     pub n_not_ranked: usize,
     pub metrics: Option<Means>,
@@ -99,7 +99,7 @@ pub(super) struct GroupView {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct AmongView {
+pub(crate) struct AmongView {
     pub n_items: usize,
     pub n_candidates: usize,
     pub metrics: Option<Means>,
@@ -107,7 +107,7 @@ pub(super) struct AmongView {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct TrainView {
+pub(crate) struct TrainView {
     pub best_epoch: usize,
     pub samples: Option<usize>,
     pub samples_per_s: Option<f64>,
@@ -117,7 +117,7 @@ pub(super) struct TrainView {
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct CostView {
+pub(crate) struct CostView {
     pub wall_s: f64,
     pub cpu_s: f64,
     pub peak_rss_mib: Option<f64>,
