@@ -5,9 +5,10 @@
 //! documentation includes. The lines name the repository; a clean checkout stands in for it by
 //! `git = "file://…"`, one with changes by `path = "…"`, so that what is checked is what lies here.
 //!
-//! The lock file is the workspace's, and so is the target directory. `u2i` resolves to the same features as
-//! the workspace: it is built as released and finds its dependencies built. Alone, any other crate gives some
-//! small dependency fewer features, so that polars or burn are built again, here without optimisation.
+//! The lock file is the workspace's, and so is the target directory. `u2i` and what stands on it resolve to the same
+//! features as the workspace, but for one that their projects add: they are built as released and find their
+//! dependencies built. Alone, any other crate gives some small dependency fewer features, so that polars or burn are
+//! built again, here without optimisation.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,13 @@ const LIGHT: [&str; 7] =
 
 /// Must not bring in what only the program `u2i` needs.
 const WITHOUT_PROGRAM: [&str; 3] = ["u2i", "u2i-datasets", "u2i-onboarding"];
+
+/// Are built as released.
+const AS_RELEASED: [&str; 4] = ["u2i", "u2i-onboarding", "u2i-page", "u2i-chapter"];
+
+/// What gives them the features of the workspace: burn stands on it, and the program's progress bars switch its default
+/// features on.
+const AS_IN_THE_WORKSPACE: &str = "portable-atomic = \"1\"\n";
 
 /// What must not be in the tree of a crate that is used alone.
 fn unwanted(name: &str) -> &'static [&'static str] {
@@ -63,10 +71,12 @@ fn check(name: &str, committed: bool) -> Result<()> {
         }
     };
     let dependencies = dependency_lines(&lib, name, stand_in)?;
+    let as_released = AS_RELEASED.contains(&name);
+    let more = if as_released { AS_IN_THE_WORKSPACE } else { "" };
     let profile = release_profile(&read(&root().join("Cargo.toml"))?)?;
     let manifest = format!(
         "[package]\nname = \"{name}-alone\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\n{dependencies}\n{profile}\n[profile.dev]\ndebug = false\n"
+         [dependencies]\n{dependencies}{more}\n{profile}\n[profile.dev]\ndebug = false\n"
     );
     write(&project.join("Cargo.toml"), &manifest)?;
     write(&project.join("Cargo.lock"), &read(&root().join("Cargo.lock"))?)?;
@@ -78,7 +88,7 @@ fn check(name: &str, committed: bool) -> Result<()> {
         command.current_dir(&project).env("CARGO_TARGET_DIR", target_dir());
         command
     };
-    run_command(in_project().arg("run").args((name == "u2i").then_some("--release")))?;
+    run_command(in_project().arg("run").args(as_released.then_some("--release")))?;
     if !unwanted(name).is_empty() {
         let tree = output(in_project().args(["tree", "--edges", "normal,build", "--prefix", "none"]))?;
         let heavy = tree.lines().find(|line| unwanted(name).iter().any(|own| is_of(line, own)));

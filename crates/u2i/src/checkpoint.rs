@@ -39,7 +39,7 @@ pub enum CheckpointError {
         /// Bytes that were to be written.
         bytes: Option<u64>,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file is not what was written.
     #[error("{}: {what}: expected {expected}, found {found}; remove the folder to begin anew", path.display())]
@@ -99,7 +99,7 @@ fn io(
     action: &'static str,
     path: &Path,
     bytes: impl Into<Option<u64>>,
-) -> impl FnOnce(std::io::Error) -> CheckpointError {
+) -> impl FnOnce(io::Error) -> CheckpointError {
     let (path, bytes) = (path.to_owned(), bytes.into());
     move |source| CheckpointError::Io { action, path, bytes, source }
 }

@@ -7,7 +7,7 @@ use u2i::config::Experiment;
 use u2i::pipeline::prepare_features;
 use u2i_datasets::DatasetName;
 use u2i_features::{Prepared, RawData, RawValues, SplitConfig, Ties};
-use u2i_page::{Kind, Picture, Scale, Series};
+use u2i_page::{Kind, Picture, Scale};
 use u2i_random::{Purpose, Stream};
 
 use super::claim::{Claim, Finding, Verdict};

@@ -11,7 +11,7 @@ use u2i_datasets::DatasetName;
 use u2i_features::{Prepared, RawColumn, RawData, RawValues};
 use u2i_index::{ExactIndex, Filter, Index as _};
 use u2i_models::{ModelConfig, TwoTower as _};
-use u2i_page::{Kind, Picture, Scale, Series};
+use u2i_page::{Kind, Picture, Scale};
 use u2i_schema::Sample;
 use u2i_train::user_vectors;
 

@@ -2,7 +2,7 @@
 
 use u2i::Error;
 use u2i_datasets::DatasetName;
-use u2i_page::{Kind, Picture, Scale, Series};
+use u2i_page::{Kind, Picture, Scale};
 
 use super::claim::{Claim, Finding, Verdict};
 use super::lab::{HITS, Lab, NDCG, test};

@@ -191,6 +191,6 @@ fn an_input_that_panics_is_kept() {
     };
     let message = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
     assert!(message.starts_with("self, mutant "), "{message}");
-    assert!(std::fs::read(folder("self").join("failed")).unwrap().ends_with(b"ab"));
+    assert!(fs::read(folder("self").join("failed")).unwrap().ends_with(b"ab"));
     clear("self");
 }
