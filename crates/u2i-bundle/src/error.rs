@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use u2i_disk::DiskError;
 use u2i_index::IndexError;
 use u2i_models::{ModelError, WeightError};
 
@@ -159,6 +160,12 @@ impl BundleError {
                 _ => 5,
             },
         }
+    }
+}
+
+impl From<DiskError> for BundleError {
+    fn from(error: DiskError) -> Self {
+        BundleError::Io { action: error.action.verb(), path: error.path, bytes: None, source: error.source }
     }
 }
 

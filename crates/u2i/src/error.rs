@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use u2i_bundle::BundleError;
 use u2i_device::DeviceError;
+use u2i_disk::DiskError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_models::ModelError;
@@ -60,7 +61,7 @@ pub enum Error {
     /// A file that cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// `read` or `write`.
+        /// `read`, `write`, `sync` or `rename`.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -100,6 +101,12 @@ pub enum Error {
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
+}
+
+impl From<DiskError> for Error {
+    fn from(error: DiskError) -> Self {
+        Error::Io { action: error.action.verb(), path: error.path, source: error.source }
+    }
 }
 
 impl Error {

@@ -39,7 +39,6 @@ pub mod recommend;
 pub mod report;
 pub mod run;
 
-mod disk;
 mod error;
 mod heap;
 mod parquet_columns;

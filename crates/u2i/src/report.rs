@@ -12,7 +12,7 @@ use u2i_index::{FaissSpec, SearchQuality};
 use crate::cold::ColdReport;
 use crate::resources::StageCost;
 use crate::run::Parity;
-use crate::{Error, config::Seen, disk};
+use crate::{Error, config::Seen};
 
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
 /// is the same for the same seed, build, machine and device `cpu`.
@@ -227,7 +227,9 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
 /// If a folder or file cannot be written.
 pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let bytes = contents.len() as u64;
-    disk::replace(path, contents).map_err(|source| Error::Write { path: path.into(), bytes, source })
+    let failed = |source| Error::Write { path: path.into(), bytes, source };
+    std::fs::create_dir_all(u2i_disk::folder_of(path)).map_err(failed)?;
+    u2i_disk::replace(path, contents).map_err(|error| failed(error.source))
 }
 
 /// The chapter's columns, then longer lists.

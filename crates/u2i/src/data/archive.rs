@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::disk;
-
 /// A data set as it is published: one zip with one folder.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Archive<'a> {
@@ -115,7 +113,7 @@ fn copy(from: impl Read, max_bytes: u64, member: String, path: &Path) -> Result<
         }
         file.write_all(&buffer[..n]).map_err(write_error)?;
     }
-    disk::sync(&file, path).map_err(write_error)
+    u2i_disk::sync(&file, path).map_err(|error| write_error(error.source))
 }
 
 #[cfg(test)]
