@@ -40,7 +40,7 @@ const HOUSE: &[Room] = &[
         free_of: &["polars", "faiss"],
     },
     Room { name: DEVICES, uses: &[OPERATORS], free_of: &["polars", "faiss"] },
-    Room { name: "u2i-index", uses: &["u2i-disk", "u2i-linalg"], free_of: &["polars", "burn"] },
+    Room { name: "u2i-index", uses: &["u2i-disk", "u2i-eval", "u2i-linalg"], free_of: &["polars", "burn"] },
     // faiss only by its feature, which the crate alone does not switch on.
     Room {
         name: "u2i-bundle",

@@ -75,7 +75,6 @@ pub use faiss::FaissIndex;
 pub use filter::{Filter, ItemSet};
 pub use measure::{SearchQuality, measure};
 pub use neighbors::{Neighbors, recall, same_lists};
-pub use row::Rank;
 pub use spec::{FaissSpec, Metric};
 pub use vectors::ItemVectors;
 
