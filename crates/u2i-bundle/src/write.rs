@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use u2i_disk::{FolderAside, folder_of};
-use u2i_index::{FaissSpec, ItemVectors, Metric};
+use u2i_index::{FaissSpec, ItemVectors, Similarity};
 use u2i_models::{HistoryInput, HostTensor, ModelConfig};
 use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, SideEvents, Transform, Users};
 
@@ -64,7 +64,7 @@ pub enum IndexPlan<'a> {
         /// Kind and settings.
         spec: FaissSpec,
         /// What it compares by.
-        metric: Metric,
+        metric: Similarity,
         /// The least share of the exact neighbours that it has to find, above 0 and at most 1. Items of one score
         /// that change places at the end of a list count as missed, so that even an index that compares all may
         /// stay a little below 1 where items have the same vector.

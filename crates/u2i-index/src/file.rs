@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use u2i_disk::{DiskError, hex, replace_with};
 
-use crate::{FaissSpec, IndexError, Metric};
+use crate::{FaissSpec, IndexError, Similarity};
 
 const FORMAT: u32 = 1;
 const MARK: &[u8; 8] = b"u2i-idx\n";
@@ -41,7 +41,7 @@ pub(crate) struct Description {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Built {
     Exact,
-    Faiss { spec: FaissSpec, metric: Metric },
+    Faiss { spec: FaissSpec, metric: Similarity },
 }
 
 impl Built {
