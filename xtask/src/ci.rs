@@ -32,7 +32,7 @@ pub enum Stage {
     Smoke,
     /// Python reads a bundle as we do, where its packages can be had
     Python,
-    /// Models, losses and training on a GPU, or on a software driver for one
+    /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
     SeededBugs,

@@ -269,6 +269,14 @@ mod tests {
     }
 
     #[test]
+    fn a_precision_that_the_device_lacks_is_usage_and_names_its_key() {
+        let precision = u2i_train::TablePrecision::Bf16;
+        let error = Error::from(TrainError::Precision { precision });
+        assert_eq!(error.exit_code(), exit_code::USAGE);
+        assert!(error.to_string().contains("`train.table_precision` is `bf16`"), "{error}");
+    }
+
+    #[test]
     fn the_nearest_word_is_offered_if_it_is_near() {
         assert_eq!(
             (distance("epoch", "epochs"), distance("", "abc"), distance("kitten", "sitting")),
