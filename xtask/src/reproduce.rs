@@ -13,7 +13,7 @@ pub fn run(job: &str, args: &[String]) -> Result<()> {
     announce_long_build(&target);
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", "u2i"]).env("CARGO_TARGET_DIR", &target);
-    command.args(feature.iter().flat_map(|feature| ["--features", feature]));
+    command.args(feature.into_iter().flat_map(|feature| ["--features", feature]));
     become_command(command.args(["--", job]).args(args.iter().map(|arg| docs_of_this_repository(arg))))
 }
 
