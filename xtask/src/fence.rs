@@ -205,7 +205,7 @@ fn switches_of_bugs(sources: &Sources) -> Vec<String> {
 }
 
 /// Everything that the crate's default features switch on.
-fn default_features(package: &Value) -> BTreeSet<String> {
+pub fn default_features(package: &Value) -> BTreeSet<String> {
     let mut on = BTreeSet::new();
     let mut open = vec!["default".to_owned()];
     while let Some(feature) = open.pop() {

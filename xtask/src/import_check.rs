@@ -126,7 +126,7 @@ fn release_profile(manifest: &str) -> Result<String> {
 }
 
 /// Whether the checkout is exactly its newest commit.
-fn is_committed() -> Result<bool> {
+pub fn is_committed() -> Result<bool> {
     let git = |args: &[&str]| {
         Command::new("git").current_dir(root()).args(args).output().context("cannot start git")
     };

@@ -116,7 +116,7 @@ impl Recipe {
 macro_rules! built_in {
     ($($path:literal),* $(,)?) => {
         /// The experiment files of `configs/`, by their path there.
-        const BUILT_IN: &[(&str, &str)] = &[$(($path, include_str!(concat!("../../../../configs/", $path)))),*];
+        const BUILT_IN: &[(&str, &str)] = &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/", $path)))),*];
     };
 }
 
