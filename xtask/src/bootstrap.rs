@@ -140,4 +140,11 @@ fn tools_are_installed_where_they_are_missing_or_of_another_version() {
     fs::set_permissions(bin.join("cargo-deny"), fs::Permissions::from_mode(0o755)).unwrap();
     tools("in-root", &[INSTALL, OLD_DENY], Some(&elsewhere.0), 0, &[]);
     tools("failed", &[("cargo", "exit 101")], None, 101, &["running: cargo install"]);
+    // What compares public APIs is installed once there is one to compare with.
+    let (released, untagged) = (("git", "echo v0.1.0"), ("git", "exit 128"));
+    tools("untagged", &[INSTALL, DENY, untagged], None, 0, &[]);
+    let install = "cargo install cargo-semver-checks --version 0.51.0 --locked";
+    tools("released", &[INSTALL, DENY, released], None, 0, &[install]);
+    let compares = ("cargo-semver-checks", "echo cargo-semver-checks 0.51.0");
+    tools("all-tools", &[INSTALL, DENY, released, compares], None, 0, &[]);
 }

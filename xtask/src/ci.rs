@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::cargo::{cargo, output, root, run as run_command};
+use crate::packages::{self, Verify};
 use crate::seeded_bugs::test_targets;
 use crate::{fence, import_check, python, seeded_bugs, smoke, test};
 
@@ -20,6 +21,12 @@ pub enum Stage {
     Fence,
     /// Licences, bans and sources, and advisories where their database can be had; needs cargo-deny
     Deny,
+    /// Each crate can be packaged, with all that a registry shows
+    Package,
+    /// The public API against that of the last release, where there is one; needs cargo-semver-checks
+    Api,
+    /// Crates that are Rust alone compile for another processor, where its target is installed
+    Portable,
     /// All tests and doc tests
     Test,
     /// clippy without a warning, on everything
@@ -32,10 +39,12 @@ pub enum Stage {
     Smoke,
     /// Python reads a bundle as we do, where its packages can be had
     Python,
-    /// Models, losses and training on a GPU, or on a software driver for one
+    /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
     SeededBugs,
+    /// Each package compiles from what it holds; takes long
+    PackageBuild,
     /// All tests at the full figures of docs/reliability.md; takes long
     FullTest,
     /// The tests of faiss's C interface under valgrind; takes long
@@ -45,7 +54,7 @@ pub enum Stage {
 }
 
 /// What takes long and belongs to `--full` only.
-const LONG: [Stage; 3] = [Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
+const LONG: [Stage; 4] = [Stage::PackageBuild, Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
 
 /// Runs the stages, or all that the ordinary run has.
 pub fn run(stages: &[Stage]) -> Result<()> {
@@ -93,6 +102,9 @@ impl Stage {
             Stage::Format => in_root(&["fmt", "--all", "--check"]),
             Stage::Fence => fence::run(),
             Stage::Deny => deny(),
+            Stage::Package => packages::package(Verify::Packed),
+            Stage::Api => packages::api(),
+            Stage::Portable => packages::portable(),
             Stage::Test => test::run(),
             Stage::Clippy => {
                 let scope = ["--workspace", "--all-targets", "--release", "--locked"];
@@ -110,6 +122,7 @@ impl Stage {
             Stage::Python => python::run(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
+            Stage::PackageBuild => packages::package(Verify::Built),
             Stage::FullTest => test::run_full(),
             Stage::Valgrind => valgrind(),
             Stage::Fuzz => fuzz(),
@@ -179,7 +192,7 @@ fn deny() -> Result<()> {
 }
 
 /// In words that a search for what was left out finds.
-fn unchecked(why: &str, what: &str) {
+pub fn unchecked(why: &str, what: &str) {
     eprintln!("xtask: UNCHECKED: {what}: {why}");
 }
 

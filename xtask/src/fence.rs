@@ -22,6 +22,7 @@ const FLEX: &str = "flex";
 /// Each crate, the crates of the workspace that it may use, and the engines that it must not reach.
 const HOUSE: &[Room] = &[
     Room { name: "u2i-random", uses: &[], free_of: &["polars", "faiss", "burn"] },
+    Room { name: "u2i-disk", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-features", uses: &["u2i-random", "u2i-schema"], free_of: &["faiss", "burn"] },
     Room { name: "u2i-losses", uses: &["u2i-linalg", "u2i-random"], free_of: &["polars", "faiss"] },
@@ -39,13 +40,17 @@ const HOUSE: &[Room] = &[
         free_of: &["polars", "faiss"],
     },
     Room { name: DEVICES, uses: &[OPERATORS], free_of: &["polars", "faiss"] },
-    Room { name: "u2i-index", uses: &["u2i-linalg"], free_of: &["polars", "burn"] },
+    Room { name: "u2i-index", uses: &["u2i-disk", "u2i-eval", "u2i-linalg"], free_of: &["polars", "burn"] },
     // faiss only by its feature, which the crate alone does not switch on.
-    Room { name: "u2i-bundle", uses: &["u2i-index", "u2i-models", "u2i-schema"], free_of: &["polars"] },
+    Room {
+        name: "u2i-bundle",
+        uses: &["u2i-disk", "u2i-index", "u2i-models", "u2i-schema"],
+        free_of: &["polars"],
+    },
     Room { name: "u2i-eval", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room {
         name: "u2i-datasets",
-        uses: &["u2i-features", "u2i-random", "u2i-schema"],
+        uses: &["u2i-disk", "u2i-features", "u2i-random", "u2i-schema"],
         free_of: &["faiss", "burn"],
     },
     Room {
@@ -54,6 +59,7 @@ const HOUSE: &[Room] = &[
             "u2i-bundle",
             "u2i-datasets",
             DEVICES,
+            "u2i-disk",
             "u2i-eval",
             "u2i-features",
             "u2i-index",
@@ -236,7 +242,7 @@ fn switches_of_bugs(sources: &Sources) -> Vec<String> {
 }
 
 /// Everything that the crate's default features switch on.
-fn default_features(package: &Value) -> BTreeSet<String> {
+pub fn default_features(package: &Value) -> BTreeSet<String> {
     let mut on = BTreeSet::new();
     let mut open = vec!["default".to_owned()];
     while let Some(feature) = open.pop() {

@@ -23,8 +23,16 @@ use crate::fence::library_crates;
 const REPOSITORY: &str = r#"git = "https://github.com/u2i-rs/u2i""#;
 
 /// Must not bring in polars or faiss when used alone.
-const LIGHT: [&str; 7] =
-    ["u2i-random", "u2i-schema", "u2i-linalg", "u2i-losses", "u2i-eval", "u2i-bundle", "u2i-heap"];
+const LIGHT: &[&str] = &[
+    "u2i-bundle",
+    "u2i-disk",
+    "u2i-eval",
+    "u2i-heap",
+    "u2i-linalg",
+    "u2i-losses",
+    "u2i-random",
+    "u2i-schema",
+];
 
 /// Must not bring in what only the program `u2i` needs.
 const WITHOUT_PROGRAM: [&str; 3] = ["u2i", "u2i-datasets", "u2i-onboarding"];
@@ -146,7 +154,7 @@ fn release_profile(manifest: &str) -> Result<String> {
 }
 
 /// Whether the checkout is exactly its newest commit.
-fn is_committed() -> Result<bool> {
+pub fn is_committed() -> Result<bool> {
     let git = |args: &[&str]| {
         Command::new("git").current_dir(root()).args(args).output().context("cannot start git")
     };

@@ -8,6 +8,7 @@ mod ci;
 mod claims;
 mod fence;
 mod import_check;
+mod packages;
 mod python;
 #[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
 mod real_data;

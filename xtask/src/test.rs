@@ -38,12 +38,13 @@ fn run_with(more: &[(&str, &str)]) -> Result<()> {
     judge(&read(&log)?, data_dir)
 }
 
-/// The tests of models, losses and training on a GPU, or on a driver that does its work on the CPU. Fails if there is
-/// neither.
+/// The tests of models, losses and training on a GPU, or on a driver that does its work on the CPU, and those of burn's
+/// ndarray backend. Fails if there is neither a GPU nor a driver.
 pub fn run_gpu() -> Result<()> {
     let log = skip_log()?;
     let mut command = cargo();
-    command.args(["test", "--release", "--locked", "--package", "u2i-device", "--features", "wgpu"]);
+    command.args(["test", "--release", "--locked", "--package", "u2i-device"]);
+    command.args(["--features", "wgpu,ndarray"]);
     run_command(command.current_dir(root()).env(SKIP_LOG, &log))?;
     let skipped = read(&log)?;
     ensure!(

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use u2i_bench_training::{Data, Model, Plan, Shape};
-use u2i_index::{ExactIndex, FaissIndex, FaissSpec, Filter, Index, ItemVectors, Metric};
+use u2i_index::{ExactIndex, FaissIndex, FaissSpec, Filter, Index, ItemVectors, Similarity};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{Chunk, Sample};
 use u2i_train::user_vectors;
@@ -138,12 +138,12 @@ impl Contest {
                 array(about(&centres, QUERIES, 2)).write(&folder.join("queries.npy"))?;
                 let items = about(&centres, 100_000, 4);
                 array(items.clone()).write(&folder.join("small.npy"))?;
-                let index = FaissIndex::build(&item_vectors(items)?, kind.spec(), Metric::InnerProduct)?;
+                let index = FaissIndex::build(&item_vectors(items)?, kind.spec(), Similarity::InnerProduct)?;
                 Ok(index.save(&folder.join(kind.file()))?)
             }
             Contest::EndToEnd { .. } if !is_there(MILLION_FILE) => {
                 let items = item_vectors(about(&normal(CENTRES * DIM), 1_000_000, 3))?;
-                Ok(FaissIndex::build(&items, MILLION, Metric::InnerProduct)?
+                Ok(FaissIndex::build(&items, MILLION, Similarity::InnerProduct)?
                     .save(&folder.join(MILLION_FILE))?)
             }
             _ => Ok(()),

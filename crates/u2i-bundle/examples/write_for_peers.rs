@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use u2i_bundle::{Answer, IndexPlan, Options, Recommender, Request, Seen};
-use u2i_index::{FaissSpec, Metric};
+use u2i_index::{FaissSpec, Similarity};
 
 use fixture::{Fixture, Kind, SMALL, device, history, top, user};
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (m, ef_construction, ef_search) = (8.try_into()?, 40.try_into()?, 40.try_into()?);
     let index = IndexPlan::Faiss {
         spec: FaissSpec::Hnsw { m, ef_construction, ef_search },
-        metric: Metric::InnerProduct,
+        metric: Similarity::InnerProduct,
         min_recall: 0.9,
         queries: fixture.vectors.data(),
         k: 10.try_into()?,

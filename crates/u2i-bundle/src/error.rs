@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use u2i_disk::DiskError;
 use u2i_index::IndexError;
 use u2i_models::{ModelError, WeightError};
 use u2i_schema::ErrorKind;
@@ -160,6 +161,12 @@ impl BundleError {
                 _ => ErrorKind::Integrity,
             },
         }
+    }
+}
+
+impl From<DiskError> for BundleError {
+    fn from(error: DiskError) -> Self {
+        BundleError::Io { action: error.action.verb(), path: error.path, bytes: None, source: error.source }
     }
 }
 

@@ -34,7 +34,6 @@ mod read;
 mod recommender;
 mod request;
 mod seal;
-mod staging;
 mod table;
 mod users;
 mod vocab;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use u2i_index::{FaissSpec, Metric, SearchQuality};
+use u2i_index::{FaissSpec, SearchQuality, Similarity};
 use u2i_models::{HistoryInput, ModelConfig};
 use u2i_schema::{Column, Side, Transform, Vocabulary, Wave};
 
@@ -244,7 +244,7 @@ pub struct IndexEntry {
     /// Kind and settings.
     pub spec: FaissSpec,
     /// What it compares by.
-    pub metric: Metric,
+    pub metric: Similarity,
     /// Recall below which it would not have been published.
     pub min_recall: f64,
     /// Its recall and latency, measured on the file as it was written and read again.

@@ -37,7 +37,7 @@ pub(crate) fn write(path: &Path, dim: usize, data: &[f32], stamp: &str) -> Resul
         }
         file.write_all(MARK)?;
         file.write_all(stamp.as_bytes())?;
-        file.into_inner()?.sync_all()
+        Ok(u2i_disk::sync(&file.into_inner()?, path)?)
     };
     write().map_err(io("write", path, 4 * data.len() as u64))
 }

@@ -89,7 +89,7 @@ pub(crate) fn tail(path: &Path, n: usize) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    u2i_disk::hex(&hash.finalize())
 }
 
 #[cfg(test)]

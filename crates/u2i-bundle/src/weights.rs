@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -31,12 +31,7 @@ pub(crate) fn write(
     let metadata = HashMap::from([(KEY.to_owned(), stamp.to_owned())]);
     let all = safetensors::serialize(views, Some(metadata))
         .map_err(|error| BundleError::Contents(format!("weights: {error}")))?;
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create_new(path)?;
-        file.write_all(&all)?;
-        file.sync_all()
-    };
-    write().map_err(io("write", path, all.len() as u64))
+    u2i_disk::write_new(path, &all).map_err(|error| io("write", path, all.len() as u64)(error.source))
 }
 
 /// The weights of a file whose hash was checked.

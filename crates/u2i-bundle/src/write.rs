@@ -1,15 +1,16 @@
 use std::collections::{BTreeMap, HashSet};
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use u2i_index::{FaissSpec, ItemVectors, Metric};
+use u2i_disk::{FolderAside, folder_of};
+use u2i_index::{FaissSpec, ItemVectors, Similarity};
 use u2i_models::{HistoryInput, HostTensor, ModelConfig};
 use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, SideEvents, Transform, Users};
 
 use crate::error::io;
 use crate::manifest::{ColumnEntry, FORMAT, IndexEntry, MAX_HISTORY, PartEntry, Sizes};
 use crate::seal::{hash_file, stamp};
-use crate::staging::Staging;
 use crate::{Attribute, AttributeValues, BundleError, Manifest, Part, items, npy, users, vocab, weights};
 
 /// Everything that a bundle is made from.
@@ -63,7 +64,7 @@ pub enum IndexPlan<'a> {
         /// Kind and settings.
         spec: FaissSpec,
         /// What it compares by.
-        metric: Metric,
+        metric: Similarity,
         /// The least share of the exact neighbours that it has to find, above 0 and at most 1. Items of one score
         /// that change places at the end of a list count as missed, so that even an index that compares all may
         /// stay a little below 1 where items have the same vector.
@@ -88,13 +89,13 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
     contents.check()?;
     contents.index.check()?;
     let seal = contents.seal();
-    let mut staging = Staging::begin(dir)?;
+    let aside = begin(dir)?;
     let Contents { catalog, item_vectors, .. } = contents;
     let of_side = |side: Side| contents.columns.iter().filter(move |own| own.column.side == side);
     let columns: Vec<_> = [Side::User, Side::Item, Side::Request].into_iter().flat_map(of_side).collect();
     let n_weights = contents.weights.values().map(|tensor| tensor.data.len()).sum();
 
-    let mut parts = Parts { staging: &mut staging, seal: &seal, entries: BTreeMap::new() };
+    let mut parts = Parts { folder: aside.path(), seal: &seal, entries: BTreeMap::new() };
     parts.add(Part::Weights, |path, stamp| {
         weights::write(path, contents.weights, stamp)?;
         Ok([contents.weights.len(), n_weights].map(|n| n as u64))
@@ -145,14 +146,31 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
         parts: parts.entries,
         manifest_sha256: String::new(),
     };
-    staging.write(Manifest::FILE_NAME, manifest.sealed().as_bytes())?;
-    staging.publish()?;
+    let (path, text) = (aside.path().join(Manifest::FILE_NAME), manifest.sealed());
+    u2i_disk::write_new(&path, text.as_bytes())
+        .map_err(|error| io("write", &path, text.len() as u64)(error.source))?;
+    aside.publish()?;
     Manifest::read(dir)
+}
+
+/// Folders that are being written; a killed process leaves one behind, which nothing reads.
+const PREFIX: &str = ".u2i-bundle-";
+
+/// The folder aside of one that is to be at `place`, where nothing may be but an empty folder.
+fn begin(place: &Path) -> Result<FolderAside, BundleError> {
+    let is_taken = fs::read_dir(place)
+        .map_or_else(|_| fs::symlink_metadata(place).is_ok(), |mut entries| entries.next().is_some());
+    if is_taken {
+        return Err(BundleError::Exists { path: place.to_owned() });
+    }
+    let above = folder_of(place);
+    fs::create_dir_all(above).map_err(io("write", above, None))?;
+    Ok(FolderAside::begin(place, PREFIX)?)
 }
 
 /// The files that are written so far.
 struct Parts<'a> {
-    staging: &'a mut Staging,
+    folder: &'a Path,
     seal: &'a str,
     entries: BTreeMap<Part, PartEntry>,
 }
@@ -164,7 +182,7 @@ impl Parts<'_> {
         part: Part,
         write: impl FnOnce(&Path, &str) -> Result<[u64; 2], BundleError>,
     ) -> Result<(), BundleError> {
-        let path = self.staging.file(part.file_name());
+        let path = self.folder.join(part.file_name());
         let shape = write(&path, &stamp(self.seal, part))?;
         let (sha256, bytes) = hash_file(&path).map_err(io("read", &path, None))?;
         self.entries.insert(part, PartEntry { sha256, bytes, shape });

@@ -99,7 +99,7 @@ macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
         /// The files of `configs/*/ablations/`.
         const BUILT_IN: &[(&str, &str)] = &[
-            $(($name, include_str!(concat!("../../../configs/", $name, ".toml")))),*
+            $(($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/", $name, ".toml")))),*
         ];
     };
 }

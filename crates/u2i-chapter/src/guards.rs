@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn index(faiss: FaissSpec, recall_at_10: f64, lists_as_exact: usize) -> IndexGuard {
-        let kind = faiss.kind(u2i_index::Metric::InnerProduct);
+        let kind = faiss.kind(u2i_index::Similarity::InnerProduct);
         IndexGuard::new(IndexReport {
             kind,
             recall_at_10,

@@ -5,9 +5,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use u2i_disk::{Action, DiskError, FolderAside, hex};
 
 use crate::archive::Archive;
-use crate::disk;
 use crate::mirror::{DownloadError, Mirror};
 use crate::unpack::UnpackError;
 
@@ -30,23 +30,17 @@ pub(crate) fn download(
     fetch(archive, mirror, &mut zip, cache_dir)?;
     zip.rewind().map_err(at(cache_dir))?;
 
-    let unpacked =
-        tempfile::Builder::new().prefix(".unpacking-").tempdir_in(cache_dir).map_err(at(cache_dir))?;
+    let write = |error: DiskError| DownloadError::Write { path: error.path, source: error.source };
+    let dir = cache_dir.join(archive.name);
+    let unpacked = FolderAside::begin(&dir, ".unpacking-").map_err(write)?;
     archive.unpack(io::BufReader::new(zip), unpacked.path()).map_err(|error| match error {
         UnpackError::Write { path, source } => DownloadError::Write { path, source },
         error => DownloadError::Unpack { url: mirror.url(archive), source: error.into() },
     })?;
-    disk::sync_folder(unpacked.path()).map_err(at(unpacked.path()))?;
-    let dir = cache_dir.join(archive.name);
-    match disk::rename(unpacked.path(), &dir) {
-        Ok(()) => {
-            // It has its final name now: there is nothing to remove.
-            let _ = unpacked.keep();
-            disk::sync_folder(cache_dir).map_err(at(cache_dir))?;
-        }
+    match unpacked.publish() {
         // Another process was faster.
-        Err(_) if archive.folder_in(&dir).is_some() => {}
-        Err(source) => return Err(DownloadError::Write { path: dir, source }),
+        Err(error) if error.action == Action::Rename && archive.folder_in(&dir).is_some() => {}
+        published => published.map_err(write)?,
     }
     Ok(dir)
 }
@@ -108,7 +102,7 @@ fn fetch(
     if read != wanted {
         return Err(DownloadError::Size { url, found: read, wanted });
     }
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex(&hash.finalize());
     if found != archive.sha256 {
         return Err(DownloadError::Checksum { url, found, wanted: archive.sha256.to_owned() });
     }
@@ -126,6 +120,8 @@ mod tests {
     use crate::chain;
     use crate::unpack::tests::{good, zipped};
     use u2i_schema::ErrorKind;
+
+    use u2i_disk::follow;
 
     /// Answers one request with `answer`, then closes; `stall` keeps the connection open for as long.
     fn serve(answer: Vec<u8>, stall: Duration) -> SocketAddr {
@@ -157,7 +153,7 @@ mod tests {
     }
 
     fn sha256(bytes: &[u8]) -> String {
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(bytes))
     }
 
     fn mirror(address: SocketAddr) -> Mirror {
@@ -196,13 +192,15 @@ mod tests {
     #[test]
     fn a_download_is_synced_before_it_is_renamed_and_its_cache_after() {
         let mirror = mirror(serve(with_length(&good()), Duration::ZERO));
-        let ((outcome, _), steps) = disk::script::follow(None, || attempt(&mirror, &good()));
+        let ((outcome, _), steps) = follow(None, || attempt(&mirror, &good()));
         let dir = outcome.unwrap();
-        let names: Vec<&str> = steps.iter().map(|(step, _)| *step).collect();
-        assert_eq!(names, ["sync", "sync", "sync", "sync folder", "rename", "sync folder"]);
-        let [(_, unpacked), (_, named), (_, cache)] = &steps[3..] else { panic!("{steps:?}") };
-        assert!(steps[..3].iter().all(|(_, file)| file.parent() == Some(unpacked)), "{steps:?}");
-        assert!(*named == dir && Some(cache.as_path()) == dir.parent(), "{steps:?}");
+        let (actions, paths): (Vec<Action>, Vec<PathBuf>) =
+            steps.into_iter().map(|step| (step.action, step.path)).unzip();
+        let end = [Action::SyncFolder, Action::Rename, Action::SyncFolder];
+        assert_eq!(actions, [[Action::Sync; 3], end].concat());
+        let [unpacked, named, cache] = &paths[3..] else { panic!("{paths:?}") };
+        assert!(paths[..3].iter().all(|file| file.parent() == Some(unpacked)), "{paths:?}");
+        assert!(*named == dir && Some(cache.as_path()) == dir.parent(), "{paths:?}");
     }
 
     /// C3: whichever step fails, the cache holds nothing or, once it has its name, all of it.
@@ -210,7 +208,7 @@ mod tests {
     fn a_download_that_cannot_be_kept_leaves_nothing_or_all_of_it() {
         for fails in 0..6 {
             let mirror = mirror(serve(with_length(&good()), Duration::ZERO));
-            let ((outcome, files), _) = disk::script::follow(Some(fails), || attempt(&mirror, &good()));
+            let ((outcome, files), _) = follow(Some(fails), || attempt(&mirror, &good()));
             let error = outcome.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Files, "step {fails}: {error}");
             assert_eq!(files, if fails == 5 { vec!["small"] } else { vec![] }, "step {fails}: {error}");

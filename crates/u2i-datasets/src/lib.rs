@@ -17,7 +17,6 @@
 
 mod archive;
 #[cfg(feature = "download")]
-mod disk;
 #[cfg(feature = "download")]
 mod download;
 mod mirror;

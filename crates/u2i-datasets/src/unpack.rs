@@ -8,7 +8,6 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::archive::Archive;
-use crate::disk;
 
 /// The terms of use in a MovieLens zip; unpacked beside the data.
 const README: &str = "README";
@@ -70,7 +69,7 @@ fn copy(from: impl Read, max_bytes: u64, member: String, path: &Path) -> Result<
         }
         file.write_all(&buffer[..n]).map_err(write_error)?;
     }
-    disk::sync(&file, path).map_err(write_error)
+    u2i_disk::sync(&file, path).map_err(|error| write_error(error.source))
 }
 
 #[cfg(test)]

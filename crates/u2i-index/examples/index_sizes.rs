@@ -9,7 +9,7 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use u2i_index::{ExactIndex, FaissIndex, FaissSpec, Index as _, ItemVectors, Metric, measure};
+use u2i_index::{ExactIndex, FaissIndex, FaissSpec, Index as _, ItemVectors, Similarity, measure};
 use u2i_random::{Purpose, Stream};
 
 const ITEMS: usize = 100_000;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("| index | bytes an item | recall@100 | a query, µs | build, s |\n|---|--:|--:|--:|--:|");
     for spec in [FaissSpec::Flat, FaissSpec::Sq8, ivf, pq(8), pq(16), pq(32)] {
         let start = Instant::now();
-        let index = FaissIndex::build(&vectors, spec, Metric::InnerProduct)?;
+        let index = FaissIndex::build(&vectors, spec, Similarity::InnerProduct)?;
         let build_s = start.elapsed().as_secs_f64();
         index.save(&path)?;
         let bytes = std::fs::metadata(&path)?.len() as f64 / ITEMS as f64;

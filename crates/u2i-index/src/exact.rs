@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
+use u2i_eval::Rank;
 use u2i_linalg::{Matrix, product};
 
 use crate::eligible::Eligible;
 use crate::file::{Built, Description};
 use crate::neighbors::{from_key, key};
 use crate::row::{Found, Row};
-use crate::{Filter, Index, IndexError, ItemVectors, Neighbors, Rank, file, query};
+use crate::{Filter, Index, IndexError, ItemVectors, Neighbors, file, query};
 
 /// Queries × items whose scores are in memory at once, per thread, 512 KiB at most. A product copies both sides into
 /// the order in which it reads them: the more queries share a block of items, the less often items are copied.
@@ -36,9 +37,9 @@ pub struct ExactIndex {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
     /// Rank of each target among the items of the filter's set, or all, with each query's own exclusions kept.
-    pub kept: Vec<Option<Rank>>,
+    pub kept: Vec<Rank>,
     /// Rank of each target among the items that the filter leaves.
-    pub excluded: Vec<Option<Rank>>,
+    pub excluded: Vec<Rank>,
     /// The best items that the filter leaves.
     pub top: Neighbors,
 }
@@ -66,7 +67,7 @@ impl ExactIndex {
 
     /// Where each query's target stands among the items that the filter leaves for the query.
     ///
-    /// `None` is a target that cannot be found: the filter leaves it out, or it is not in the index.
+    /// [`Rank::MISS`] is a target that cannot be found: the filter leaves it out, or it is not in the index.
     ///
     /// # Shapes
     ///
@@ -81,7 +82,7 @@ impl ExactIndex {
         queries: &[f32],
         targets: &[u32],
         filter: Filter<'_>,
-    ) -> Result<Vec<Option<Rank>>, IndexError> {
+    ) -> Result<Vec<Rank>, IndexError> {
         let eligible = &self.eligible(filter);
         let rows = self.pass(queries, Wanted { targets: Some(targets), filter, eligible, k: 0 })?;
         Ok(rows.into_iter().map(|found| found.excluded).collect())
@@ -105,13 +106,14 @@ impl ExactIndex {
     /// Scores 3, 2, 2, 1: item 3 ties with item 2 below item 1, which the user has seen.
     ///
     /// ```
-    /// # use u2i_index::{ExactIndex, Filter, ItemVectors, Rank};
+    /// # use u2i_eval::Rank;
+    /// # use u2i_index::{ExactIndex, Filter, ItemVectors};
     /// let index = ExactIndex::new(ItemVectors::new(vec![1, 2, 3, 4], 1, vec![3.0, 2.0, 2.0, 1.0])?);
     /// let seen = [vec![1]];
     /// let scan = index.scan(&[1.0], &[3], Filter::excluding(&seen), 2.try_into().unwrap())?;
-    /// assert_eq!(scan.kept, [Some(Rank { above: 1, ties: 1 })]);
-    /// assert_eq!(scan.excluded, [Some(Rank { above: 0, ties: 1 })]);
-    /// assert_eq!(scan.excluded[0].unwrap().value(), 1.5);
+    /// assert_eq!(scan.kept, [Rank::new(1, 1)]);
+    /// assert_eq!(scan.excluded, [Rank::new(0, 1)]);
+    /// assert_eq!(scan.excluded[0].get(), Some(1.5));
     /// assert_eq!(scan.top.ids(0), [2, 3]);
     /// # Ok::<(), u2i_index::IndexError>(())
     /// ```

@@ -12,7 +12,7 @@ use crate::file::{self, Built, Description};
 use crate::neighbors::{from_key, key};
 use crate::sizes::Sizes;
 use crate::vectors::{check_finite, check_ids, norm};
-use crate::{ExactIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Metric, Neighbors, query};
+use crate::{ExactIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Neighbors, Similarity, query};
 
 /// A faiss index: `Flat`, `IVF`, `HNSW`, `SQ8` or `IVF` over product codes.
 ///
@@ -35,7 +35,7 @@ pub struct FaissIndex {
     ids: Vec<u32>,
     dim: usize,
     spec: FaissSpec,
-    metric: Metric,
+    metric: Similarity,
     longest: f64,
     exact: OnceLock<Arc<ExactIndex>>,
 }
@@ -52,11 +52,11 @@ impl fmt::Debug for FaissIndex {
     }
 }
 
-impl Metric {
+impl Similarity {
     fn raw(self) -> RawMetric {
         match self {
-            Metric::InnerProduct | Metric::AugmentedInnerProduct => RawMetric::InnerProduct,
-            Metric::L2 => RawMetric::SquaredDistance,
+            Similarity::InnerProduct | Similarity::AugmentedInnerProduct => RawMetric::InnerProduct,
+            Similarity::L2 => RawMetric::SquaredDistance,
         }
     }
 }
@@ -66,13 +66,13 @@ impl FaissIndex {
     ///
     /// # Errors
     ///
-    /// [`NotUnitLength`](IndexError::NotUnitLength) under [`Metric::L2`], [`Setting`](IndexError::Setting) or
+    /// [`NotUnitLength`](IndexError::NotUnitLength) under [`Similarity::L2`], [`Setting`](IndexError::Setting) or
     /// [`CompressedL2`](IndexError::CompressedL2) from [`FaissSpec::check`],
     /// [`ItemNotFinite`](IndexError::ItemNotFinite) if what codes stand for overflows, or
     /// [`Faiss`](IndexError::Faiss).
-    pub fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Metric) -> Result<Self, IndexError> {
+    pub fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Similarity) -> Result<Self, IndexError> {
         spec.check(vectors.ids().len(), vectors.dim(), metric)?;
-        if let (Metric::L2, Some((id, length))) = (metric, vectors.first_not_unit()) {
+        if let (Similarity::L2, Some((id, length))) = (metric, vectors.first_not_unit()) {
             return Err(IndexError::NotUnitLength { id, length });
         }
         let description = match spec {
@@ -90,8 +90,8 @@ impl FaissIndex {
         set_search(&mut raw, spec)?;
         // Several threads link a graph in the order in which they come.
         ffi::on_one_thread(|| match metric {
-            Metric::AugmentedInnerProduct => raw.train_and_add(vectors.augmented().data()),
-            Metric::InnerProduct | Metric::L2 => raw.train_and_add(vectors.data()),
+            Similarity::AugmentedInnerProduct => raw.train_and_add(vectors.augmented().data()),
+            Similarity::InnerProduct | Similarity::L2 => raw.train_and_add(vectors.data()),
         })?;
         let (ids, dim) = (vectors.ids().to_vec(), vectors.dim());
         let longest =
@@ -186,11 +186,11 @@ impl FaissIndex {
 
     /// What faiss said about one query.
     fn list(&self, query: &[f32], values: &[f32], positions: &[i64]) -> Found {
-        let length = if self.metric == Metric::L2 { norm(query) } else { 0.0 };
+        let length = if self.metric == Similarity::L2 { norm(query) } else { 0.0 };
         let score = |value: f32| match self.metric {
-            Metric::InnerProduct | Metric::AugmentedInnerProduct => value,
+            Similarity::InnerProduct | Similarity::AugmentedInnerProduct => value,
             // ‖q - v‖² = ‖q‖² + 1 - 2⟨q, v⟩
-            Metric::L2 => ((length * length + 1.0 - f64::from(value)) / 2.0) as f32,
+            Similarity::L2 => ((length * length + 1.0 - f64::from(value)) / 2.0) as f32,
         };
         // Position -1 stands where nothing was found, and a clustered index says whatever its file holds: both are
         // none of ours.
@@ -471,7 +471,7 @@ fn read(
     dim: usize,
     items: usize,
     spec: FaissSpec,
-    metric: Metric,
+    metric: Similarity,
 ) -> Result<RawIndex, IndexError> {
     Sizes { spec, metric, dim: dim.saturating_add(metric.extra_dims()), items }.check(path)?;
     RawIndex::read(path)
@@ -479,7 +479,7 @@ fn read(
 
 /// Length of the longest vector that faiss holds, once they are known to be finite and their ids to be sound. A few are
 /// looked at at a time: uncompressed, all of them may be more than memory holds.
-fn longest(raw: &RawIndex, ids: &[u32], dim: usize, metric: Metric) -> Result<f64, IndexError> {
+fn longest(raw: &RawIndex, ids: &[u32], dim: usize, metric: Similarity) -> Result<f64, IndexError> {
     if ids.is_empty() || dim == 0 {
         return Err(IndexError::Empty { items: ids.len(), dim });
     }
@@ -497,7 +497,7 @@ fn longest(raw: &RawIndex, ids: &[u32], dim: usize, metric: Metric) -> Result<f6
 }
 
 /// `[items, dim]` of the vectors that faiss holds.
-fn without_extra(stored: Vec<f32>, dim: usize, metric: Metric) -> Vec<f32> {
+fn without_extra(stored: Vec<f32>, dim: usize, metric: Similarity) -> Vec<f32> {
     match metric.extra_dims() {
         0 => stored,
         extra => stored.chunks_exact(dim + extra).flat_map(|vector| &vector[..dim]).copied().collect(),

@@ -12,15 +12,15 @@
 //! Numbers are little-endian. What is ours comes last, so that faiss itself can open the file, and everything
 //! stands in one file, so that one rename publishes it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use u2i_disk::{DiskError, hex, replace_with};
 
-use crate::{FaissSpec, IndexError, Metric};
+use crate::{FaissSpec, IndexError, Similarity};
 
 const FORMAT: u32 = 1;
 const MARK: &[u8; 8] = b"u2i-idx\n";
@@ -41,7 +41,7 @@ pub(crate) struct Description {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Built {
     Exact,
-    Faiss { spec: FaissSpec, metric: Metric },
+    Faiss { spec: FaissSpec, metric: Similarity },
 }
 
 impl Built {
@@ -63,6 +63,12 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     IndexError::Io { action, path: path.to_owned(), source }
 }
 
+impl From<DiskError> for IndexError {
+    fn from(error: DiskError) -> Self {
+        IndexError::Io { action: error.action.verb(), path: error.path, source: error.source }
+    }
+}
+
 pub(crate) fn mismatch(
     path: &Path,
     what: &'static str,
@@ -81,17 +87,8 @@ pub(crate) fn expect<T: PartialEq + ToString>(
     if wanted == found { Ok(()) } else { Err(mismatch(path, what, wanted, found)) }
 }
 
-/// Removes what was not renamed.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After the rename there is nothing to remove, and after a failure nothing more to do.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// Writes beside `path`, checks, syncs, then renames: at any time `path` is whole, old or new.
+/// Writes and checks a file beside `path`, which then takes its place: at any time `path` is whole, old or new. `write`
+/// and `check` get the path of the file aside.
 pub(crate) fn save(
     path: &Path,
     mut description: Description,
@@ -99,39 +96,26 @@ pub(crate) fn save(
     write: impl FnOnce(&Path) -> Result<(), IndexError>,
     check: impl FnOnce(&Path) -> Result<(), IndexError>,
 ) -> Result<(), IndexError> {
-    static SAVES: AtomicU64 = AtomicU64::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{}.partial", std::process::id(), SAVES.fetch_add(1, Ordering::Relaxed)));
-    let temporary = Temporary(path.with_file_name(name));
-    write(&temporary.0)?;
-    let append = |description: &mut Description| -> io::Result<File> {
-        let mut file = OpenOptions::new().read(true).append(true).open(&temporary.0)?;
-        let mut hash = Sha256::new();
-        description.payload_bytes = io::copy(&mut BufReader::new(&file), &mut Hashing(&mut hash))?;
-        let json = serde_json::to_vec(description)?;
-        let mut rest = Vec::with_capacity(4 * ids.len() + json.len() + END as usize);
-        ids.iter().for_each(|id| rest.extend(id.to_le_bytes()));
-        rest.extend(&json);
-        rest.extend((json.len() as u64).to_le_bytes());
-        hash.update(&rest);
-        rest.extend(hash.finalize());
-        rest.extend(MARK);
-        file.write_all(&rest)?;
-        Ok(file)
-    };
-    let file = append(&mut description).map_err(|source| io_error("write", &temporary.0, source))?;
-    check(&temporary.0)?;
-    file.sync_all().map_err(|source| io_error("sync", &temporary.0, source))?;
-    fs::rename(&temporary.0, path).map_err(|source| io_error("replace", path, source))?;
-    // The rename itself lasts once the folder is synced, which only Unix can.
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| io_error("sync", folder, source))?;
-    }
-    Ok(())
+    replace_with(path, |file, aside| {
+        write(aside)?;
+        append(file, &mut description, ids).map_err(|source| io_error("write", aside, source))?;
+        check(aside)
+    })
+}
+
+/// Adds to a file, which is read from its beginning, whatever comes after the payload.
+fn append(file: &mut File, description: &mut Description, ids: &[u32]) -> io::Result<()> {
+    let mut hash = Sha256::new();
+    description.payload_bytes = io::copy(&mut BufReader::new(&*file), &mut Hashing(&mut hash))?;
+    let json = serde_json::to_vec(description)?;
+    let mut rest = Vec::with_capacity(4 * ids.len() + json.len() + END as usize);
+    ids.iter().for_each(|id| rest.extend(id.to_le_bytes()));
+    rest.extend(&json);
+    rest.extend((json.len() as u64).to_le_bytes());
+    hash.update(&rest);
+    rest.extend(hash.finalize());
+    rest.extend(MARK);
+    file.write_all(&rest)
 }
 
 /// Description and ids of a file whose every byte is as it was saved; its payload is at the front.
@@ -188,8 +172,4 @@ impl io::Write for Hashing<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -75,8 +75,7 @@ pub use faiss::FaissIndex;
 pub use filter::{Filter, ItemSet};
 pub use measure::{SearchQuality, measure};
 pub use neighbors::{Neighbors, recall, same_lists};
-pub use row::Rank;
-pub use spec::{FaissSpec, Metric};
+pub use spec::{FaissSpec, Similarity};
 pub use vectors::ItemVectors;
 
 /// Finds items by the inner product of their vectors with a query. Built once, then searched from any thread.

@@ -1,25 +1,19 @@
+use u2i_eval::Rank;
+
 use crate::neighbors::{from_key, key};
 
 /// How many items stand above a target, and how many beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rank {
-    /// Items with a higher score.
-    pub above: u32,
+struct Place {
+    above: u32,
     /// Other items with the same score.
-    pub ties: u32,
-}
-
-impl Rank {
-    /// `1 + above + ties / 2`: the mean of the places that the target could have among its ties.
-    pub fn value(&self) -> f64 {
-        1.0 + f64::from(self.above) + f64::from(self.ties) / 2.0
-    }
+    ties: u32,
 }
 
 /// The result of one query.
 pub(crate) struct Found {
-    pub(crate) kept: Option<Rank>,
-    pub(crate) excluded: Option<Rank>,
+    pub(crate) kept: Rank,
+    pub(crate) excluded: Rank,
     pub(crate) top: Vec<(f32, u32)>,
 }
 
@@ -29,9 +23,9 @@ pub(crate) struct Row {
     expected: f32,
     actual: f32,
     /// Above and beside the target among all items, the target itself included.
-    all: Rank,
+    all: Place,
     /// The part of these that is excluded.
-    removed: Rank,
+    removed: Place,
     exclude: Vec<u32>,
     /// How many of `exclude` lie in the blocks seen so far.
     passed: usize,
@@ -41,7 +35,7 @@ pub(crate) struct Row {
 impl Row {
     /// `exclude` are ascending rows, each once.
     pub(crate) fn new(target: Option<usize>, exclude: Vec<u32>, k: usize) -> Self {
-        let (all, removed) = (Rank::default(), Rank::default());
+        let (all, removed) = (Place::default(), Place::default());
         Row { target, expected: 0.0, actual: 0.0, all, removed, exclude, passed: 0, top: Top::new(k) }
     }
 
@@ -85,26 +79,36 @@ impl Row {
     /// Forgets the pass, but keeps the score that it gave the target.
     pub(crate) fn start_again(&mut self) {
         self.expected = self.actual;
-        (self.all, self.removed, self.passed) = (Rank::default(), Rank::default(), 0);
+        (self.all, self.removed, self.passed) = (Place::default(), Place::default(), 0);
         self.top = Top::new(self.top.k);
     }
 
     pub(crate) fn finish(self) -> Found {
-        let kept = self.target.map(|_| Rank { above: self.all.above, ties: self.all.ties - 1 });
-        let is_excluded = |target: &usize| self.exclude.binary_search(&(*target as u32)).is_ok();
-        let excluded = kept
-            .filter(|_| !self.target.as_ref().is_some_and(is_excluded))
-            .map(|kept| Rank { above: kept.above - self.removed.above, ties: kept.ties - self.removed.ties });
+        let rank = |place: Option<Place>| {
+            place.map_or(Rank::MISS, |place| Rank::new(place.above as usize, place.ties as usize))
+        };
+        let [kept, excluded] = self.places().map(rank);
         Found { kept, excluded, top: self.top.finish() }
+    }
+
+    /// Of the target among all items, and among those that are not excluded.
+    fn places(&self) -> [Option<Place>; 2] {
+        let kept = self.target.map(|_| Place { above: self.all.above, ties: self.all.ties - 1 });
+        let is_excluded = |target: &usize| self.exclude.binary_search(&(*target as u32)).is_ok();
+        let excluded = kept.filter(|_| !self.target.as_ref().is_some_and(is_excluded)).map(|kept| Place {
+            above: kept.above - self.removed.above,
+            ties: kept.ties - self.removed.ties,
+        });
+        [kept, excluded]
     }
 }
 
 /// Counts in a form that compiles to vector instructions: overflow checks would prevent it, and no block has
 /// 2³² items.
-fn count_all(scores: &[f32], target: f32) -> Rank {
+fn count_all(scores: &[f32], target: f32) -> Place {
     let above = scores.iter().fold(0u32, |n, &score| n.wrapping_add(u32::from(score > target)));
     let ties = scores.iter().fold(0u32, |n, &score| n.wrapping_add(u32::from(score == target)));
-    Rank { above, ties }
+    Place { above, ties }
 }
 
 /// The best `k` of a stream of scores in ascending order of rows.
@@ -172,15 +176,34 @@ mod tests {
         row.start_again();
         see(&mut row);
         assert!(row.is_settled());
+        let place = |above, ties| Some(Place { above, ties });
+        assert_eq!(row.places(), [place(1, 1), place(0, 1)]);
         let found = row.finish();
-        assert_eq!(found.kept, Some(Rank { above: 1, ties: 1 }));
-        assert_eq!(found.excluded, Some(Rank { above: 0, ties: 1 }));
+        assert_eq!((found.kept, found.excluded), (Rank::new(1, 1), Rank::new(0, 1)));
         assert_eq!(found.top, [(2.0, 1), (2.0, 2)]);
     }
 
+    /// Places, not only the ranks that are made of them, for each target among scores with ties, in two blocks.
     #[test]
-    fn the_rank_is_the_mean_place_among_ties() {
-        assert_eq!(Rank { above: 0, ties: 0 }.value(), 1.0);
-        assert_eq!(Rank { above: 4, ties: 3 }.value(), 6.5);
+    fn above_and_beside_a_target_are_counted_apart() {
+        let scores = [2.0, 3.0, 1.0, 2.0, 2.0, 3.0, 0.0];
+        for exclude in [vec![], vec![0, 4], vec![1, 3, 5, 6]] {
+            for target in 0..scores.len() {
+                let mut row = Row::new(Some(target), exclude.clone(), 0);
+                row.expect_target(scores[target]);
+                row.see(0, &mut scores[..4].to_vec());
+                row.see(4, &mut scores[4..].to_vec());
+                let place = |is_left: &dyn Fn(usize) -> bool| {
+                    let others = (0..scores.len()).filter(|&item| item != target && is_left(item));
+                    let count = |is_counted: &dyn Fn(f32) -> bool| {
+                        others.clone().filter(|&item| is_counted(scores[item])).count() as u32
+                    };
+                    let (above, ties) = (count(&|s| s > scores[target]), count(&|s| s == scores[target]));
+                    is_left(target).then_some(Place { above, ties })
+                };
+                let wanted = [place(&|_| true), place(&|item| !exclude.contains(&(item as u32)))];
+                assert_eq!(row.places(), wanted, "target {target} without {exclude:?}");
+            }
+        }
     }
 }

@@ -34,12 +34,12 @@ use std::io::{BufReader, ErrorKind, Read as _};
 use std::path::Path;
 
 use crate::file::{self, io_error, mismatch};
-use crate::{FaissSpec, IndexError, Metric};
+use crate::{FaissSpec, IndexError, Similarity};
 
 /// What the front of a file is held against.
 pub(crate) struct Sizes {
     pub(crate) spec: FaissSpec,
-    pub(crate) metric: Metric,
+    pub(crate) metric: Similarity,
     /// Of the vectors as they are stored.
     pub(crate) dim: usize,
     pub(crate) items: usize,
@@ -52,7 +52,7 @@ impl Sizes {
         let file = File::open(path).map_err(|source| io_error("read", path, source))?;
         let mut front = Front { path, file: BufReader::new(file) };
         let (dim, items) = (self.dim as u64, self.items as u64);
-        let flat = if self.metric == Metric::L2 { "IxF2" } else { "IxFI" };
+        let flat = if self.metric == Similarity::L2 { "IxF2" } else { "IxFI" };
         let kind = match self.spec {
             FaissSpec::Flat => flat,
             FaissSpec::Ivf { .. } => "IwFl",
@@ -108,7 +108,7 @@ impl Sizes {
         front.skip(16)?;
         front.expect("mark of training", 1, 1)?;
         // As faiss numbers them.
-        front.expect("metric", 4, u64::from(self.metric == Metric::L2))
+        front.expect("metric", 4, u64::from(self.metric == Similarity::L2))
     }
 }
 

@@ -48,7 +48,7 @@ pub enum FaissSpec {
         /// Clusters that a search looks into, at most `nlist`.
         nprobe: NonZeroUsize,
         /// Bytes of a vector, the number of parts that it is cut into: a divisor of its dimensions, of which
-        /// [`AugmentedInnerProduct`](Metric::AugmentedInnerProduct) adds one.
+        /// [`AugmentedInnerProduct`](Similarity::AugmentedInnerProduct) adds one.
         m: NonZeroUsize,
     },
 }
@@ -56,7 +56,7 @@ pub enum FaissSpec {
 /// What faiss compares vectors by. Scores are inner products in each case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Metric {
+pub enum Similarity {
     /// Inner product of the vectors as they are.
     InnerProduct,
     /// Inner product, of items stored with one more coordinate that makes all equally long
@@ -73,10 +73,10 @@ pub enum Metric {
     L2,
 }
 
-impl Metric {
+impl Similarity {
     /// Coordinates that it adds to vectors.
     pub(crate) fn extra_dims(self) -> usize {
-        usize::from(self == Metric::AugmentedInnerProduct)
+        usize::from(self == Similarity::AugmentedInnerProduct)
     }
 }
 
@@ -114,11 +114,11 @@ impl FaissSpec {
     }
 
     /// The name under which results are reported, as `hnsw_ip(m=32,ef_construction=200,ef_search=128)`.
-    pub fn kind(&self, metric: Metric) -> String {
+    pub fn kind(&self, metric: Similarity) -> String {
         let metric = match metric {
-            Metric::InnerProduct => "ip",
-            Metric::AugmentedInnerProduct => "augmented_ip",
-            Metric::L2 => "l2",
+            Similarity::InnerProduct => "ip",
+            Similarity::AugmentedInnerProduct => "augmented_ip",
+            Similarity::L2 => "l2",
         };
         match self {
             FaissSpec::Flat => format!("flat_{metric}"),
@@ -164,8 +164,8 @@ impl FaissSpec {
     ///
     /// [`Setting`](IndexError::Setting) names the key and what it may be, and
     /// [`CompressedL2`](IndexError::CompressedL2).
-    pub fn check(&self, n_items: usize, dim: usize, metric: Metric) -> Result<(), IndexError> {
-        if metric == Metric::L2 && self.is_compressed() {
+    pub fn check(&self, n_items: usize, dim: usize, metric: Similarity) -> Result<(), IndexError> {
+        if metric == Similarity::L2 && self.is_compressed() {
             return Err(IndexError::CompressedL2 { kind: self.kind(metric) });
         }
         let within = |name, found: NonZeroUsize, least: usize, most: usize, why: &str| {
@@ -231,17 +231,17 @@ mod tests {
             (hnsw(2, 8, 70_000), 9, "`ef_search` is 70000, wanted 1 to 65536"),
         ];
         for (spec, n_items, message) in cases {
-            assert_eq!(spec.check(n_items, 8, Metric::L2).unwrap_err().to_string(), message);
+            assert_eq!(spec.check(n_items, 8, Similarity::L2).unwrap_err().to_string(), message);
         }
         for (spec, n_items) in [(ivf(1, 1), 39), (ivf(2, 2), 116), (hnsw(2, 1, 1), 1), (FaissSpec::Flat, 1)] {
-            spec.check(n_items, 8, Metric::L2).unwrap();
+            spec.check(n_items, 8, Similarity::L2).unwrap();
         }
     }
 
     #[test]
     fn compressed_indexes_out_of_range_are_refused() {
         let pq = |nlist, nprobe, m| FaissSpec::IvfPq { nlist: n(nlist), nprobe: n(nprobe), m: n(m) };
-        let (ip, augmented) = (Metric::InnerProduct, Metric::AugmentedInnerProduct);
+        let (ip, augmented) = (Similarity::InnerProduct, Similarity::AugmentedInnerProduct);
         let cases = [
             (pq(1, 1, 4), 9_983, ip, "`m` is 4, wanted another index for 9983 items, its codes need 9984"),
             (pq(1, 1, 5), 9_984, ip, "`m` is 5, wanted a divisor of 8, the dimensions that are indexed"),
@@ -257,14 +257,14 @@ mod tests {
             (
                 pq(2, 1, 4),
                 9_984,
-                Metric::L2,
+                Similarity::L2,
                 "`ivf_pq_l2(nlist=2,nprobe=1,m=4)` would not score by inner products, wanted another metric than L2 \
                  for compressed vectors",
             ),
             (
                 FaissSpec::Sq8,
                 1,
-                Metric::L2,
+                Similarity::L2,
                 "`sq8_l2` would not score by inner products, wanted another metric than L2 for compressed vectors",
             ),
         ];
@@ -281,14 +281,14 @@ mod tests {
         let sizes = [0, 1, 20_000, 20_001, 1_000_000, 1_000_001, 10_000_000, u32::MAX as usize];
         for n_items in sizes {
             for dim in [1, 32, 33, 1_000] {
-                FaissSpec::for_size(n_items, dim).check(n_items, dim, Metric::InnerProduct).unwrap();
+                FaissSpec::for_size(n_items, dim).check(n_items, dim, Similarity::InnerProduct).unwrap();
             }
         }
-        let kinds = sizes.map(|n_items| FaissSpec::for_size(n_items, 64).kind(Metric::InnerProduct));
+        let kinds = sizes.map(|n_items| FaissSpec::for_size(n_items, 64).kind(Similarity::InnerProduct));
         assert_eq!(kinds[2], "flat_ip");
         assert_eq!(kinds[3], "hnsw_ip(m=32,ef_construction=200,ef_search=256)");
         assert_eq!(kinds[5], "ivf_ip(nlist=4000,nprobe=125)");
-        assert!(FaissSpec::for_size(50_000, 32).kind(Metric::L2).starts_with("hnsw_l2(m=16,"));
+        assert!(FaissSpec::for_size(50_000, 32).kind(Similarity::L2).starts_with("hnsw_l2(m=16,"));
     }
 
     #[test]
@@ -298,9 +298,9 @@ mod tests {
         for (n_items, kind) in kinds {
             for dim in [16, 64, 256] {
                 let spec = FaissSpec::for_size(n_items, dim);
-                spec.check(n_items, dim, Metric::InnerProduct).unwrap();
+                spec.check(n_items, dim, Similarity::InnerProduct).unwrap();
                 assert!(!spec.is_compressed(), "{n_items}: {spec:?}");
-                assert!(spec.kind(Metric::InnerProduct).starts_with(kind), "{n_items}: {spec:?}");
+                assert!(spec.kind(Similarity::InnerProduct).starts_with(kind), "{n_items}: {spec:?}");
             }
         }
     }
@@ -309,15 +309,15 @@ mod tests {
     fn configurations_are_read_strictly() {
         let text = r#"{"ivf":{"nlist":64,"nprobe":8}}"#;
         let spec: FaissSpec = serde_json::from_str(text).unwrap();
-        assert_eq!(spec.kind(Metric::AugmentedInnerProduct), "ivf_augmented_ip(nlist=64,nprobe=8)");
+        assert_eq!(spec.kind(Similarity::AugmentedInnerProduct), "ivf_augmented_ip(nlist=64,nprobe=8)");
         assert_eq!(serde_json::to_string(&spec).unwrap(), text);
-        assert_eq!(serde_json::from_str::<FaissSpec>(r#""flat""#).unwrap().kind(Metric::L2), "flat_l2");
+        assert_eq!(serde_json::from_str::<FaissSpec>(r#""flat""#).unwrap().kind(Similarity::L2), "flat_l2");
         assert!(serde_json::from_str::<FaissSpec>(r#"{"ivf":{"nlist":64,"nprobe":8,"m":2}}"#).is_err());
         assert!(serde_json::from_str::<FaissSpec>(r#"{"ivf":{"nlist":0,"nprobe":8}}"#).is_err());
         assert_eq!(serde_json::from_str::<FaissSpec>(r#""sq8""#).unwrap(), FaissSpec::Sq8);
         let text = r#"{"ivf_pq":{"nlist":64,"nprobe":8,"m":16}}"#;
         let spec: FaissSpec = serde_json::from_str(text).unwrap();
-        assert_eq!(spec.kind(Metric::InnerProduct), "ivf_pq_ip(nlist=64,nprobe=8,m=16)");
+        assert_eq!(spec.kind(Similarity::InnerProduct), "ivf_pq_ip(nlist=64,nprobe=8,m=16)");
         assert_eq!(serde_json::to_string(&spec).unwrap(), text);
         for wrong in ["\"m\":0", "\"m\":16,\"bits\":8", "\"n\":16"] {
             assert!(serde_json::from_str::<FaissSpec>(&text.replace("\"m\":16", wrong)).is_err(), "{wrong}");

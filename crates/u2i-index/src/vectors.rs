@@ -86,7 +86,7 @@ impl ItemVectors {
     /// A query that gets a 0 there keeps its inner products, and L2, cosine and inner product now rank alike:
     /// Bachrach et al., "Speeding Up the Xbox Recommender System Using a Euclidean Transformation for
     /// Inner-Product Spaces", RecSys 2014. Whether it helps a search is another question: see
-    /// [`Metric::AugmentedInnerProduct`](crate::Metric::AugmentedInnerProduct).
+    /// [`Similarity::AugmentedInnerProduct`](crate::Similarity::AugmentedInnerProduct).
     ///
     /// ```
     /// # use u2i_index::ItemVectors;

@@ -11,8 +11,8 @@
 //!
 //! [`exp`], [`gelu`] and [`dot`] are for code that [`pulp`](https://docs.rs/pulp) compiles for several kinds of processors.
 //!
-//! Both use AVX-512 or AVX2 with FMA where the processor has them. Results are the same bits on one kind of processor, and may
-//! differ in the last digits on another.
+//! Both use AVX-512 or AVX2 with FMA where the processor has them, NEON on aarch64, and elsewhere what the compiler makes of
+//! plain Rust. Results are the same bits on one kind of processor, and may differ in the last digits on another.
 //!
 //! # Examples
 //!

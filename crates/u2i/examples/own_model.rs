@@ -4,7 +4,7 @@
 use u2i::burn;
 use u2i::burn::module::Module;
 use u2i::burn::tensor::Tensor;
-use u2i::eval::{Accumulator, Metric, Rank};
+use u2i::eval::{Accumulator, Metric};
 use u2i::index::{ExactIndex, Filter, ItemVectors};
 use u2i::models::{Init, ItemBatch, Table, TwoTower, UserBatch};
 use u2i::pipeline::{load_config, load_data, prepare_features};
@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seen = u2i::pipeline::seen_items(&prepared.events, &prepared.test);
     let mut metrics = Accumulator::new(&[10])?;
     for rank in index.rank(&users.data, &targets, Filter::excluding(&seen))? {
-        metrics.add_rank(rank.map_or(Rank::MISS, |rank| Rank::new(rank.above as usize, rank.ties as usize)));
+        metrics.add_rank(rank);
     }
     let hit_rate = metrics.finish()?.mean(Metric::HitRate(10)).unwrap_or(0.0);
     println!("hit_rate@10 {hit_rate:.4}");

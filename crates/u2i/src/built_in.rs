@@ -3,7 +3,7 @@
 macro_rules! built_in {
     ($($path:literal),* $(,)?) => {
         /// Path below `configs/`, and text, of each experiment that is built in.
-        pub const FILES: &[(&str, &str)] = &[$(($path, include_str!(concat!("../../../configs/", $path)))),*];
+        pub const FILES: &[(&str, &str)] = &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/", $path)))),*];
     };
 }
 

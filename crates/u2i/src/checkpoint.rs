@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
+use u2i_disk::{DiskError, FolderAside};
 use u2i_schema::Digest;
 use u2i_train::{StateTensor, TrainProgress, TrainState};
 
-use crate::{ErrorKind, disk};
+use crate::ErrorKind;
 
 /// The layout of what is written, and the only one that is read: what names a run is made otherwise in an older one.
 const FORMAT: u32 = 2;
@@ -32,7 +33,7 @@ pub enum CheckpointError {
     /// A file that cannot be read or written. The checkpoint before stays.
     #[error("cannot {action} {}{}", path.display(), bytes.map_or(String::new(), |n| format!(" ({n} bytes)")))]
     Io {
-        /// `read`, `write`, `rename` or `remove`.
+        /// `read`, `write`, `sync`, `rename` or `remove`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -92,6 +93,12 @@ impl CheckpointError {
             CheckpointError::OtherRun { .. } | CheckpointError::Format { .. } => ErrorKind::Mixture,
             CheckpointError::Locked { .. } => ErrorKind::Busy,
         }
+    }
+}
+
+impl From<DiskError> for CheckpointError {
+    fn from(error: DiskError) -> Self {
+        io(error.action.verb(), &error.path, None)(error.source)
     }
 }
 
@@ -310,8 +317,8 @@ impl Checkpoints {
     /// If it cannot be written; what was kept before is then still there.
     pub fn save(&self, state: &TrainState) -> Result<(), CheckpointError> {
         fs::create_dir_all(&self.folder).map_err(io("write", &self.folder, None))?;
-        let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(&self.folder);
-        let partial = partial.map_err(io("write", &self.folder, None))?;
+        let path = self.folder.join(file_name(self.number, state.progress.step));
+        let aside = FolderAside::begin(&path, PARTIAL)?;
         let bytes = encode(&state.tensors);
         let manifest = Manifest {
             format: FORMAT,
@@ -321,14 +328,9 @@ impl Checkpoints {
             state_hash: hash(&bytes),
             manifest_hash: String::new(),
         };
-        write_synced(&partial.path().join(STATE), &bytes)?;
-        write_synced(&partial.path().join(MANIFEST), manifest.sealed().text().as_bytes())?;
-        sync_folder(partial.path())?;
-        let path = self.folder.join(file_name(self.number, state.progress.step));
-        disk::rename(partial.path(), &path).map_err(io("rename", &path, None))?;
-        // It has another name now.
-        let _ = partial.keep();
-        sync_folder(&self.folder)?;
+        write_synced(&aside.path().join(STATE), &bytes)?;
+        write_synced(&aside.path().join(MANIFEST), manifest.sealed().text().as_bytes())?;
+        aside.publish()?;
         self.remove_all_but(&path)
     }
 
@@ -348,11 +350,7 @@ fn file_name(number: u64, step: usize) -> String {
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    disk::write_new(path, bytes).map_err(io("write", path, bytes.len() as u64))
-}
-
-fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
-    disk::sync_folder(path).map_err(io("write", path, None))
+    u2i_disk::write_new(path, bytes).map_err(|error| io("write", path, bytes.len() as u64)(error.source))
 }
 
 pub(crate) fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
@@ -403,6 +401,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, Stri
 
 #[cfg(test)]
 mod tests {
+    use u2i_disk::{Action, follow};
     use u2i_random::{Purpose, Stream};
 
     use super::*;
@@ -558,5 +557,44 @@ mod tests {
         assert!(error.to_string().ends_with(&format!("held by process {}", std::process::id())), "{error}");
         drop(held);
         RunLock::take(folder.path()).unwrap();
+    }
+
+    /// C4: both files, then the folder that holds them, then its name, and only then the checkpoint before is removed.
+    #[test]
+    fn a_checkpoint_is_synced_before_it_is_renamed_and_its_folder_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = begun(folder.path());
+        let (result, steps) = follow(None, || checkpoints.save(&state(3)));
+        result.unwrap();
+        let actions: Vec<Action> = steps.iter().map(|step| step.action).collect();
+        let file = [Action::Create, Action::Write, Action::Sync];
+        assert_eq!(actions, [file, file, [Action::SyncFolder, Action::Rename, Action::SyncFolder]].concat());
+        let aside = &steps[6].path;
+        assert!(steps[..6].iter().all(|step| step.path.parent() == Some(aside)), "{steps:?}");
+        assert_eq!(steps[7].path, checkpoints.newest().unwrap().unwrap().path);
+        assert_eq!(steps[8].path, checkpoints.folder);
+    }
+
+    /// C3: whichever step of keeping a checkpoint fails, it is said with what and where, and the run can go on from the
+    /// one before or, once it has its name, from the new one.
+    #[test]
+    fn a_checkpoint_that_cannot_be_kept_leaves_the_one_before_or_itself() {
+        for failing in 0..9 {
+            let folder = tempfile::tempdir().unwrap();
+            let mut checkpoints = begun(folder.path());
+            checkpoints.save(&state(3)).unwrap();
+            let (result, steps) = follow(Some(failing), || checkpoints.save(&state(4)));
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Files, "step {failing}: {error}");
+            let failed = &steps[failing].path;
+            assert!(error.to_string().contains(&failed.display().to_string()), "step {failing}: {error}");
+            assert_eq!(error.to_string().contains(" bytes)"), failing < 6, "step {failing}: {error}");
+            let kept = if failing == 8 { 4 } else { 3 };
+            assert_eq!(checkpoints.resume().unwrap(), Some(state(kept)), "step {failing}");
+            // Nothing is in the way of the next one, and what is left of the failed one goes with it.
+            checkpoints.save(&state(5)).unwrap();
+            assert_eq!(checkpoints.resume().unwrap(), Some(state(5)), "step {failing}");
+            assert_eq!(fs::read_dir(&checkpoints.folder).unwrap().count(), 1, "step {failing}");
+        }
     }
 }

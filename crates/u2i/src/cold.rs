@@ -196,9 +196,8 @@ fn among_cold_items(
         let ranks = index.rank(&users.data, &items, filter)?;
         for (rank, left_out) in ranks.into_iter().zip(&left_out) {
             let n_left_out = left_out.iter().filter(|&&item| candidates.contains(item)).count();
-            chance.add(rank.map(|_| candidates.len() - n_left_out));
-            metrics
-                .add_rank(rank.map_or(Rank::MISS, |rank| Rank::new(rank.above as usize, rank.ties as usize)));
+            chance.add(rank.get().map(|_| candidates.len() - n_left_out));
+            metrics.add_rank(rank);
         }
     }
     found.metrics = metrics.finish().ok();

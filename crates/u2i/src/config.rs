@@ -60,7 +60,7 @@ pub struct IndexConfig {
     /// `"flat"`, or a table `ivf` or `hnsw`; compressed, `"sq8"` or a table `ivf_pq`.
     pub faiss: FaissSpec,
     /// What vectors are compared by.
-    pub metric: u2i_index::Metric,
+    pub metric: u2i_index::Similarity,
     /// Makes this index the one that is exported, and says how much of what exact search finds it must find, above 0
     /// and at most 1. The first index that has it is exported; where none has, one is chosen by the number of items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -245,7 +245,7 @@ impl Experiment {
                 let message = format!("`{key}` is {found}, expected a share above 0 and at most 1");
                 return Err((key, message));
             }
-            if index.faiss.is_compressed() && index.metric == u2i_index::Metric::L2 {
+            if index.faiss.is_compressed() && index.metric == u2i_index::Similarity::L2 {
                 let key = format!("index.{i}.metric");
                 let message = format!(
                     "`{key}` is l2, expected `inner_product` or `augmented_inner_product` for compressed vectors"
@@ -383,7 +383,7 @@ mod tests {
         wanted.seed = 7;
         wanted.train.epochs = NonZeroUsize::new(1).unwrap();
         wanted.evaluation.seen = Seen::Kept;
-        wanted.index[0].metric = u2i_index::Metric::L2;
+        wanted.index[0].metric = u2i_index::Similarity::L2;
         wanted.evaluation.k[0] = NonZeroUsize::new(3).unwrap();
         assert_eq!(load(&sets).unwrap(), wanted);
         for (set, message) in [

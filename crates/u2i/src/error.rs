@@ -4,6 +4,7 @@ use toml::de::{DeTable, DeValue};
 use u2i_bundle::BundleError;
 use u2i_datasets::DataError;
 use u2i_device::DeviceError;
+use u2i_disk::DiskError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_models::ModelError;
@@ -61,7 +62,7 @@ pub enum Error {
     /// A file that cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// `read` or `write`.
+        /// `read`, `write`, `sync` or `rename`.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -101,6 +102,12 @@ pub enum Error {
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
+}
+
+impl From<DiskError> for Error {
+    fn from(error: DiskError) -> Self {
+        Error::Io { action: error.action.verb(), path: error.path, source: error.source }
+    }
 }
 
 impl Error {
@@ -234,6 +241,14 @@ mod tests {
         }
         let changed = IndexError::CutOff { path: PathBuf::new() };
         assert_eq!(Error::from(changed).kind(), ErrorKind::Integrity);
+    }
+
+    #[test]
+    fn a_precision_that_the_device_lacks_is_usage_and_names_its_key() {
+        let precision = u2i_train::TablePrecision::Bf16;
+        let error = Error::from(TrainError::Precision { precision });
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("`train.table_precision` is `bf16`"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, Manifest};
 use u2i_datasets::Places;
 use u2i_features::{Prepared, RawData, RawValues};
-use u2i_index::{FaissSpec, Metric};
+use u2i_index::{FaissSpec, Similarity};
 use u2i_train::Vectors;
 
 use crate::Error;
@@ -109,7 +109,7 @@ fn plan<'a>(experiment: &Experiment, n_items: usize, queries: &'a Vectors) -> In
     }
     let IndexConfig { faiss: spec, metric, min_recall } = chosen.unwrap_or_else(|| IndexConfig {
         faiss: FaissSpec::for_size(n_items, queries.dim),
-        metric: Metric::InnerProduct,
+        metric: Similarity::InnerProduct,
         min_recall: None,
     });
     IndexPlan::Faiss {

@@ -38,7 +38,6 @@ pub mod report;
 pub mod run;
 pub mod table;
 
-mod disk;
 mod error;
 mod parquet_columns;
 mod progress;

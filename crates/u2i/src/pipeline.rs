@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
-use u2i_eval::{Accumulator, Metrics, Rank};
+use u2i_eval::{Accumulator, Metrics};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
 use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower};
@@ -280,11 +280,8 @@ fn rank(
         let scan = index.scan(&users.data, &items, Filter::excluding(&seen), k)?;
         n_targets_seen +=
             seen.iter().zip(&items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
-        let rank = |found: &Option<u2i_index::Rank>| {
-            found.map_or(Rank::MISS, |found| Rank::new(found.above as usize, found.ties as usize))
-        };
-        for (without, with) in scan.excluded.iter().zip(&scan.kept) {
-            let own = TargetRank { excluded: rank(without), kept: rank(with) };
+        for (without, with) in scan.excluded.into_iter().zip(scan.kept) {
+            let own = TargetRank { excluded: without, kept: with };
             excluded.add_rank(own.excluded);
             kept.add_rank(own.kept);
             ranks.push(own);

@@ -1,7 +1,7 @@
 //! Recommendations for all users of a file.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,13 +13,14 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde::Serialize;
 use u2i_bundle::{Answer, Options, Recommender, Request, Strategy};
+use u2i_disk::{folder_of, replace_with};
 use u2i_features::{
     FileFormat, HistoryColumn, ReadLimits, RequestsConfig, TimeConfig, TimeUnit, profile_table, read_requests,
 };
 
 use crate::parquet_columns::{column, optional};
 use crate::progress::Progress;
-use crate::{Error, Stage, disk};
+use crate::{Error, Stage};
 
 /// What to recommend to whom, and where it goes.
 #[derive(Debug, Clone)]
@@ -112,11 +113,11 @@ pub fn recommend_users(
         out: batch.out.clone(),
     };
     progress.begin("recommend", requests.len() as u64);
-    let written = disk::replace_with(&batch.out, |file| {
-        write(file, recommender, batch, &requests, &mut done, progress)
-    });
+    fs::create_dir_all(folder_of(&batch.out)).map_err(|source| failed(&batch.out, source))?;
+    let written =
+        replace_with(&batch.out, |file, _| write(file, recommender, batch, &requests, &mut done, progress));
     progress.end();
-    written.map_err(|source| Error::Io { action: "write", path: batch.out.clone(), source })??;
+    written?;
     done.wall_s = stage.cost().wall_s;
     done.requests_per_s = done.n_requests as f64 / done.wall_s;
     Ok(done)
@@ -150,7 +151,10 @@ fn read(path: &Path, format: &FileFormat, at_s: i64) -> Result<Vec<Request>, Err
     Ok(rows.into_iter().map(request).collect())
 }
 
-/// The outer error is one of the disk.
+fn failed(out: &Path, source: std::io::Error) -> Error {
+    Error::Io { action: "write", path: out.to_owned(), source }
+}
+
 fn write(
     file: &mut File,
     recommender: &Recommender,
@@ -158,19 +162,16 @@ fn write(
     requests: &[Request],
     done: &mut Batch,
     progress: &mut dyn Progress,
-) -> std::io::Result<Result<(), Error>> {
+) -> Result<(), Error> {
     let schema = Arc::new(parse_message_type(SCHEMA).expect("the schema stands in this file"));
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
-    let disk = |error: ParquetError| std::io::Error::other(error);
+    let disk = |error: ParquetError| failed(&batch.out, std::io::Error::other(error));
     let mut writer = SerializedFileWriter::new(file, schema, properties).map_err(disk)?;
     for (block, requests) in requests.chunks(BLOCK).enumerate() {
         if progress.stop_requested() {
-            return Ok(Err(Error::Stopped));
+            return Err(Error::Stopped);
         }
-        let answers = match recommender.recommend(requests, &batch.options) {
-            Ok(answers) => answers,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        let answers = recommender.recommend(requests, &batch.options)?;
         for answer in &answers {
             done.n_unknown_users += usize::from(answer.unknown_user);
             done.n_popular += usize::from(answer.strategy == Strategy::Popular);
@@ -181,7 +182,7 @@ fn write(
         progress.advance((block * BLOCK + requests.len()) as u64, "");
     }
     writer.close().map_err(disk)?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 fn group(

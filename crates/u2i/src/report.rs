@@ -9,11 +9,11 @@ use u2i_eval::Metrics;
 use u2i_features::Reject;
 use u2i_index::{FaissSpec, SearchQuality};
 
+use crate::Error;
 use crate::cold::ColdReport;
 use crate::config::Seen;
 use crate::figures::Baselines;
 use crate::resources::StageCost;
-use crate::{Error, disk};
 
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
 /// is the same for the same seed, build, machine and device `cpu`.
@@ -231,7 +231,9 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
 /// If a folder or file cannot be written.
 pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let bytes = contents.len() as u64;
-    disk::replace(path, contents).map_err(|source| Error::Write { path: path.into(), bytes, source })
+    let failed = |source| Error::Write { path: path.into(), bytes, source };
+    std::fs::create_dir_all(u2i_disk::folder_of(path)).map_err(failed)?;
+    u2i_disk::replace(path, contents).map_err(|error| failed(error.source))
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ pub(crate) fn write(path: &Path, columns: &[(String, Cells<'_>)], stamp: &str) -
         };
         io("write", path, None)(source)
     })?;
-    synced.sync_all().map_err(io("sync", path, None))
+    Ok(u2i_disk::sync(&synced, path)?)
 }
 
 fn write_columns(file: File, columns: &[(String, Cells<'_>)], stamp: &str) -> Result<()> {

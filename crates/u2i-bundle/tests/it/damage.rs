@@ -14,7 +14,7 @@ const TINY: Size = Size { users: 6, trained: 12, cold: 2 };
 /// With an index where this build has them.
 pub fn plan(queries: &[f32]) -> IndexPlan<'_> {
     if cfg!(feature = "faiss") {
-        let (spec, metric) = (u2i_index::FaissSpec::Flat, u2i_index::Metric::InnerProduct);
+        let (spec, metric) = (u2i_index::FaissSpec::Flat, u2i_index::Similarity::InnerProduct);
         IndexPlan::Faiss { spec, metric, min_recall: 1.0, queries, k: 3.try_into().unwrap() }
     } else {
         IndexPlan::Exact

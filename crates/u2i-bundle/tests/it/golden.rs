@@ -7,7 +7,7 @@ use serde::Deserialize;
 use u2i_bundle::{
     BundleError, IndexPlan, IndexState, Manifest, Options, Recommender, Request, Search, verify,
 };
-use u2i_index::{FaissSpec, Metric};
+use u2i_index::{FaissSpec, Similarity};
 use u2i_schema::ErrorKind;
 
 use crate::fixture::{Fixture, Kind, SMALL, device, top};
@@ -56,7 +56,7 @@ fn what_is_searched_says_so() {
     fixture.write(&folder.path().join("exact"), IndexPlan::Exact).unwrap();
     let recommender = Recommender::open(&folder.path().join("exact"), &device()).unwrap();
     assert_eq!(recommender.index().to_string(), "exact, the bundle has no index");
-    let (spec, metric) = (FaissSpec::Flat, Metric::InnerProduct);
+    let (spec, metric) = (FaissSpec::Flat, Similarity::InnerProduct);
     let queries = fixture.vectors.data();
     let plan = IndexPlan::Faiss { spec, metric, min_recall: 0.9, queries, k: 5.try_into().unwrap() };
     match fixture.write(&folder.path().join("indexed"), plan) {

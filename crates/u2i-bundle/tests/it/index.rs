@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 
 use u2i_bundle::{IndexPlan, IndexState, Options, Part, Recommender, Search, verify};
-use u2i_index::{FaissSpec, Metric};
+use u2i_index::{FaissSpec, Similarity};
 use u2i_schema::ErrorKind;
 
 use crate::fixture::{Fixture, Kind, Size, device, top, user};
@@ -40,8 +40,8 @@ fn twelve_bad_indexes_are_not_published() {
     let queries = queries(&fixture);
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("bundle");
-    let of_unit_length = Metric::L2;
-    let ip = Metric::InnerProduct;
+    let of_unit_length = Similarity::L2;
+    let ip = Similarity::InnerProduct;
     let plan = |spec, metric, min_recall, k| IndexPlan::Faiss {
         spec,
         metric,
@@ -56,7 +56,7 @@ fn twelve_bad_indexes_are_not_published() {
         (plan(ivf(40, 1), of_unit_length, 0.95, 10), ErrorKind::Check),
         (plan(hnsw(2, 2, 1), ip, 1.0, 10), ErrorKind::Check),
         (plan(hnsw(2, 4, 2), of_unit_length, 1.0, 10), ErrorKind::Check),
-        (plan(hnsw(2, 2, 1), Metric::AugmentedInnerProduct, 1.0, 10), ErrorKind::Check),
+        (plan(hnsw(2, 2, 1), Similarity::AugmentedInnerProduct, 1.0, 10), ErrorKind::Check),
         // They cannot be.
         (plan(ivf(60, 1), ip, 0.5, 10), ErrorKind::Usage),
         (plan(hnsw(1, 8, 8), ip, 0.5, 10), ErrorKind::Usage),
@@ -85,7 +85,7 @@ fn a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search()
     let fixture = Fixture::new(Kind::YoutubeDnn, SIZE, 2);
     let queries = queries(&fixture);
     let folder = tempfile::tempdir().unwrap();
-    let metric = Metric::InnerProduct;
+    let metric = Similarity::InnerProduct;
     for (i, spec) in [FaissSpec::Flat, ivf(20, 5), hnsw(16, 100, 64)].into_iter().enumerate() {
         let dir = folder.path().join(i.to_string());
         let plan = IndexPlan::Faiss { spec, metric, min_recall: 0.5, queries: &queries, k: n(20) };
@@ -125,7 +125,7 @@ fn without_its_index_a_bundle_opens_for_exact_search_alone() {
     let queries = queries(&fixture);
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("bundle");
-    let (spec, metric) = (hnsw(16, 100, 64), Metric::InnerProduct);
+    let (spec, metric) = (hnsw(16, 100, 64), Similarity::InnerProduct);
     let plan = IndexPlan::Faiss { spec, metric, min_recall: 0.5, queries: &queries, k: n(10) };
     fixture.write(&dir, plan).unwrap();
     let exact = Options { search: Search::Exact, ..top(10) };

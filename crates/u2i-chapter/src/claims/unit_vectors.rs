@@ -62,9 +62,10 @@ fn run(lab: &mut Lab<'_>) -> Result<Finding, Error> {
     let mut names = vec!["all distances"];
     let mut same = vec![same_lists(&nearest, &exact, TIE)];
     #[cfg(feature = "faiss")]
-    for (name, metric) in
-        [("faiss, inner product", u2i_index::Metric::InnerProduct), ("faiss, L2", u2i_index::Metric::L2)]
-    {
+    for (name, metric) in [
+        ("faiss, inner product", u2i_index::Similarity::InnerProduct),
+        ("faiss, L2", u2i_index::Similarity::L2),
+    ] {
         let other = u2i_index::FaissIndex::build(unit_index.vectors(), u2i_index::FaissSpec::Flat, metric)?;
         let found = other.search(&unit_queries, k, Filter::ALL)?;
         names.push(name);

@@ -224,23 +224,6 @@ fn a_device_that_this_build_lacks_exits_with_8() {
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: no device `wgpu:0`"));
 }
 
-/// burn's ndarray backend has no half precision.
-#[cfg(feature = "ndarray")]
-#[test]
-fn a_precision_that_the_device_lacks_exits_with_2_and_names_its_key() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("synthetic")).unwrap();
-    let text = include_str!("../../../../configs/synthetic/fm.toml");
-    let changed = text.replacen("[train]", "[train]\ntable_precision = \"bf16\"", 1);
-    std::fs::write(folder.path().join("synthetic/fm.toml"), changed).unwrap();
-    let arguments = ["reproduce", "fm", "--dataset", "synthetic", "--protocol", "time", "--recipe", "tuned"];
-    let output =
-        u2i(&[&arguments[..], &["--configs", ".", "--device", "ndarray"]].concat(), "1", folder.path());
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.contains("`train.table_precision` is `bf16`"), "{message}");
-}
-
 #[test]
 fn a_broken_experiment_file_exits_with_2_and_names_its_line() {
     let folder = tempfile::tempdir().unwrap();

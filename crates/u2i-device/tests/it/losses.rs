@@ -5,7 +5,7 @@ use u2i_device::burn;
 use u2i_losses::{FULL_SOFTMAX_BLOCK, Temperature, bce, full_softmax, in_batch_softmax, sampled_softmax};
 use u2i_random::{Purpose, Stream};
 
-use crate::{check_close, gpu, host};
+use crate::gpu::{check_close, gpu, host};
 
 /// Numbers of one batch.
 struct Batch {

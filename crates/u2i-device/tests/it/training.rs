@@ -9,7 +9,7 @@ use u2i_train::{
 };
 
 use crate::fixture::{Data, Steps, adagrad, bce, config, dssm, fm, losses, sampled, youtube_dnn};
-use crate::{check_close, gpu};
+use crate::gpu::{check_close, gpu};
 
 /// Steps of each comparison. An epoch is 15 of them.
 const STEPS: usize = 20;

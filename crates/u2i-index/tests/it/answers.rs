@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use u2i_index::{ExactIndex, Filter, Index, ItemSet, ItemVectors};
 #[cfg(feature = "faiss")]
-use u2i_index::{FaissIndex, FaissSpec, Metric};
+use u2i_index::{FaissIndex, FaissSpec, Similarity};
 use u2i_random::{Purpose, Stream};
 
 use crate::n;
@@ -159,8 +159,9 @@ fn faiss(
     stream: &mut Stream,
     spec: impl Fn(usize, &mut Stream) -> FaissSpec,
 ) -> Option<(Box<dyn Index>, ItemVectors)> {
-    let metric = [Metric::InnerProduct, Metric::AugmentedInnerProduct, Metric::L2][stream.index(3)];
-    let vectors = catalogue(metric == Metric::L2, stream);
+    let metric =
+        [Similarity::InnerProduct, Similarity::AugmentedInnerProduct, Similarity::L2][stream.index(3)];
+    let vectors = catalogue(metric == Similarity::L2, stream);
     let spec = spec(vectors.ids().len(), stream);
     spec.check(vectors.ids().len(), vectors.dim(), metric).ok()?;
     Some((Box::new(FaissIndex::build(&vectors, spec, metric).unwrap()), vectors))
@@ -200,7 +201,7 @@ fn hnsw_returns_as_many_eligible_items_as_there_are() {
 #[test]
 fn sq8_returns_as_many_eligible_items_as_there_are() {
     check_kind(74, |stream| {
-        let metric = [Metric::InnerProduct, Metric::AugmentedInnerProduct][stream.index(2)];
+        let metric = [Similarity::InnerProduct, Similarity::AugmentedInnerProduct][stream.index(2)];
         let index = FaissIndex::build(&catalogue(false, stream), FaissSpec::Sq8, metric).unwrap();
         let vectors = crate::compressed::held(&index);
         Some((Box::new(index), vectors))

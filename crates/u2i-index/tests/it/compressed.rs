@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use u2i_index::{
-    ExactIndex, FaissIndex, FaissSpec, Filter, Index, IndexError, ItemSet, ItemVectors, Metric, Neighbors,
-    recall,
+    ExactIndex, FaissIndex, FaissSpec, Filter, Index, IndexError, ItemSet, ItemVectors, Neighbors,
+    Similarity, recall,
 };
 use u2i_random::{Purpose, Stream};
 
@@ -36,7 +36,7 @@ fn clustered(rows: usize, purpose: u64) -> Vec<f32> {
 }
 
 fn build(vectors: &ItemVectors, spec: FaissSpec) -> FaissIndex {
-    FaissIndex::build(vectors, spec, Metric::InnerProduct).unwrap()
+    FaissIndex::build(vectors, spec, Similarity::InnerProduct).unwrap()
 }
 
 fn search(index: &dyn Index, queries: &[f32], k: usize, filter: Filter<'_>) -> Neighbors {
@@ -61,7 +61,7 @@ pub(crate) fn held(index: &FaissIndex) -> ItemVectors {
 
 #[test]
 fn ivf_pq_returns_as_many_eligible_items_as_there_are() {
-    for (metric, m) in [(Metric::InnerProduct, 8), (Metric::AugmentedInnerProduct, 11)] {
+    for (metric, m) in [(Similarity::InnerProduct, 8), (Similarity::AugmentedInnerProduct, 11)] {
         let index = FaissIndex::build(&items(DIM, normals(ITEMS, DIM, 61)), ivf_pq(2, m), metric).unwrap();
         let vectors = held(&index);
         assert_eq!(vectors.ids().len(), ITEMS);
@@ -244,8 +244,8 @@ fn compressed_indexes_that_cannot_be_are_refused() {
         let vectors = items(2, [0.6, 0.8].repeat(50));
         FaissIndex::build(&vectors, spec, metric).map(drop).unwrap_err()
     };
-    let l2 = refused(FaissSpec::Sq8, Metric::L2);
+    let l2 = refused(FaissSpec::Sq8, Similarity::L2);
     assert!(matches!(l2, IndexError::CompressedL2 { .. }), "{l2}");
-    let few = refused(ivf_pq(1, 2), Metric::InnerProduct);
+    let few = refused(ivf_pq(1, 2), Similarity::InnerProduct);
     assert!(matches!(few, IndexError::Setting { name: "m", found: 2, .. }), "{few}");
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
-use u2i_index::{ExactIndex, Filter, Index, IndexError, ItemSet, ItemVectors, Neighbors, Rank};
+use u2i_eval::Rank;
+use u2i_index::{ExactIndex, Filter, Index, IndexError, ItemSet, ItemVectors, Neighbors};
 use u2i_random::{Purpose, Stream};
 
 use crate::{items, lists, n, normals};
@@ -13,10 +14,10 @@ fn sorted(vectors: &ItemVectors, query: &[f32]) -> Vec<(u32, f64)> {
     all
 }
 
-fn rank(all: &[(u32, f64)], target: u32) -> Option<Rank> {
-    let score = all.iter().find(|(id, _)| *id == target)?.1;
-    let count = |keep: &dyn Fn(f64) -> bool| all.iter().filter(|(_, s)| keep(*s)).count() as u32;
-    Some(Rank { above: count(&|s| s > score), ties: count(&|s| s == score) - 1 })
+fn rank(all: &[(u32, f64)], target: u32) -> Rank {
+    let Some(&(_, score)) = all.iter().find(|(id, _)| *id == target) else { return Rank::MISS };
+    let count = |keep: &dyn Fn(f64) -> bool| all.iter().filter(|(_, s)| keep(*s)).count();
+    Rank::new(count(&|s| s > score), count(&|s| s == score) - 1)
 }
 
 /// Holds for whole numbers, whose scores have no rounding: search, ranks and their union equal the oracle, among all
@@ -128,13 +129,13 @@ fn equal_vectors_tie_whatever_their_place() {
         let vector = data[..dim].to_vec();
         copies.iter().for_each(|&row| data[row * dim..][..dim].copy_from_slice(&vector));
         let index = ExactIndex::new(items(dim, data));
+        let all = sorted(index.vectors(), &vector);
+        let own = all.iter().find(|(id, _)| *id == 1).expect("all items are listed").1;
+        let n_above = all.iter().filter(|(_, score)| *score > own).count();
         let queries: Vec<f32> = copies.iter().flat_map(|_| vector.clone()).collect();
         let targets = copies.map(|row| row as u32 + 1);
         let ranks = index.rank(&queries, &targets, Filter::ALL).unwrap();
-        assert!(
-            ranks.iter().all(|rank| *rank == ranks[0] && rank.unwrap().ties == 4),
-            "dim {dim}: {ranks:?}"
-        );
+        assert_eq!(ranks, [Rank::new(n_above, 4); 5], "dim {dim}");
     }
 }
 
@@ -194,7 +195,7 @@ fn a_target_outside_of_the_set_is_a_miss() {
     let set = ItemSet::new([2, 3, 9]);
     let scan = index.scan(&[1.0; 2], &[1, 3], Filter::among(&set), n(9)).unwrap();
     assert_eq!((&scan.kept, scan.top.ids(0)), (&scan.excluded, &[2, 3][..]));
-    assert_eq!(scan.kept, [None, Some(Rank { above: 1, ties: 0 })]);
+    assert_eq!(scan.kept, [Rank::MISS, Rank::new(1, 0)]);
 }
 
 #[test]
@@ -202,8 +203,8 @@ fn an_excluded_or_unknown_target_is_a_miss() {
     let index = ExactIndex::new(items(1, vec![3.0, 2.0]));
     let exclude = [vec![1], vec![1], vec![]];
     let scan = index.scan(&[1.0; 3], &[1, 2, 7], Filter::excluding(&exclude), n(9)).unwrap();
-    assert_eq!(scan.kept, [Some(Rank { above: 0, ties: 0 }), Some(Rank { above: 1, ties: 0 }), None]);
-    assert_eq!(scan.excluded, [None, Some(Rank { above: 0, ties: 0 }), None]);
+    assert_eq!(scan.kept, [Rank::new(0, 0), Rank::new(1, 0), Rank::MISS]);
+    assert_eq!(scan.excluded, [Rank::MISS, Rank::new(0, 0), Rank::MISS]);
 }
 
 #[test]

@@ -3,8 +3,8 @@ use std::fs;
 use std::sync::Arc;
 
 use u2i_index::{
-    ExactIndex, FaissIndex, FaissSpec, Filter, Index, IndexError, ItemSet, ItemVectors, Metric, Neighbors,
-    measure, recall,
+    ExactIndex, FaissIndex, FaissSpec, Filter, Index, IndexError, ItemSet, ItemVectors, Neighbors,
+    Similarity, measure, recall,
 };
 use u2i_random::{Purpose, Stream};
 
@@ -44,7 +44,7 @@ fn ivf(nprobe: usize) -> FaissSpec {
     FaissSpec::Ivf { nlist: n(32), nprobe: n(nprobe) }
 }
 
-fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Metric) -> FaissIndex {
+fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Similarity) -> FaissIndex {
     FaissIndex::build(vectors, spec, metric).unwrap()
 }
 
@@ -73,10 +73,10 @@ fn flat_equals_exact_search() {
     // Scores of unit vectors are at most 1, of the others below 10; L2 loses about two bits in `(‖q‖² + 1 -
     // d²) / 2`.
     let cases = [
-        (units(ITEMS, DIM, 30), Metric::InnerProduct, 1.0),
-        (units(ITEMS, DIM, 30), Metric::L2, 4.0),
-        (varying(ITEMS, DIM, 30), Metric::InnerProduct, 10.0),
-        (varying(ITEMS, DIM, 30), Metric::AugmentedInnerProduct, 10.0),
+        (units(ITEMS, DIM, 30), Similarity::InnerProduct, 1.0),
+        (units(ITEMS, DIM, 30), Similarity::L2, 4.0),
+        (varying(ITEMS, DIM, 30), Similarity::InnerProduct, 10.0),
+        (varying(ITEMS, DIM, 30), Similarity::AugmentedInnerProduct, 10.0),
     ];
     let (queries, exclude) = (units(QUERIES, DIM, 31), lists(QUERIES, ITEMS, 100, 31));
     for (data, metric, scale) in cases {
@@ -90,7 +90,7 @@ fn flat_equals_exact_search() {
 }
 
 /// Recall@10 is at least .98 with nothing, some and the best items excluded.
-fn check_hnsw(data: Vec<f32>, metric: Metric) {
+fn check_hnsw(data: Vec<f32>, metric: Similarity) {
     let queries = units(QUERIES, DIM, 33);
     let vectors = items(DIM, data);
     let index = build(&vectors, hnsw(256), metric);
@@ -109,17 +109,17 @@ fn check_hnsw(data: Vec<f32>, metric: Metric) {
 
 #[test]
 fn hnsw_finds_the_neighbours_of_unit_length() {
-    check_hnsw(units(ITEMS, DIM, 32), Metric::InnerProduct);
+    check_hnsw(units(ITEMS, DIM, 32), Similarity::InnerProduct);
 }
 
 #[test]
 fn hnsw_finds_the_neighbours_by_distance() {
-    check_hnsw(units(ITEMS, DIM, 32), Metric::L2);
+    check_hnsw(units(ITEMS, DIM, 32), Similarity::L2);
 }
 
 #[test]
 fn hnsw_finds_the_neighbours_of_varying_length() {
-    check_hnsw(varying(ITEMS, DIM, 32), Metric::InnerProduct);
+    check_hnsw(varying(ITEMS, DIM, 32), Similarity::InnerProduct);
 }
 
 /// Recall@10 is at least `least` whatever share of the items a filter leaves, with and without what users have seen.
@@ -128,7 +128,7 @@ fn hnsw_finds_the_neighbours_of_varying_length() {
 fn check_filters(spec: FaissSpec, least: f64) {
     let vectors = items(DIM, units(ITEMS, DIM, 49));
     let queries = units(QUERIES, DIM, 50);
-    let index = build(&vectors, spec, Metric::InnerProduct);
+    let index = build(&vectors, spec, Similarity::InnerProduct);
     let exact = ExactIndex::new(vectors);
     let seen = lists(QUERIES, ITEMS, 100, 51);
     let mut stream = Stream::new(0, Purpose::SYNTHETIC, 52, 0);
@@ -158,7 +158,7 @@ fn ivf_finds_what_a_filter_leaves() {
 fn check_seen(spec: FaissSpec, least: f64) {
     let vectors = items(DIM, units(ITEMS, DIM, 49));
     let queries = units(QUERIES, DIM, 50);
-    let index = build(&vectors, spec, Metric::InnerProduct);
+    let index = build(&vectors, spec, Similarity::InnerProduct);
     let exact = ExactIndex::new(vectors);
     for seen in [10, 30, 60, 100, 200, 400] {
         let mut seen: Vec<_> =
@@ -181,7 +181,7 @@ fn ivf_finds_what_users_have_not_seen() {
     check_seen(ivf(16), 0.8);
 }
 
-/// What [`Metric::AugmentedInnerProduct`] says of itself.
+/// What [`Similarity::AugmentedInnerProduct`] says of itself.
 #[test]
 fn augmented_vectors_help_neither_graphs_nor_clusters() {
     let vectors = items(DIM, varying(ITEMS, DIM, 45));
@@ -189,9 +189,11 @@ fn augmented_vectors_help_neither_graphs_nor_clusters() {
     let wanted = search(&ExactIndex::new(vectors.clone()), &queries, 10, Filter::ALL);
     let found =
         |spec, metric| recall(&search(&build(&vectors, spec, metric), &queries, 10, Filter::ALL), &wanted);
-    let graphs = [Metric::InnerProduct, Metric::AugmentedInnerProduct].map(|metric| found(hnsw(128), metric));
+    let graphs =
+        [Similarity::InnerProduct, Similarity::AugmentedInnerProduct].map(|metric| found(hnsw(128), metric));
     assert!(graphs[0] > 0.98 && graphs[1] < 0.5, "{graphs:?}");
-    let clusters = [Metric::InnerProduct, Metric::AugmentedInnerProduct].map(|metric| found(ivf(8), metric));
+    let clusters =
+        [Similarity::InnerProduct, Similarity::AugmentedInnerProduct].map(|metric| found(ivf(8), metric));
     assert!((clusters[0] - clusters[1]).abs() < 0.1, "{clusters:?}");
 }
 
@@ -203,12 +205,12 @@ fn every_index_returns_all_that_is_left() {
     let lists: Vec<Vec<u32>> = (0..20).map(|i| (1..=ITEMS as u32 - [500, 3, 0][i % 3]).collect()).collect();
     let exact = ExactIndex::new(vectors.clone());
     for (spec, metric) in [
-        (FaissSpec::Flat, Metric::InnerProduct),
-        (ivf(1), Metric::InnerProduct),
-        (ivf(1), Metric::AugmentedInnerProduct),
-        (hnsw(4), Metric::AugmentedInnerProduct),
-        (hnsw(4), Metric::InnerProduct),
-        (FaissSpec::Sq8, Metric::InnerProduct),
+        (FaissSpec::Flat, Similarity::InnerProduct),
+        (ivf(1), Similarity::InnerProduct),
+        (ivf(1), Similarity::AugmentedInnerProduct),
+        (hnsw(4), Similarity::AugmentedInnerProduct),
+        (hnsw(4), Similarity::InnerProduct),
+        (FaissSpec::Sq8, Similarity::InnerProduct),
     ] {
         let index = build(&vectors, spec, metric);
         for (k, lists) in [(10, Some(&lists)), (ITEMS + 5, None), (200, None)] {
@@ -235,7 +237,7 @@ fn ivf_finds_more_with_more_probes_and_all_with_all() {
     let exact = ExactIndex::new(vectors.clone());
     let wanted = search(&exact, &queries, 10, Filter::ALL);
     let found = [1, 8, 32].map(|probes| {
-        let index = build(&vectors, ivf(probes), Metric::InnerProduct);
+        let index = build(&vectors, ivf(probes), Similarity::InnerProduct);
         recall(&search(&index, &queries, 10, Filter::ALL), &wanted)
     });
     assert!(found[0] < found[1] && found[1] < found[2] && found[2] > 0.999, "{found:?}");
@@ -248,26 +250,29 @@ fn an_index_is_searched_with_other_settings_without_being_built_anew() {
     let vectors = items(DIM, units(ITEMS, DIM, 47));
     let queries = units(QUERIES, DIM, 48);
     for (low, high) in [(ivf(1), ivf(16)), (hnsw(10), hnsw(200))] {
-        let set = build(&vectors, low, Metric::InnerProduct).with_search(high).unwrap();
-        let built = build(&vectors, high, Metric::InnerProduct);
+        let set = build(&vectors, low, Similarity::InnerProduct).with_search(high).unwrap();
+        let built = build(&vectors, high, Similarity::InnerProduct);
         assert_eq!(set.kind(), built.kind());
         let wanted = search(&built, &queries, 10, Filter::ALL);
         assert_eq!(search(&set, &queries, 10, Filter::ALL), wanted);
-        assert_ne!(search(&build(&vectors, low, Metric::InnerProduct), &queries, 10, Filter::ALL), wanted);
+        assert_ne!(
+            search(&build(&vectors, low, Similarity::InnerProduct), &queries, 10, Filter::ALL),
+            wanted
+        );
         set.save(&path).unwrap();
         let loaded = FaissIndex::load(&path).unwrap();
         assert_eq!(loaded.kind(), built.kind());
         assert_eq!(search(&loaded, &queries, 10, Filter::ALL), wanted);
         assert_eq!(search(&loaded.with_search(high).unwrap(), &queries, 10, Filter::ALL), wanted);
     }
-    build(&vectors, FaissSpec::Flat, Metric::L2).with_search(FaissSpec::Flat).unwrap();
+    build(&vectors, FaissSpec::Flat, Similarity::L2).with_search(FaissSpec::Flat).unwrap();
 }
 
 #[test]
 fn an_index_is_not_searched_as_another() {
     let vectors = items(DIM, units(ITEMS, DIM, 47));
     let ask = |built, asked| {
-        build(&vectors, built, Metric::InnerProduct).with_search(asked).map(drop).unwrap_err().to_string()
+        build(&vectors, built, Similarity::InnerProduct).with_search(asked).map(drop).unwrap_err().to_string()
     };
     assert_eq!(
         ask(ivf(1), FaissSpec::Ivf { nlist: n(31), nprobe: n(2) }),
@@ -286,10 +291,10 @@ fn exact_search_steps_in_only_over_the_same_items() {
     let vectors = items(DIM, units(ITEMS, DIM, 36));
     let queries = units(20, DIM, 37);
     let few: ItemSet = (1..=30).collect();
-    let index = build(&vectors, ivf(1), Metric::InnerProduct);
+    let index = build(&vectors, ivf(1), Similarity::InnerProduct);
     let wanted = search(&index, &queries, 10, Filter::among(&few));
     let exact = Arc::new(ExactIndex::new(vectors.clone()));
-    let index = build(&vectors, ivf(1), Metric::InnerProduct).with_exact(Arc::clone(&exact)).unwrap();
+    let index = build(&vectors, ivf(1), Similarity::InnerProduct).with_exact(Arc::clone(&exact)).unwrap();
     assert_eq!(search(&index, &queries, 10, Filter::among(&few)), wanted);
     assert_eq!(search(&*exact, &queries, 10, Filter::among(&few)), wanted);
     let others = Arc::new(ExactIndex::new(items(DIM, units(ITEMS - 1, DIM, 36))));
@@ -304,7 +309,7 @@ fn what_an_index_misses_is_measured() {
     let vectors = items(DIM, units(ITEMS, DIM, 36));
     let queries = units(QUERIES, DIM, 37);
     let exact = ExactIndex::new(vectors.clone());
-    let index = build(&vectors, ivf(1), Metric::InnerProduct);
+    let index = build(&vectors, ivf(1), Similarity::InnerProduct);
     let quality = measure(&index, &exact, &queries, n(10)).unwrap();
     let [found, wanted] =
         [&index as &dyn Index, &exact].map(|index| search(index, &queries, 10, Filter::ALL));
@@ -324,10 +329,10 @@ fn a_saved_index_finds_the_same() {
     let ids: Vec<u32> = (1..=ITEMS as u32).map(|i| 2 * i + 5).collect();
     let (queries, exclude) = (units(50, DIM, 39), lists(50, ITEMS, 100, 39));
     for (spec, metric) in [
-        (FaissSpec::Flat, Metric::L2),
-        (ivf(4), Metric::InnerProduct),
-        (hnsw(64), Metric::AugmentedInnerProduct),
-        (FaissSpec::Sq8, Metric::AugmentedInnerProduct),
+        (FaissSpec::Flat, Similarity::L2),
+        (ivf(4), Similarity::InnerProduct),
+        (hnsw(64), Similarity::AugmentedInnerProduct),
+        (FaissSpec::Sq8, Similarity::AugmentedInnerProduct),
     ] {
         let index = build(&ItemVectors::new(ids.clone(), DIM, units(ITEMS, DIM, 38)).unwrap(), spec, metric);
         index.save(&path).unwrap();
@@ -349,7 +354,7 @@ fn the_same_vectors_make_the_same_file() {
     for spec in [FaissSpec::Flat, ivf(4), hnsw(64), FaissSpec::Sq8] {
         let saved = ["a", "b"].map(|name| {
             let path = folder.path().join(name);
-            build(&vectors, spec, Metric::InnerProduct).save(&path).unwrap();
+            build(&vectors, spec, Similarity::InnerProduct).save(&path).unwrap();
             fs::read(path).unwrap()
         });
         assert!(saved[0] == saved[1], "{spec:?}");
@@ -362,7 +367,7 @@ fn damaged_files_are_refused() {
     let path = folder.path().join("index");
     let vectors = items(4, units(100, 4, 41));
     for spec in [FaissSpec::Flat, FaissSpec::Ivf { nlist: n(2), nprobe: n(1) }, hnsw(8), FaissSpec::Sq8] {
-        build(&vectors, spec, Metric::InnerProduct).save(&path).unwrap();
+        build(&vectors, spec, Similarity::InnerProduct).save(&path).unwrap();
         check_damage(&path, |path| FaissIndex::load(path).map(drop));
     }
 }
@@ -372,7 +377,7 @@ fn an_index_of_the_other_kind_is_a_mismatch() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let vectors = items(4, units(100, 4, 41));
-    build(&vectors, FaissSpec::Flat, Metric::L2).save(&path).unwrap();
+    build(&vectors, FaissSpec::Flat, Similarity::L2).save(&path).unwrap();
     let error = ExactIndex::load(&path).unwrap_err().to_string();
     assert!(error.ends_with("has kind flat_l2, wanted exact"), "{error}");
     ExactIndex::new(vectors).save(&path).unwrap();
@@ -384,7 +389,7 @@ fn an_index_of_the_other_kind_is_a_mismatch() {
 fn one_item_and_equal_items_can_be_found() {
     for count in [1, 40] {
         let vectors = items(2, [0.6, 0.8].repeat(count));
-        for metric in [Metric::InnerProduct, Metric::AugmentedInnerProduct, Metric::L2] {
+        for metric in [Similarity::InnerProduct, Similarity::AugmentedInnerProduct, Similarity::L2] {
             for spec in [FaissSpec::Flat, hnsw(8)] {
                 let found = search(&build(&vectors, spec, metric), &[1.0, 0.0], 50, Filter::ALL);
                 assert_eq!(found.ids(0), (1..=count as u32).collect::<Vec<_>>());
@@ -401,13 +406,13 @@ fn one_item_and_equal_items_can_be_found() {
 #[test]
 fn vectors_of_varying_length_are_refused_under_l2() {
     let error =
-        FaissIndex::build(&items(2, vec![0.6, 0.8, 3.0, 4.0]), FaissSpec::Flat, Metric::L2).unwrap_err();
+        FaissIndex::build(&items(2, vec![0.6, 0.8, 3.0, 4.0]), FaissSpec::Flat, Similarity::L2).unwrap_err();
     assert_eq!(error.to_string(), "the L2 metric wants vectors of unit length, item 2 has length 5");
 }
 
 #[test]
 fn broken_queries_never_reach_faiss() {
-    let index = build(&items(2, normals(50, 2, 44)), hnsw(8), Metric::InnerProduct);
+    let index = build(&items(2, normals(50, 2, 44)), hnsw(8), Similarity::InnerProduct);
     let nan = index.search(&[0.0, f32::NAN], n(1), Filter::ALL).unwrap_err();
     assert!(matches!(nan, IndexError::QueryNotFinite { query: 0, axis: 1, .. }), "{nan}");
     let odd = index.search(&[0.0; 3], n(1), Filter::ALL).unwrap_err();

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 
+use u2i_disk::{Action, Step, follow};
 use u2i_index::{ExactIndex, Filter, Index, IndexError};
 
 use crate::{items, n, normals};
@@ -65,4 +66,33 @@ fn other_files_and_folders_are_errors() {
     let index = ExactIndex::new(items(1, vec![1.0]));
     let nowhere = index.save(&folder.path().join("no/such/folder")).unwrap_err();
     assert!(matches!(nowhere, IndexError::Io { action: "write", .. }), "{nowhere}");
+}
+
+/// C4: an index is synced before it takes its place, and the folder after.
+#[test]
+fn an_index_is_synced_before_it_is_renamed_and_its_folder_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let (result, steps) = follow(None, || ExactIndex::new(items(1, vec![1.0])).save(&path));
+    result.unwrap();
+    let step = |action, path: &Path| Step { action, path: path.to_owned() };
+    let file =
+        [Action::Create, Action::Write, Action::Sync, Action::Rename].map(|action| step(action, &path));
+    assert_eq!(steps, [&file[..], &[step(Action::SyncFolder, folder.path())]].concat());
+}
+
+/// C3: whichever step fails, the index of before is there, or the new one once it has its name.
+#[test]
+fn an_index_that_cannot_be_saved_leaves_the_old_one_or_itself() {
+    let [old, new] = [[1.0], [2.0]].map(|data| ExactIndex::new(items(1, data.to_vec())));
+    for failing in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        old.save(&path).unwrap();
+        let error = follow(Some(failing), || new.save(&path)).0.unwrap_err();
+        assert!(matches!(error, IndexError::Io { .. }), "step {failing}: {error}");
+        let wanted = if failing == 4 { &new } else { &old };
+        assert_eq!(ExactIndex::load(&path).unwrap().vectors(), wanted.vectors(), "step {failing}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "step {failing}");
+    }
 }

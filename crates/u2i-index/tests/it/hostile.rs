@@ -9,7 +9,7 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 use u2i_index::{ExactIndex, Index, IndexError, ItemVectors};
 #[cfg(feature = "faiss")]
-use u2i_index::{FaissIndex, FaissSpec, Filter, Metric};
+use u2i_index::{FaissIndex, FaissSpec, Filter, Similarity};
 use u2i_random::{Purpose, Stream};
 
 #[cfg(feature = "faiss")]
@@ -271,7 +271,7 @@ fn a_size_of_codes_that_lies_is_named() {
         }
     };
     let [.., (_, sq8, items), (_, ivf_pq, many)] = kinds();
-    let build = |items, spec| saved(&FaissIndex::build(items, spec, Metric::InnerProduct).unwrap());
+    let build = |items, spec| saved(&FaissIndex::build(items, spec, Similarity::InnerProduct).unwrap());
     let (sq8, ivf_pq) = (build(&items, sq8), build(&many, ivf_pq));
     let of_sq8 = [
         (49, "dimension of the codes"),
@@ -318,7 +318,7 @@ fn a_size_of_codes_that_lies_is_named() {
 #[test]
 fn a_thousand_mutants_of_each_faiss_index_are_refused_before_faiss_reads_them() {
     for (kind, spec, vectors) in kinds() {
-        let index = FaissIndex::build(&vectors, spec, Metric::InnerProduct).unwrap();
+        let index = FaissIndex::build(&vectors, spec, Similarity::InnerProduct).unwrap();
         check_mutants(kind, &saved(&index), |path| FaissIndex::load(path).map(drop));
     }
 }
@@ -350,7 +350,7 @@ struct Ends {
 fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
     for (kind, spec, vectors) in kinds() {
         let folder = tempfile::tempdir().unwrap();
-        let whole = saved(&FaissIndex::build(&vectors, spec, Metric::InnerProduct).unwrap());
+        let whole = saved(&FaissIndex::build(&vectors, spec, Similarity::InnerProduct).unwrap());
         let mut hows = Vec::new();
         let mut write = |(how, bytes): (&'static str, Vec<u8>)| {
             fs::write(folder.path().join(hows.len().to_string()), bytes).unwrap();

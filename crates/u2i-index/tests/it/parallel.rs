@@ -2,7 +2,7 @@
 
 use u2i_index::{ExactIndex, Filter, Index, ItemSet, Neighbors};
 #[cfg(feature = "faiss")]
-use u2i_index::{FaissIndex, FaissSpec, Metric};
+use u2i_index::{FaissIndex, FaissSpec, Similarity};
 use u2i_random::{Purpose, Stream};
 
 use crate::{items, lists, n, normals};
@@ -35,7 +35,7 @@ fn indexes() -> Vec<Box<dyn Index>> {
         FaissSpec::Hnsw { m: n(4), ef_construction: n(40), ef_search: n(16) },
         FaissSpec::Sq8,
     ]
-    .map(|spec| Box::new(FaissIndex::build(&vectors, spec, Metric::InnerProduct).unwrap()) as _);
+    .map(|spec| Box::new(FaissIndex::build(&vectors, spec, Similarity::InnerProduct).unwrap()) as _);
     #[cfg(not(feature = "faiss"))]
     let faiss = [];
     let exact: Box<dyn Index> = Box::new(ExactIndex::new(vectors));

@@ -2,7 +2,7 @@ use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use u2i_linalg::{Matrix, gelu, product};
 
-use super::function::{Function, Given, apply};
+use super::function::{Function, GradientRequest, apply};
 use super::parts::each;
 use crate::{Activation, operate_on};
 
@@ -53,15 +53,15 @@ impl Function<3> for Dense {
         (values, slopes)
     }
 
-    fn gradients(&self, given: Given<'_, Self::Kept, 3>) -> [Option<Vec<f32>>; 3] {
-        let [x, weight, _] = given.inputs;
-        let [by_x, by_weight, by_bias] = given.wanted;
-        let mut own = given.kept;
-        let times = |own: &mut [f32]| own.iter_mut().zip(given.of_value).for_each(|(own, of)| *own *= of);
+    fn gradients(&self, request: GradientRequest<'_, Self::Kept, 3>) -> [Option<Vec<f32>>; 3] {
+        let [x, weight, _] = request.inputs;
+        let [by_x, by_weight, by_bias] = request.wanted;
+        let mut own = request.kept;
+        let times = |own: &mut [f32]| own.iter_mut().zip(request.of_value).for_each(|(own, of)| *own *= of);
         let of_sums: &[f32] = match self.activation {
-            Activation::None => given.of_value,
+            Activation::None => request.of_value,
             Activation::Relu => {
-                own = given.value.iter().map(|&value| if value > 0.0 { 1.0 } else { 0.0 }).collect();
+                own = request.value.iter().map(|&value| if value > 0.0 { 1.0 } else { 0.0 }).collect();
                 times(&mut own);
                 &own
             }

@@ -20,18 +20,20 @@ pub(crate) trait Function<const N: usize>: fmt::Debug + Send + Sync + 'static {
     /// The value, row by row, and what is to be kept of it if a gradient may be asked for.
     fn value(&self, inputs: [&[f32]; N], is_tracked: bool) -> (Vec<f32>, Self::Kept);
 
-    /// Gradients by those inputs of which they are wanted, in their shapes.
-    fn gradients(&self, given: Given<'_, Self::Kept, N>) -> [Option<Vec<f32>>; N];
+    /// Gradients by the inputs, in their shapes; `None` where none is wanted.
+    fn gradients(&self, request: GradientRequest<'_, Self::Kept, N>) -> [Option<Vec<f32>>; N];
 }
 
-/// What a gradient is computed from.
-pub(crate) struct Given<'a, K, const N: usize> {
-    pub kept: K,
-    pub inputs: [&'a [f32]; N],
-    pub value: &'a [f32],
-    /// The gradient by the value.
-    pub of_value: &'a [f32],
+/// Which gradients of a function are wanted, and the numbers that they are computed from.
+pub(crate) struct GradientRequest<'a, K, const N: usize> {
+    /// The inputs whose gradients are wanted.
     pub wanted: [bool; N],
+    /// The gradient by the value, from which those by the inputs follow.
+    pub of_value: &'a [f32],
+    pub value: &'a [f32],
+    pub inputs: [&'a [f32]; N],
+    /// What the computation of the value kept.
+    pub kept: K,
 }
 
 /// Whether a tensor is of 32-bit numbers in the host's memory, of the flex backend, with or without autodiff.
@@ -121,14 +123,14 @@ impl<F: Function<N>, const N: usize> Backward<Flex, N> for Step<F> {
     fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let State { kept, inputs, value } = ops.state;
         let of_value = gradients.consume::<Flex>(&ops.node).to_contiguous();
-        let given = Given {
+        let request = GradientRequest {
             kept,
             inputs: inputs.each_ref().map(slice),
             value: slice(&value),
             of_value: slice(&of_value),
             wanted: ops.parents.each_ref().map(Option::is_some),
         };
-        let own = self.0.gradients(given);
+        let own = self.0.gradients(request);
         for ((parent, own), input) in ops.parents.iter().zip(own).zip(&inputs) {
             if let (Some(parent), Some(own)) = (parent, own) {
                 let own = FlexTensor::from_data(TensorData::new(own, input.layout().shape().clone()));

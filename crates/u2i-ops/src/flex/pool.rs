@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::function::{Function, Given, apply};
+use super::function::{Function, GradientRequest, apply};
 use super::parts::{each, runs};
 use super::windows::{Backward, Forward, Part, Window};
 use crate::{Divisor, LEAST_LOG_WEIGHT, Windows, operate_on};
@@ -104,13 +104,13 @@ impl Function<3> for Pool {
         (values, Kept { weights, divisors })
     }
 
-    fn gradients(&self, given: Given<'_, Kept, 3>) -> [Option<Vec<f32>>; 3] {
+    fn gradients(&self, request: GradientRequest<'_, Kept, 3>) -> [Option<Vec<f32>>; 3] {
         let Window { windows, dim, heads } = self.window;
         let Windows { targets, length } = windows;
-        let Kept { weights, divisors } = given.kept;
-        let inputs = given.inputs;
+        let Kept { weights, divisors } = request.kept;
+        let inputs = request.inputs;
         let chunks = inputs[2].len() / windows.width();
-        let [by_vectors, by_weights, _] = given.wanted;
+        let [by_vectors, by_weights, _] = request.wanted;
         let mut of_vectors = vec![0.0; if by_vectors { inputs[0].len() } else { 0 }];
         let mut of_weights = vec![0.0; if by_weights { chunks * weights.len() } else { 0 }];
         let parts = runs(chunks);
@@ -130,8 +130,8 @@ impl Function<3> for Pool {
                     divisor: self.divisor,
                     part: self.part(inputs, &chunks),
                     weights: &weights,
-                    values: &given.value[numbers.clone()],
-                    of_values: &given.of_value[numbers],
+                    values: &request.value[numbers.clone()],
+                    of_values: &request.of_value[numbers],
                     divisors: &divisors[rows],
                     of_vectors,
                     of_weights,

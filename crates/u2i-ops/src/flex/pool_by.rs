@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 
 use super::factors::{Backward, Forward, Inputs};
-use super::function::{Function, Given, apply};
+use super::function::{Function, GradientRequest, apply};
 use super::parts::{each, runs};
 use super::windows::{Part, Window};
 use crate::{Factors, Windows, operate_on};
@@ -88,12 +88,12 @@ impl Function<5> for PoolBy {
         (values, divisors)
     }
 
-    fn gradients(&self, given: Given<'_, Vec<f32>, 5>) -> [Option<Vec<f32>>; 5] {
+    fn gradients(&self, request: GradientRequest<'_, Vec<f32>, 5>) -> [Option<Vec<f32>>; 5] {
         let Window { windows, dim, heads, .. } = self.window;
-        let (inputs, divisors) = (given.inputs, given.kept);
+        let (inputs, divisors) = (request.inputs, request.kept);
         let chunks = inputs[1].len() / windows.width();
         let per_chunk = windows.targets * heads;
-        let [by_vectors, _, by_lag, by_gap, by_event] = given.wanted;
+        let [by_vectors, _, by_lag, by_gap, by_event] = request.wanted;
         let runs = runs(chunks);
         let n = runs.first().map_or(1, Range::len);
         // Numbers that a chunk has of each gradient; those of factors of all chunks are added up afterwards.
@@ -116,8 +116,8 @@ impl Function<5> for PoolBy {
             Arch::new().dispatch(Backward {
                 inputs: self.inputs(inputs, &chunks),
                 least: self.least,
-                values: &given.value[numbers.clone()],
-                of_values: &given.of_value[numbers],
+                values: &request.value[numbers.clone()],
+                of_values: &request.of_value[numbers],
                 divisors: &divisors[rows],
                 of_vectors,
                 of_lags,

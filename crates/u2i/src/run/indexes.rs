@@ -90,14 +90,14 @@ fn settings(
     items: &ItemVectors,
     see: &mut dyn FnMut(&dyn u2i_index::Index) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    use u2i_index::{FaissIndex, FaissSpec, Metric};
+    use u2i_index::{FaissIndex, FaissSpec, Similarity};
     let number = |n: usize| NonZeroUsize::new(n).expect("settings are above 0");
     let n = items.ids().len();
     let nlist = n.isqrt().clamp(1, (n / 39).max(1));
     let probes = [1, 2, 4, 8, 16, 32].into_iter().filter(|&nprobe| nprobe <= nlist);
     let ivf: Vec<FaissSpec> = probes
         .map(|nprobe| FaissSpec::Ivf { nlist: number(nlist), nprobe: number(nprobe) })
-        .filter(|spec| spec.check(n, items.dim(), Metric::InnerProduct).is_ok())
+        .filter(|spec| spec.check(n, items.dim(), Similarity::InnerProduct).is_ok())
         .collect();
     let hnsw = [16, 32, 64, 128, 256].map(|ef_search| FaissSpec::Hnsw {
         m: number(32),
@@ -107,7 +107,7 @@ fn settings(
     let hnsw = if n > MOST_FOR_HNSW { Vec::new() } else { hnsw.to_vec() };
     for kind in [vec![FaissSpec::Flat], ivf, hnsw] {
         let Some(&first) = kind.first() else { continue };
-        let mut index = FaissIndex::build(items, first, Metric::InnerProduct)?;
+        let mut index = FaissIndex::build(items, first, Similarity::InnerProduct)?;
         for spec in kind {
             index = index.with_search(spec)?;
             see(&index)?;

@@ -121,7 +121,7 @@ pub(super) fn check(folder: &Path, report: &Value, name: &str) -> Result<(), Err
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    u2i_disk::hex(&Sha256::digest(bytes))
 }
 
 /// Puts the weights of a run's model into a model of its shape.

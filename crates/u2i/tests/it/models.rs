@@ -1,50 +1,12 @@
 use u2i::device::DeviceChoice;
 use u2i::models::AnyModel;
-use u2i::pipeline::{model_inputs, train_model};
+use u2i::pipeline::train_model;
 use u2i_models::burn::module::Module;
-use u2i_models::{Init, ItemBatch, TwoTower, UserBatch};
+use u2i_models::{ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
-use u2i_train::{Flow, Observer, StepReport, TrainData, TrainError, fit, user_vectors};
+use u2i_train::user_vectors;
 
 use crate::{MODELS, prepared, tuned};
-
-/// Keeps the losses of the first steps, then stops.
-struct First(usize, Vec<f32>);
-
-impl Observer for First {
-    fn on_step(&mut self, report: &StepReport) -> Flow {
-        self.1.push(report.loss);
-        if self.1.len() < self.0 { Flow::Continue } else { Flow::Stop }
-    }
-}
-
-fn first_losses(model: &str, device: DeviceChoice, steps: usize) -> Vec<f32> {
-    let experiment = tuned(model);
-    let prepared = prepared(&experiment);
-    let device = device.open().unwrap().device;
-    let mut init = Init::new(1, &device.clone().autodiff());
-    let model = experiment.model.init(&model_inputs(&experiment, &prepared), &mut init).unwrap();
-    let data = TrainData {
-        batches: prepared.train_batches(model.history_len()),
-        samples: &prepared.samples,
-        id_dropout: &[],
-    };
-    let mut first = First(steps, Vec::new());
-    let stopped =
-        fit(model, &data, &experiment.loss, &experiment.train, 1, &device, &mut first, |_, _| Ok(None));
-    assert!(matches!(stopped, Err(TrainError::Interrupted { .. })));
-    first.1
-}
-
-#[cfg(feature = "ndarray")]
-#[test]
-fn ndarray_and_flex_agree_after_20_steps() {
-    for model in MODELS {
-        let [flex, ndarray] = [DeviceChoice::Cpu, DeviceChoice::NdArray].map(|d| first_losses(model, d, 20));
-        assert!((flex[19] - ndarray[19]).abs() < 1e-4, "{model}: {} and {}", flex[19], ndarray[19]);
-        assert!(flex[19] < flex[0], "{model}: {flex:?}");
-    }
-}
 
 /// Evaluated in f64 from the trained f32 weights, Rendle's O(kn) form and the two vectors order all items alike for
 /// every user; in f32 the scores less each user's constant agree.
