@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use polars::error::PolarsError;
 use u2i_schema::{ColumnError, Side};
 
-use crate::Reject;
+use crate::raw::Reject;
 
 /// Why data could not be read or prepared.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +183,32 @@ pub enum FeatureError {
         /// Rows that could not be used, all of them; the message lists the first five.
         rejects: Vec<Reject>,
     },
+    /// A file that is of no known format.
+    #[error("{}", unrecognised(path, reasons))]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// Each format, and why it is not this one.
+        reasons: Vec<(String, String)>,
+    },
+    /// A config names a format that nobody has said anything of.
+    #[error("{key}: there is no format `{name}`, only {known:?}")]
+    UnknownFormat {
+        /// Key in the config.
+        key: String,
+        /// The format asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A format of somebody else's could not read a file.
+    #[error("{path}: {source}")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What the format said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// polars could not read the file.
     #[error("{path}: {source}")]
     Polars {
@@ -241,11 +267,22 @@ impl FeatureError {
             | FeatureError::SideMismatch { .. }
             | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
-            | FeatureError::NoTimes { .. } => 2,
+            | FeatureError::NoTimes { .. }
+            | FeatureError::UnknownFormat { .. }
+            | FeatureError::Unrecognised { .. } => 2,
             FeatureError::Io { .. } => 4,
             _ => 3,
         }
     }
+}
+
+/// A value in the config that cannot be used, with the path of its key.
+pub(crate) fn invalid(
+    key: impl Into<String>,
+    wanted: &'static str,
+    found: impl std::fmt::Debug,
+) -> FeatureError {
+    FeatureError::InvalidValue { key: key.into(), wanted, found: format!("{found:?}") }
 }
 
 fn word(side: Side) -> &'static str {
@@ -256,7 +293,13 @@ fn word(side: Side) -> &'static str {
     }
 }
 
-fn too_many_rejects(path: &std::path::Path, read: u64, max: f64, rejects: &[Reject]) -> String {
+fn unrecognised(path: &Path, reasons: &[(String, String)]) -> String {
+    let mut message = format!("{}: no format fits", path.display());
+    reasons.iter().for_each(|(format, reason)| message += &format!("\n  {format}: {reason}"));
+    message
+}
+
+fn too_many_rejects(path: &Path, read: u64, max: f64, rejects: &[Reject]) -> String {
     const LISTED: usize = 5;
     let path = path.display();
     let rejected = rejects.len();

@@ -1,7 +1,7 @@
-use crate::RawEvents;
 use crate::ids::Ids;
-use crate::movielens::YEAR_2100_S;
+use crate::raw::RawEvents;
 use crate::text::Separator;
+use crate::time::YEAR_2100_S;
 
 /// What is read of a file of ratings of MovieLens.
 #[derive(Default)]

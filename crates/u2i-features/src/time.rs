@@ -1,9 +1,25 @@
 use jiff::civil::{DateTime, Time};
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
 
-use crate::TimeUnit;
-use crate::movielens::YEAR_2100_S;
+/// Times from here on are not seconds: 2100-01-01 in UTC.
+pub(crate) const YEAR_2100_S: i64 = 4_102_444_800;
+
+/// How times are written. All are rounded down to seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeUnit {
+    /// Numbers of seconds since 1970 in UTC, also as decimals: `978300760`, `978300760.0`, `9.7830076e8`.
+    #[serde(rename = "s")]
+    Seconds,
+    /// Numbers of milliseconds since 1970 in UTC.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Dates with or without a time of day as in ISO 8601, `2000-12-31 22:12:40` or `2000-12-31T22:12:40+01:00`, in
+    /// UTC unless they say otherwise; or timestamps and dates of Parquet.
+    #[serde(rename = "datetime")]
+    Datetime,
+}
 
 /// Unix time in seconds of a field, or what is wrong with it.
 pub(crate) fn time_s(text: &str, unit: TimeUnit) -> Result<i64, String> {

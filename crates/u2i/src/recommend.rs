@@ -15,9 +15,9 @@ use serde::Serialize;
 use u2i_bundle::{Answer, Options, Recommender, Request, Strategy};
 use u2i_features::{
     HistoryColumn, ReadLimits, RequestsConfig, TimeConfig, TimeUnit, profile_table, read_requests,
+    table_format,
 };
 
-use crate::onboarding::table_format;
 use crate::parquet_columns::{column, optional};
 use crate::progress::Progress;
 use crate::{Error, Stage, disk};

@@ -16,6 +16,5 @@ mod validate;
 mod write;
 
 pub use init::{InitOptions, Initialised, init};
-pub use source::table_format;
 pub use validate::{ColumnSummary, FileSummary, Sizes, SplitSummary, Validation, validate};
 pub use write::Guess;

@@ -8,17 +8,18 @@ use sha2::{Digest as _, Sha256};
 use u2i::checkpoint::{CheckpointError, Checkpoints};
 use u2i::config::Experiment;
 use u2i::experiments::ModelName;
+use u2i::features::formats::{Csv, Tsv};
 use u2i::features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, read_ml_1m, read_ml_100k,
-    read_sequences, read_tables,
+    Formats, RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, profile_table,
+    read_ml_1m, read_ml_100k, read_sequences, read_tables, table_format,
 };
 use u2i::index::{ExactIndex, Index as _, ItemVectors};
 use u2i::onboarding::{InitOptions, init};
 use u2i::schema::Digest;
 use u2i::train::{StateTensor, TrainProgress, TrainState};
 
-use crate::{corpus, folder, fuzz, word};
+use crate::{corpus, entries, folder, fuzz, word};
 
 /// Every bad row is put up with, so that the rows behind it are read, too.
 const ALL: ReadLimits = ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT };
@@ -120,7 +121,7 @@ fn items_of_ml_100k() {
 #[test]
 fn rows_of_a_csv() {
     let folder = folder("csv");
-    let format = FileFormat::Csv { separator: ',', encoding: Encoding::Utf8 };
+    let format = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
     let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
     let config = TablesConfig {
         events: EventsConfig {
@@ -169,7 +170,7 @@ fn atomic_files() {
     let config = TablesConfig {
         events: EventsConfig {
             file: "x.inter".into(),
-            format: FileFormat::Tsv { encoding: Encoding::Utf8 },
+            format: Tsv { encoding: Encoding::Utf8 }.into(),
             user: "user_id:token".into(),
             item: "item_id:token".into(),
             time: TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime },
@@ -185,6 +186,41 @@ fn atomic_files() {
         fs::write(folder.join("x.inter"), input).unwrap();
         outcome(input, "x.inter", read_tables(&config, &folder))
     });
+}
+
+/// The corpus of a format of the list. Bytes of Parquet are read by polars and not by us.
+fn corpus_of(format: &str) -> Option<&'static str> {
+    match format {
+        "csv" => Some("csv"),
+        "tsv" => Some("atomic"),
+        "parquet" => None,
+        other => panic!("the format {other} has no corpus"),
+    }
+}
+
+/// Every format of the list is recognised in its own corpus, and whatever is recognised is looked through.
+#[test]
+fn every_format_of_the_list() {
+    for name in Formats::built_in().names() {
+        let Some(own) = corpus_of(name) else { continue };
+        let target = format!("format_{name}");
+        let path = folder(&target).join("rows");
+        fs::write(&path, good(own)).unwrap();
+        assert_eq!(table_format(&path).unwrap().name(), name);
+        let tokens: [&[u8]; 5] = [b"\t", b",", b"\"", b"\r\n", b"a:token\tb:float\n"];
+        fuzz(&target, entries(own), &tokens, 1_000, &mut |input| {
+            fs::write(&path, input).unwrap();
+            let format = match table_format(&path) {
+                Ok(format) if corpus_of(format.name()).is_some() => format,
+                Ok(format) => return format.name().to_owned(),
+                Err(error) => return word(&error),
+            };
+            match profile_table(&path, &format, ALL.max_line_bytes) {
+                Ok(profile) => format!("{}, {} columns", format.name(), profile.columns.len().min(5)),
+                Err(error) => word(&error),
+            }
+        });
+    }
 }
 
 /// A config is made or refused, and one that is made loads.

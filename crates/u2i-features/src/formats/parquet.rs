@@ -1,45 +1,125 @@
 use std::collections::HashMap;
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::Arc;
 
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::{FileMetadata, SchemaDescriptor};
 use polars_parquet::parquet::schema::types::{ParquetType, PhysicalType};
 use polars_parquet::read::infer_schema;
+use serde::{Deserialize, Serialize};
 
-/// What the integers of a column of times count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ticks {
-    /// Days since 1970.
-    Days,
-    /// So many to the second since 1970.
-    PerSecond(i64),
+use crate::cells::{Cells, Held, Ticks};
+use crate::error::FeatureError;
+use crate::file_beginning::FileBeginning;
+use crate::limits::ReadLimits;
+use crate::part::Part;
+use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, content_hash};
+
+/// Apache Parquet. Rows have no lines and are named by their numbers, from 1 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parquet {}
+
+impl Parquet {
+    pub(super) const PROTOTYPE: Self = Parquet {};
 }
 
-impl Ticks {
-    /// Unix time in seconds.
-    pub(crate) fn seconds(self, ticks: i64) -> i64 {
-        match self {
-            Ticks::Days => ticks.saturating_mul(86_400),
-            Ticks::PerSecond(n) => ticks.div_euclid(n),
+impl RowFormat for Parquet {
+    fn name(&self) -> &str {
+        "parquet"
+    }
+
+    fn endings(&self) -> &[&'static str] {
+        &["parquet", "pq"]
+    }
+
+    fn recognise(&self, beginning: &FileBeginning) -> Result<Recognition, FeatureError> {
+        Ok(match beginning.bytes().starts_with(b"PAR1") {
+            true => Recognition::Yes {
+                format: Box::new(*self),
+                evidence: Evidence::Mark,
+                reason: "Parquet, by its first four bytes.".to_owned(),
+            },
+            false => Recognition::No { reason: "expected PAR1 in its first four bytes".to_owned() },
+        })
+    }
+
+    fn open(&self, path: &Path, _limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
+        let hash = content_hash(&bytes);
+        if bytes.is_empty() {
+            return Err(FeatureError::Empty { path: path.to_owned() });
         }
+        let read = read(bytes).map_err(|source| FeatureError::Polars { path: path.to_owned(), source })?;
+        Ok(Box::new(read.into_rows(hash)))
     }
 }
 
-/// A Parquet file in memory.
-pub(crate) struct Parquet {
-    pub(crate) frame: DataFrame,
+/// The rows of a file, which are one part.
+struct ParquetRows {
+    columns: Vec<String>,
+    part: Option<Part>,
+    n_rows: usize,
+    /// BLAKE3 of the file.
+    hash: [u8; 32],
+}
+
+impl RowSource for ParquetRows {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+        Ok(self.part.take())
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    fn finish(self: Box<Self>) -> [u8; 32] {
+        self.hash
+    }
+}
+
+/// A file in memory.
+struct Read {
+    frame: DataFrame,
     /// Columns of times, which stand in the frame as integers.
-    pub(crate) times: HashMap<String, Ticks>,
+    times: HashMap<String, Ticks>,
     /// Columns that are not in the frame, as nothing here could use them, with their type.
-    pub(crate) skipped: Vec<(String, String)>,
+    skipped: Vec<(String, String)>,
+}
+
+impl Read {
+    /// Columns that cannot be read stand behind those that can.
+    fn into_rows(mut self, hash: [u8; 32]) -> ParquetRows {
+        self.frame.rechunk_mut();
+        let n_rows = self.frame.height();
+        let (mut columns, mut cells) = (Vec::new(), Vec::new());
+        for column in self.frame.columns() {
+            let (name, series) = (column.name().to_string(), column.as_materialized_series().clone());
+            cells.push(Cells::new(match self.times.get(&name) {
+                Some(&ticks) => Held::Times(series, ticks),
+                None => Held::Series(series),
+            }));
+            columns.push(name);
+        }
+        for (name, type_name) in self.skipped {
+            columns.push(name);
+            cells.push(Cells::unreadable(type_name));
+        }
+        ParquetRows { columns, part: Some(Part::numbered(cells, 1, n_rows)), n_rows, hash }
+    }
 }
 
 /// Reads a file but for columns of types that are of no use here.
 ///
 /// Timestamps and dates are taken for the integers that they are stored as: polars' own types for them would bring a
 /// third more of polars into every build.
-pub(crate) fn read(bytes: Vec<u8>) -> PolarsResult<Parquet> {
+fn read(bytes: Vec<u8>) -> PolarsResult<Read> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     // Besides the types of Parquet a file may hold those of the program that wrote it, which would come first.
     let mut metadata = FileMetadata::clone(reader.get_metadata()?);
@@ -61,7 +141,7 @@ pub(crate) fn read(bytes: Vec<u8>) -> PolarsResult<Parquet> {
     metadata.schema_descr = without_times(metadata.schema(), &times);
     reader.set_metadata(Arc::new(metadata));
     let projection = (!skipped.is_empty()).then_some(projection);
-    Ok(Parquet { frame: reader.with_projection(projection).finish()?, times, skipped })
+    Ok(Read { frame: reader.with_projection(projection).finish()?, times, skipped })
 }
 
 /// What the integers count that a column of times is stored as; `None` for other columns.
