@@ -95,7 +95,7 @@ pub enum FeatureError {
         /// The file.
         path: PathBuf,
     },
-    /// A file of which no row could be used.
+    /// A file without a row that could be used.
     #[error(
         "{path}: no row to use: {read} read, {rejected} rejected, {filtered} of users or items without events"
     )]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FeatureError, invalid};
 
-/// What is put up with while reading a file.
+/// How many bad rows a file may have, and how long a row may be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadLimits {

@@ -21,7 +21,7 @@ pub struct Prepared {
     pub train: TrainEvents,
     /// Training targets.
     pub samples: SampleTable,
-    /// Columns, and item ids, of which a training step takes a share for unknown.
+    /// Columns, or item ids, and the share of each that a training step takes for unknown.
     pub id_dropout: Vec<(Slot, f64)>,
     /// Edges of the intervals that batches tell the time since an event by.
     pub gap_edges_s: Vec<i64>,

@@ -249,7 +249,7 @@ impl Gathered {
     }
 }
 
-/// The same for the same value in every run.
+/// A hash that does not differ from run to run.
 fn hash(value: &(impl std::hash::Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

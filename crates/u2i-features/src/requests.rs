@@ -20,7 +20,7 @@ pub struct RequestsConfig {
     pub history: Option<HistoryColumn>,
     /// Column of the times at which recommendations are wanted, if there is one.
     pub at: Option<TimeConfig>,
-    /// What is put up with while reading.
+    /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
 }
 

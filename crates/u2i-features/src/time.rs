@@ -38,7 +38,7 @@ pub(crate) fn time_s(text: &str, unit: TimeUnit) -> Result<i64, String> {
     }
 }
 
-/// The same of an integer.
+/// Unix time in seconds of an integer, or what is wrong with it.
 pub(crate) fn whole(number: i64, unit: TimeUnit) -> Result<i64, String> {
     let (time_s, name) = match unit {
         TimeUnit::Milliseconds => (number.div_euclid(1_000), "milliseconds"),
@@ -47,7 +47,7 @@ pub(crate) fn whole(number: i64, unit: TimeUnit) -> Result<i64, String> {
     in_range(time_s, number, name)
 }
 
-/// The same of a number with a fraction, which is dropped.
+/// Unix time in seconds of a number, without its fraction, or what is wrong with it.
 pub(crate) fn decimal(number: f64, unit: TimeUnit) -> Result<i64, String> {
     if !number.is_finite() {
         return Err(format!("expected a number, found {number}"));

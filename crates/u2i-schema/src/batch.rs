@@ -98,7 +98,7 @@ impl BatchMaker<'_> {
         self.users_at(chunks, &|_| None)
     }
 
-    /// The same where a target one past the end of the events of chunk `c` is asked for at the time `now(c)`.
+    /// [`users`](Self::users), where a target one past the end of the events of chunk `c` is asked for at the time `now(c)`.
     fn users_at(&self, chunks: &[Chunk], now: &dyn Fn(usize) -> Option<i64>) -> UserRows {
         let targets = chunks.iter().map(|chunk| chunk.targets).max().unwrap_or(1).max(1) as usize;
         let width = if self.history_len == 0 { 0 } else { self.history_len + targets - 1 };
@@ -227,7 +227,7 @@ impl BatchMaker<'_> {
     ///
     /// # Panics
     ///
-    /// If an item is 0 or above the catalogue.
+    /// If an item is 0 or above the catalog.
     pub fn items(&self, items: &[u32]) -> ItemRows {
         ItemRows::new(self.catalog, items)
     }

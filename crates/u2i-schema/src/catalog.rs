@@ -21,7 +21,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalogue of `ids`, the item of `item_idx` 1 first, with `[items]` titles and columns, and the number
+    /// A catalog of `ids`, the item of `item_idx` 1 first, with `[items]` titles and columns, and the number
     /// of training events `[items + 1]`, entry 0 being padding.
     ///
     /// # Panics
@@ -46,7 +46,7 @@ impl Catalog {
         Catalog { ids, titles, counts, n_trained, has_unknown_row: false, columns, by_id }
     }
 
-    /// The same with one more row in id tables, that of an item whose id says nothing: it stands for items without
+    /// The catalog with one more row in id tables, that of an item whose id says nothing: it stands for items without
     /// training events where they are scored.
     #[must_use]
     pub fn with_unknown_row(self) -> Self {

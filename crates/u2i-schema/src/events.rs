@@ -231,7 +231,7 @@ impl TrainEvents {
         self.0.all_times_s().iter().copied().max()
     }
 
-    /// The same users with each one's events rearranged: event `i` of `user` becomes the one at
+    /// Training events with those of each user rearranged: event `i` of `user` becomes the one at
     /// `order(user, n)[i]`, while the times stay where they were. For guards and ablations that destroy order.
     ///
     /// # Panics

@@ -1,5 +1,5 @@
 //! What a recommender's data looks like once it is read: feature columns and how raw values become rows of
-//! embedding tables, the time-ordered event store, samples that are only *(user, position)*, the catalogue,
+//! embedding tables, the time-ordered event store, samples that are only *(user, position)*, the catalog,
 //! and the host batches that are sliced from them.
 //!
 //! Plain data: no files, no frames, no tensors. The same [`BatchMaker`] slices batches for training,

@@ -193,7 +193,8 @@ impl UserRows {
 }
 
 impl ItemRows {
-    /// The same on the item side; `unknown` is the row of items whose ids say nothing.
+    /// Takes each known value of a column of the item side, or each item id, for unknown with probability `share`;
+    /// `unknown` is the row of items whose ids say nothing.
     pub fn forget(&mut self, slot: Slot, unknown: Option<u32>, share: f64, stream: &mut Stream) {
         match (slot, unknown) {
             (Slot::ItemId, Some(unknown)) => forget(&mut self.ids, unknown, share, stream),
@@ -219,7 +220,7 @@ impl ItemRows {
     ///
     /// # Panics
     ///
-    /// If an item is 0 or above the catalogue.
+    /// If an item is 0 or above the catalog.
     pub fn new(catalog: &Catalog, items: &[u32]) -> Self {
         let n_items = catalog.n_items() as u32;
         for &item in items {
@@ -232,7 +233,7 @@ impl ItemRows {
         }
     }
 
-    /// The item side of the whole catalogue, `item_idx` 1 first.
+    /// The item side of the whole catalog, `item_idx` 1 first.
     pub fn all(catalog: &Catalog) -> Self {
         Self::new(catalog, &(1..=catalog.n_items() as u32).collect::<Vec<_>>())
     }
@@ -291,7 +292,7 @@ mod tests {
     /// Without columns nothing else would notice: an item that is not there looks like one without an id vector.
     #[test]
     #[should_panic(expected = "item 5 is not in 1..=4")]
-    fn an_item_above_the_catalogue_panics() {
+    fn an_item_above_the_catalog_panics() {
         let ids = ["w", "x", "y", "z"].map(String::from).to_vec();
         ItemRows::new(&Catalog::new(ids, vec![None; 4], vec![0, 2, 2, 1, 0], vec![]), &[1, 5]);
     }
@@ -302,7 +303,8 @@ mod tests {
         let _ = rows().with_history(3, vec![0; 8]).with_gaps(vec![0; 16]).with_ages(vec![0; 3], vec![0.0; 3]);
         let _ =
             rows().with_columns(vec![ColumnRows::Rows(vec![2; 2])], vec![ColumnRows::Values(vec![0.0; 3])]);
-        let refused: [(&str, fn(UserRows)); 6] = [
+        type Make = fn(UserRows);
+        let refused: [(&str, Make); 6] = [
             ("history", |rows| drop(rows.with_history(3, vec![0; 7]))),
             ("gaps", |rows| drop(rows.with_history(3, vec![0; 8]).with_gaps(vec![0; 8]))),
             ("user", |rows| drop(rows.with_columns(vec![ColumnRows::Rows(vec![2; 3])], vec![]))),

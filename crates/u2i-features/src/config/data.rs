@@ -25,13 +25,13 @@ pub enum DataConfig {
 }
 
 impl DataConfig {
-    /// The same files, with relative paths made to start at `base`.
+    /// A config of these files whose relative paths start at `base`.
     #[must_use]
     pub fn rebased(&self, base: &Path) -> Self {
         self.at(|path| base.join(path))
     }
 
-    /// The same without the folders that the files lie in, to tell whether two configs read alike.
+    /// A config without the folders of the files: two configs that read alike then equal each other.
     #[must_use]
     pub fn anywhere(&self) -> Self {
         self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
@@ -76,7 +76,7 @@ impl DataConfig {
 pub struct MovieLensConfig {
     /// The folder that holds the files.
     pub dir: PathBuf,
-    /// What is put up with while reading.
+    /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
 }
 
@@ -89,6 +89,6 @@ pub struct SequencesConfig {
     pub file: PathBuf,
     /// How text is encoded.
     pub encoding: Encoding,
-    /// What is put up with while reading.
+    /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
 }

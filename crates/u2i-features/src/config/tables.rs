@@ -19,7 +19,7 @@ pub struct TablesConfig {
     /// Events of other kinds than those that are recommended, each in a file of its own. None if left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sequences: Vec<SequenceFileConfig>,
-    /// What is put up with in each file.
+    /// How many bad rows each file may have, and how long a row may be.
     pub limits: ReadLimits,
 }
 

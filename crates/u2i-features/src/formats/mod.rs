@@ -1,4 +1,4 @@
-//! The formats of files of rows, of which a config names one.
+//! The formats that a file of rows may have.
 //!
 //! A further format is a file beside this one with a [`RowFormat`], and here the line that declares its module and its
 //! line in the list. Reading, [`Formats::recognise`], `u2i init` and the fuzz targets go by the list.

@@ -85,7 +85,7 @@ impl RowSource for ParquetRows {
 }
 
 /// A file in memory.
-struct Read {
+struct ReadFile {
     frame: DataFrame,
     /// Columns of times, which stand in the frame as integers.
     times: HashMap<String, Ticks>,
@@ -93,7 +93,7 @@ struct Read {
     skipped: Vec<(String, String)>,
 }
 
-impl Read {
+impl ReadFile {
     /// Columns that cannot be read stand behind those that can.
     fn into_rows(mut self, hash: [u8; 32]) -> ParquetRows {
         self.frame.rechunk_mut();
@@ -119,7 +119,7 @@ impl Read {
 ///
 /// Timestamps and dates are taken for the integers that they are stored as: polars' own types for them would bring a
 /// third more of polars into every build.
-fn read(bytes: Vec<u8>) -> PolarsResult<Read> {
+fn read(bytes: Vec<u8>) -> PolarsResult<ReadFile> {
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     // Besides the types of Parquet a file may hold those of the program that wrote it, which would come first.
     let mut metadata = FileMetadata::clone(reader.get_metadata()?);
@@ -141,7 +141,7 @@ fn read(bytes: Vec<u8>) -> PolarsResult<Read> {
     metadata.schema_descr = without_times(metadata.schema(), &times);
     reader.set_metadata(Arc::new(metadata));
     let projection = (!skipped.is_empty()).then_some(projection);
-    Ok(Read { frame: reader.with_projection(projection).finish()?, times, skipped })
+    Ok(ReadFile { frame: reader.with_projection(projection).finish()?, times, skipped })
 }
 
 /// What the integers count that a column of times is stored as; `None` for other columns.
@@ -171,7 +171,7 @@ fn is_readable(dtype: &ArrowDataType) -> bool {
     }
 }
 
-/// The same columns without the mark that makes integers times.
+/// The columns without the mark that makes integers times.
 fn without_times(schema: &SchemaDescriptor, times: &HashMap<String, Ticks>) -> SchemaDescriptor {
     let mut fields = schema.fields().to_vec();
     for field in &mut fields {
