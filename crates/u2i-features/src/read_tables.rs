@@ -61,6 +61,7 @@ fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureErro
         let users = table.cells(&events.user, "user", Wanted::Id)?;
         let items = table.cells(&events.item, "item", Wanted::Id)?;
         let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
+        let expected = table.expected();
         for row in 0..table.n_rows() {
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&events.user, reason))?;
@@ -72,7 +73,7 @@ fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureErro
             })();
             match parsed {
                 Ok((user, item, time_s, values)) => {
-                    raw.events.make_room(table.expected());
+                    raw.events.make_room(expected);
                     raw.events.user.push(user_ids.intern(&user));
                     raw.events.item.push(item_ids.intern(&item));
                     raw.events.time_s.push(time_s);
