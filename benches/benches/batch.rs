@@ -22,14 +22,7 @@ fn slice(c: &mut Criterion) {
         let ids = (1..=ITEMS).map(|item| item.to_string()).collect();
         let counts = [&[0][..], &vec![1; ITEMS as usize]].concat();
         let catalog = Catalog::new(ids, vec![None; ITEMS as usize], counts, vec![]);
-        let maker = BatchMaker {
-            events: &events,
-            users: &people,
-            catalog: &catalog,
-            history_len: 50,
-            newest_s: None,
-            gap_edges_s: &[],
-        };
+        let maker = BatchMaker::new(&events, &people, &catalog, 50);
         let mut chunk = || Chunk {
             user: stream.below(users) as u32,
             first: 1 + 64 * stream.below(2) as u32,

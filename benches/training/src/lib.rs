@@ -192,7 +192,7 @@ impl Data {
     /// Slices its batches.
     pub fn batches(&self) -> BatchMaker<'_> {
         let Data { events, users, catalog, .. } = self;
-        BatchMaker { events, users, catalog, history_len: Shape::HISTORY, newest_s: None, gap_edges_s: &[] }
+        BatchMaker::new(events, users, catalog, Shape::HISTORY)
     }
 
     /// All targets.

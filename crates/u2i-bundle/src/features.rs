@@ -80,8 +80,7 @@ impl Features {
         let own = self.user_columns(asked, users)?;
         let own = Users::new(vec![String::new(); asked.len()], own);
         let now = self.request_columns(asked)?;
-        let maker =
-            BatchMaker { events: &events, users: &own, catalog, history_len, newest_s: None, gap_edges_s };
+        let maker = BatchMaker::new(&events, &own, catalog, history_len).with_gap_edges_s(gap_edges_s);
         let all: Vec<u32> = (0..asked.len() as u32).collect();
         let at_s: Vec<Option<i64>> = asked.iter().map(|asked| asked.request.at_s).collect();
         Ok(maker.asked_now(&all, &at_s, &now).expect("columns are encoded by their own transforms"))

@@ -398,6 +398,9 @@ impl Manifest {
         if self.history.as_ref().is_some_and(|history| history.length > MAX_HISTORY) {
             return Some(format!("a history of more than {MAX_HISTORY} events"));
         }
+        if self.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_sorted_by(|a, b| a < b)) {
+            return Some("edges of intervals that do not ascend".to_owned());
+        }
         let sized = |part: Part, shape: [usize; 2]| {
             self.parts.get(&part).is_none_or(|entry| entry.shape == shape.map(|n| n as u64))
         };

@@ -253,6 +253,9 @@ impl Contents<'_> {
         if self.history.as_ref().is_some_and(|history| history.length > MAX_HISTORY) {
             return broken(format!("a history of more than {MAX_HISTORY} events"));
         }
+        if self.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_sorted_by(|a, b| a < b)) {
+            return broken("edges of intervals that do not ascend".to_owned());
+        }
         if let Some((name, _)) =
             self.weights.iter().find(|(_, tensor)| tensor.data.iter().any(|x| !x.is_finite()))
         {

@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use polars::error::PolarsError;
 use u2i_schema::{ColumnError, ErrorKind, Side};
 
-use crate::Reject;
+use crate::raw::Reject;
 
 /// Why data could not be read or prepared.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ pub enum FeatureError {
         /// The file.
         path: PathBuf,
     },
-    /// A file of which no row could be used.
+    /// A file without a row that could be used.
     #[error(
         "{path}: no row to use: {read} read, {rejected} rejected, {filtered} of users or items without events"
     )]
@@ -183,6 +183,32 @@ pub enum FeatureError {
         /// Rows that could not be used, all of them; the message lists the first five.
         rejects: Vec<Reject>,
     },
+    /// A file that is of no known format.
+    #[error("{}", unrecognised(path, reasons))]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// Each format, and why it is not this one.
+        reasons: Vec<(String, String)>,
+    },
+    /// A config names a format that nobody has said anything of.
+    #[error("{key}: there is no format `{name}`, only {known:?}")]
+    UnknownFormat {
+        /// Key in the config.
+        key: String,
+        /// The format asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A format of somebody else's could not read a file.
+    #[error("{path}: {source}")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What the format said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// polars could not read the file.
     #[error("{path}: {source}")]
     Polars {
@@ -241,11 +267,22 @@ impl FeatureError {
             | FeatureError::SideMismatch { .. }
             | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
-            | FeatureError::NoTimes { .. } => ErrorKind::Usage,
+            | FeatureError::NoTimes { .. }
+            | FeatureError::UnknownFormat { .. }
+            | FeatureError::Unrecognised { .. } => ErrorKind::Usage,
             FeatureError::Io { .. } => ErrorKind::Files,
             _ => ErrorKind::Data,
         }
     }
+}
+
+/// A value in the config that cannot be used, with the path of its key.
+pub(crate) fn invalid(
+    key: impl Into<String>,
+    wanted: &'static str,
+    found: impl std::fmt::Debug,
+) -> FeatureError {
+    FeatureError::InvalidValue { key: key.into(), wanted, found: format!("{found:?}") }
 }
 
 fn word(side: Side) -> &'static str {
@@ -256,7 +293,13 @@ fn word(side: Side) -> &'static str {
     }
 }
 
-fn too_many_rejects(path: &std::path::Path, read: u64, max: f64, rejects: &[Reject]) -> String {
+fn unrecognised(path: &Path, reasons: &[(String, String)]) -> String {
+    let mut message = format!("{}: no format fits", path.display());
+    reasons.iter().for_each(|(format, reason)| message += &format!("\n  {format}: {reason}"));
+    message
+}
+
+fn too_many_rejects(path: &Path, read: u64, max: f64, rejects: &[Reject]) -> String {
     const LISTED: usize = 5;
     let path = path.display();
     let rejected = rejects.len();

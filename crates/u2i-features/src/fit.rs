@@ -3,11 +3,12 @@ use std::collections::HashMap;
 
 use u2i_schema::{Column, ColumnData, Raw, Side, Transform, Vocabulary, Wave};
 
-use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, invalid};
+use crate::attributes::value;
+use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig};
+use crate::error::{FeatureError, invalid};
 use crate::ids::id_order;
 use crate::order::Order;
-use crate::sources::value;
-use crate::{FeatureError, RawData, RawValues};
+use crate::raw::{RawData, RawValues};
 
 /// What columns may be fitted on: users, items and events of training, as indices into the raw data.
 pub(crate) struct Training {

@@ -33,7 +33,7 @@ impl Ids {
         index
     }
 
-    /// The same of a number, as its canonical text; `None` if it is not below [`DENSE`].
+    /// The index of a number, by its canonical text; `None` if it is not below [`DENSE`].
     #[inline(always)]
     pub(crate) fn intern_small(&mut self, number: u64) -> Option<u32> {
         let number = usize::try_from(number).ok().filter(|&number| number < DENSE)?;

@@ -16,46 +16,58 @@
 //!
 //! polars reads the user's own files; it is re-exported because [`FeatureError`] carries its errors.
 
+mod attributes;
+mod cells;
 mod config;
-mod csv;
 mod error;
+mod file_beginning;
 mod fit;
-mod frame;
+pub mod formats;
 mod ids;
+mod limits;
 mod movielens;
 mod order;
-mod parquet;
+mod part;
 mod prepare;
 mod prepared;
 mod profile;
 mod ratings;
 mod raw;
+mod read;
+mod read_tables;
 mod requests;
+mod row_source;
 mod samples;
+mod sequence_column;
 mod sequences;
-mod side;
-mod sources;
 mod split;
 mod table;
+mod table_attributes;
 mod tally;
 mod text;
 mod time;
+mod typed_cells;
 
+pub use cells::{Cells, Stored};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, FileFormat, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, ReadLimits,
-    SamplesConfig, SequenceFileConfig, SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
-    TimeUnit,
+    FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,
+    SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
 };
 pub use error::FeatureError;
+pub use file_beginning::{FileBeginning, TextBeginning};
+pub use formats::{FileFormat, Formats, FoundFormat, OtherFormat, table_format};
+pub use limits::ReadLimits;
 pub use movielens::{read_ml_1m, read_ml_100k};
+pub use part::Part;
 pub use polars;
 pub use prepare::prepare;
 pub use prepared::Prepared;
-pub use profile::{ColumnProfile, SEPARATORS, Separated, Stored, TableProfile, profile_table};
+pub use profile::{ColumnProfile, SEPARATORS, Separated, TableProfile, profile_table};
 pub use raw::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times};
+pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
+pub use row_source::{Evidence, Recognition, RowFormat, RowSource, content_hash};
 pub use sequences::read_sequences;
-pub use table::read_tables;
 pub use text::Encoding;
-pub use time::datetime;
+pub use time::{TimeUnit, datetime};

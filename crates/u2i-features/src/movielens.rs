@@ -2,12 +2,14 @@ use std::path::Path;
 
 use u2i_schema::Digest;
 
-use crate::config::ReadLimits;
+use crate::error::FeatureError;
 use crate::ids::Ids;
+use crate::limits::ReadLimits;
 use crate::ratings::{PLAIN_BYTES, Ratings};
+use crate::raw::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
-use crate::{FeatureError, FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
+use crate::time::YEAR_2100_S;
 
 /// The genres of ML-100K in the order of their flags, as its README lists them.
 const GENRES: [&str; 19] = [
@@ -31,9 +33,6 @@ const GENRES: [&str; 19] = [
     "War",
     "Western",
 ];
-
-/// Times from here on are not seconds: 2100-01-01 in UTC.
-pub(crate) const YEAR_2100_S: i64 = 4_102_444_800;
 
 /// Reads the MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`; `::` between fields, Latin-1.
 ///

@@ -1,8 +1,8 @@
 use u2i_random::{Purpose, Stream};
 
-use crate::RawData;
 use crate::config::{SplitConfig, Ties};
 use crate::ids::id_order;
+use crate::raw::RawData;
 
 /// The total order of events: users by raw id, each one's rows as the split says.
 pub(crate) struct Order {

@@ -3,14 +3,17 @@ use u2i_schema::{
     TrainEvents, Users,
 };
 
-use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, SamplesConfig, SplitConfig, Ties, invalid};
+use crate::attributes;
+use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, SamplesConfig, SplitConfig, Ties};
+use crate::error::{FeatureError, invalid};
 use crate::fit::{Fitted, Training, fit};
 use crate::ids::id_order;
 use crate::order::Order;
+use crate::prepared::Prepared;
+use crate::raw::{RawData, Times};
 use crate::samples::samples;
-use crate::side::{FittedSequence, fit_sequence};
+use crate::sequence_column::{FittedSequence, fit_sequence};
 use crate::split::{Parts, split};
-use crate::{FeatureError, Prepared, RawData, Times, sources};
 
 /// Orders and splits the events, fits the columns on training events, and chooses the training targets.
 ///
@@ -62,9 +65,8 @@ pub fn prepare(
                 let fitted = fit_sequence(raw, config, &order, &parts.lengths)?;
                 of_side.push(Made::Sequence(fitted));
             }
-            _ => {
-                of_side.extend(fit(config, sources::find(raw, config)?, &training)?.into_iter().map(Made::Of))
-            }
+            _ => of_side
+                .extend(fit(config, attributes::find(raw, config)?, &training)?.into_iter().map(Made::Of)),
         }
     }
     let [user_columns, item_columns, request_columns] = &fitted;
@@ -145,7 +147,7 @@ fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) ->
         let is_declared = raw.request.iter().any(|declared| declared.name == column.source());
         column.side == Side::Request
             && !matches!(column.kind, ColumnKind::Sequence { .. })
-            && sources::built_in(Side::Request).contains(&column.source())
+            && attributes::built_in(Side::Request).contains(&column.source())
             && !is_declared
     };
     if features.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty()) {

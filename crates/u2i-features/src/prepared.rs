@@ -1,7 +1,8 @@
-use crate::Times;
 use u2i_schema::{
     BatchMaker, Catalog, Column, EventStore, Sample, SampleTable, Side, SideEvents, Slot, TrainEvents, Users,
 };
+
+use crate::raw::Times;
 
 /// Data that is ready to train and to evaluate on.
 #[derive(Debug, Clone)]
@@ -20,7 +21,7 @@ pub struct Prepared {
     pub train: TrainEvents,
     /// Training targets.
     pub samples: SampleTable,
-    /// Columns, and item ids, of which a training step takes a share for unknown.
+    /// Columns, or item ids, and the share of each that a training step takes for unknown.
     pub id_dropout: Vec<(Slot, f64)>,
     /// Edges of the intervals that batches tell the time since an event by.
     pub gap_edges_s: Vec<i64>,
@@ -46,25 +47,14 @@ impl Prepared {
 
     /// Slices training batches: histories and targets come from training events.
     pub fn train_batches(&self, history_len: usize) -> BatchMaker<'_> {
-        BatchMaker {
-            events: self.train.events(),
-            users: &self.users,
-            catalog: &self.catalog,
-            history_len,
-            newest_s: self.train.newest_s(),
-            gap_edges_s: &self.gap_edges_s,
-        }
+        BatchMaker::new(self.train.events(), &self.users, &self.catalog, history_len)
+            .with_newest_s(self.train.newest_s())
+            .with_gap_edges_s(&self.gap_edges_s)
     }
 
     /// Slices batches as a server would: histories are all events before a target, ages are zero.
     pub fn eval_batches(&self, history_len: usize) -> BatchMaker<'_> {
-        BatchMaker {
-            events: &self.events,
-            users: &self.users,
-            catalog: &self.catalog,
-            history_len,
-            newest_s: None,
-            gap_edges_s: &self.gap_edges_s,
-        }
+        BatchMaker::new(&self.events, &self.users, &self.catalog, history_len)
+            .with_gap_edges_s(&self.gap_edges_s)
     }
 }

@@ -1,12 +1,17 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher as _};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
-use polars::prelude::DataType;
-
-use crate::config::{FileFormat, ReadLimits, TimeUnit};
-use crate::frame::{Cells, Table, Wanted};
-use crate::{FeatureError, Reject, time};
+use crate::cells::{Cells, Stored};
+use crate::error::FeatureError;
+use crate::formats::{FileFormat, Formats};
+use crate::limits::ReadLimits;
+use crate::raw::Reject;
+use crate::table::Table;
+use crate::tally::Fate;
+use crate::time::{self, TimeUnit};
+use crate::typed_cells::{TypedCells, Wanted};
 
 /// What the columns of a file hold, judged by all of its rows.
 #[derive(Debug, Clone)]
@@ -50,23 +55,6 @@ pub struct ColumnProfile {
     hashes: HashSet<u64>,
 }
 
-/// How the values of a column are stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
-    /// Text: any column of a text file.
-    Text,
-    /// Integers.
-    Integers,
-    /// Floating-point numbers.
-    Floats,
-    /// Timestamps or dates.
-    Times,
-    /// Lists of text or integers.
-    Lists,
-    /// Something that cannot be read, by its name.
-    Other(String),
-}
-
 /// A column taken for one of lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Separated {
@@ -104,15 +92,35 @@ impl ColumnProfile {
 pub fn profile_table(
     path: &Path,
     format: &FileFormat,
-    max_line_bytes: std::num::NonZeroUsize,
+    max_line_bytes: NonZeroUsize,
 ) -> Result<TableProfile, FeatureError> {
-    let limits = ReadLimits { max_reject_ratio: 1.0, max_line_bytes };
-    let mut table = Table::open(path, format, &limits, "data")?;
-    let mut gathered: Vec<Gathered> = table.names().iter().map(|_| Gathered::default()).collect();
+    Formats::built_in().profile_table(path, format, max_line_bytes)
+}
+
+impl Formats {
+    /// [`profile_table`] of a file in one of these formats.
+    ///
+    /// # Errors
+    ///
+    /// As [`profile_table`].
+    pub fn profile_table(
+        &self,
+        path: &Path,
+        format: &FileFormat,
+        max_line_bytes: NonZeroUsize,
+    ) -> Result<TableProfile, FeatureError> {
+        let limits = ReadLimits { max_reject_ratio: 1.0, max_line_bytes };
+        profile(Table::open(path, format, self, &limits, "data")?)
+    }
+}
+
+fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
+    let stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
+    let mut gathered: Vec<Gathered> = stored.iter().map(|_| Gathered::default()).collect();
     let mut n_rows = 0;
     loop {
         for (place, gathered) in gathered.iter_mut().enumerate() {
-            let (_, Some(wanted)) = stored(&table, place) else { continue };
+            let Some(wanted) = wanted(&stored[place]) else { continue };
             let cells = table.cells(&table.names()[place], "column", wanted)?;
             (0..table.n_rows()).for_each(|row| gathered.add(&cells, row));
         }
@@ -121,32 +129,23 @@ pub fn profile_table(
             break;
         }
     }
-    let finish = |(place, gathered): (usize, Gathered)| {
-        gathered.finish(&table.names()[place], stored(&table, place).0, n_rows)
-    };
-    let mut columns: Vec<ColumnProfile> = gathered.into_iter().enumerate().map(finish).collect();
-    columns.extend(
-        table
-            .skipped()
-            .iter()
-            .map(|(name, dtype)| Gathered::default().finish(name, Stored::Other(dtype.clone()), n_rows)),
-    );
-    (0..n_rows).for_each(|_| table.tally.settle(crate::tally::Fate::Kept));
+    let names = table.names().iter();
+    let finish =
+        |((gathered, name), stored): ((Gathered, &String), Stored)| gathered.finish(name, stored, n_rows);
+    let columns = gathered.into_iter().zip(names).zip(stored).map(finish).collect();
+    (0..n_rows).for_each(|_| table.tally.settle(Fate::Kept));
     let rejects = table.counts()?.rejects;
     Ok(TableProfile { n_rows, columns, rejects })
 }
 
-/// How a column is stored, and what it is read for, if it can be.
-fn stored(table: &Table, place: usize) -> (Stored, Option<Wanted>) {
-    match table.dtype(place) {
-        (_, Some(_)) => (Stored::Times, Some(Wanted::Time(TimeUnit::Datetime))),
-        (DataType::String, None) => (Stored::Text, Some(Wanted::Text)),
-        (dtype, None) if dtype.is_integer() => (Stored::Integers, Some(Wanted::Text)),
-        (dtype, None) if dtype.is_float() => (Stored::Floats, Some(Wanted::Number)),
-        (DataType::List(inner), None) if inner.is_integer() || **inner == DataType::String => {
-            (Stored::Lists, Some(Wanted::List))
-        }
-        (dtype, None) => (Stored::Other(dtype.to_string()), None),
+/// What a column is read for, if it can be.
+fn wanted(stored: &Stored) -> Option<Wanted> {
+    match stored {
+        Stored::Times => Some(Wanted::Time(TimeUnit::Datetime)),
+        Stored::Text | Stored::Integers => Some(Wanted::Text),
+        Stored::Floats => Some(Wanted::Number),
+        Stored::Lists => Some(Wanted::List),
+        Stored::Other(_) => None,
     }
 }
 
@@ -163,19 +162,19 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, cells: &Cells, row: usize) {
+    fn add(&mut self, cells: &TypedCells, row: usize) {
         if cells.is_blank(row) {
             self.n_missing += 1;
             return;
         }
         match cells {
-            Cells::Float(cells) => self.number(cells.get(row).unwrap_or(f64::NAN)),
-            Cells::Times(cells, ticks) => {
+            TypedCells::Float(cells) => self.number(cells.get(row).unwrap_or(f64::NAN)),
+            TypedCells::Times(cells, ticks) => {
                 self.n_datetimes += 1;
                 let ticks = cells.get(row).map_or(0, |found| ticks.seconds(found));
                 self.hashes.insert(hash(&ticks));
             }
-            Cells::List(_) => {
+            TypedCells::List(_) | TypedCells::Lists(_) => {
                 let list = cells.list(row, ' ');
                 let (n_rows, n_entries, distinct) = &mut self.entries[0];
                 *n_rows += usize::from(list.len() > 1);
@@ -250,7 +249,7 @@ impl Gathered {
     }
 }
 
-/// The same for the same value in every run.
+/// A hash that does not differ from run to run.
 fn hash(value: &(impl std::hash::Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -1,10 +1,13 @@
 use std::path::Path;
 
-use crate::FeatureError;
-use crate::config::{FileFormat, ReadLimits, TimeConfig, invalid};
-use crate::frame::{Cells, Table, Wanted};
+use crate::config::TimeConfig;
+use crate::error::{FeatureError, invalid};
+use crate::formats::{FileFormat, Formats};
+use crate::limits::ReadLimits;
 use crate::raw::room;
+use crate::table::Table;
 use crate::tally::Fate;
+use crate::typed_cells::{TypedCells, Wanted};
 
 /// How a file of users or histories, for whom recommendations are wanted, is read.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +20,7 @@ pub struct RequestsConfig {
     pub history: Option<HistoryColumn>,
     /// Column of the times at which recommendations are wanted, if there is one.
     pub at: Option<TimeConfig>,
-    /// What is put up with while reading.
+    /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
 }
 
@@ -51,16 +54,34 @@ pub struct RequestRow {
 /// If the file cannot be read, lacks a column, holds one that cannot be text, or holds more bad rows than the limits
 /// allow; a row that names neither a user nor an item is bad.
 pub fn read_requests(path: &Path, config: &RequestsConfig) -> Result<Vec<RequestRow>, FeatureError> {
+    Formats::built_in().read_requests(path, config)
+}
+
+impl Formats {
+    /// [`read_requests`] of a file in one of these formats.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_requests`].
+    pub fn read_requests(
+        &self,
+        path: &Path,
+        config: &RequestsConfig,
+    ) -> Result<Vec<RequestRow>, FeatureError> {
+        read(path, config, self)
+    }
+}
+
+fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<RequestRow>, FeatureError> {
     let RequestsConfig { format, user, history, at, limits } = config;
     if user.is_none() && history.is_none() {
         return Err(invalid("requests", "a column of users or of histories", "neither"));
     }
-    let mut table = Table::open(path, format, limits, "requests")?;
+    let mut table = Table::open(path, format, formats, limits, "requests")?;
     let bound =
         [user.as_ref(), history.as_ref().map(|history| &history.column), at.as_ref().map(|at| &at.column)];
-    let skipped = table.skipped().iter().map(|(name, _)| name);
     let others: Vec<String> =
-        table.names().iter().chain(skipped).filter(|name| !bound.contains(&Some(name))).cloned().collect();
+        table.names().iter().filter(|name| !bound.contains(&Some(name))).cloned().collect();
     let mut rows = Vec::new();
     loop {
         let users = user.as_ref().map(|column| table.cells(column, "user", Wanted::Id)).transpose()?;
@@ -90,7 +111,8 @@ pub fn read_requests(path: &Path, config: &RequestsConfig) -> Result<Vec<Request
                     table.reject(row, "", "expected a user or a history, found neither".to_owned());
                 }
                 (at_s, _) => {
-                    let text = |(name, cells): &(&String, Cells)| Some(((*name).clone(), cells.shown(row)?));
+                    let text =
+                        |(name, cells): &(&String, TypedCells)| Some(((*name).clone(), cells.shown(row)?));
                     let context = context.iter().filter_map(text).collect();
                     if rows.len() == rows.capacity() {
                         rows.reserve_exact(room(rows.len(), table.expected()));

@@ -2,10 +2,12 @@ use std::path::Path;
 
 use u2i_schema::Digest;
 
+use crate::config::SequencesConfig;
+use crate::error::FeatureError;
 use crate::ids::Ids;
+use crate::raw::{RawData, Times};
 use crate::tally::{Fate, Tally};
 use crate::text::{Line, Lines};
-use crate::{FeatureError, RawData, SequencesConfig, Times};
 
 /// Reads pairs `user item` in the order in which they happened; a relative path starts at `base`.
 ///

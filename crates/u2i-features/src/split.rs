@@ -1,8 +1,9 @@
 use u2i_schema::Sample;
 
-use crate::config::{SplitConfig, invalid};
+use crate::config::SplitConfig;
+use crate::error::{FeatureError, invalid};
 use crate::order::Order;
-use crate::{FeatureError, RawData};
+use crate::raw::RawData;
 
 /// What each user's events are used for.
 #[derive(Default)]

@@ -1,272 +1,130 @@
-use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use u2i_schema::Digest;
 
-use crate::config::{
-    AttributeConfig, AttributeKind, AttributesConfig, ReadLimits, SequenceFileConfig, invalid,
-};
-use crate::frame::{Cells, Table, Wanted};
-use crate::ids::Ids;
-use crate::tally::Fate;
-use crate::{FeatureError, RawColumn, RawData, RawSequence, RawValues, TablesConfig};
+use crate::error::FeatureError;
+use crate::formats::{FileFormat, Formats};
+use crate::limits::ReadLimits;
+use crate::part::Part;
+use crate::raw::{FileCounts, RawData};
+use crate::row_source::RowSource;
+use crate::tally::Tally;
+use crate::typed_cells::{BindError, TypedCells, Wanted};
 
-/// Reads events and attributes from CSV or Parquet files; relative paths start at `base`.
-///
-/// Ids are exact text: `007` is not `7`, and an integer column of Parquet is written out. Rows with a blank id or
-/// time, or a number that is none, are rejected.
-///
-/// # Errors
-///
-/// If a file cannot be read, lacks a column, or holds more bad rows than the limits allow.
-pub fn read_tables(config: &TablesConfig, base: &Path) -> Result<RawData, FeatureError> {
-    let mut raw = RawData::default();
-    let mut digest = Digest::new();
-    let (mut user_ids, mut item_ids) = (Ids::default(), Ids::default());
+/// A file of rows in whatever format, part by part, its rows still to be judged.
+pub(crate) struct Table {
+    /// The part that is looked at.
+    part: Part,
+    names: Vec<String>,
+    source: Box<dyn RowSource>,
+    pub(crate) tally: Tally,
+    path: PathBuf,
+    /// Where the config names the file.
+    pub(crate) key: &'static str,
+}
 
-    let events = &config.events;
-    let mut table =
-        Table::open(&base.join(&events.file), &events.format, &config.limits, "data.tables.events")?;
-    let mut request = bind(&table, &events.request, "request")?;
-    loop {
-        let users = table.cells(&events.user, "user", Wanted::Id)?;
-        let items = table.cells(&events.item, "item", Wanted::Id)?;
-        let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
-        for row in 0..table.n_rows() {
-            let parsed = (|| {
-                let user = users.id(row).map_err(|reason| (&events.user, reason))?;
-                let item = items.id(row).map_err(|reason| (&events.item, reason))?;
-                let time_s =
-                    times.time_s(row, events.time.unit).map_err(|reason| (&events.time.column, reason))?;
-                let values = parse_all(&request, row)?;
-                Ok((user, item, time_s, values))
-            })();
-            match parsed {
-                Ok((user, item, time_s, values)) => {
-                    raw.events.make_room(table.expected());
-                    raw.events.user.push(user_ids.intern(&user));
-                    raw.events.item.push(item_ids.intern(&item));
-                    raw.events.time_s.push(time_s);
-                    request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
-                    table.tally.settle(Fate::Kept);
-                }
-                Err((column, reason)) => table.reject(row, column, reason),
+impl Table {
+    /// A file with its first part. Go on with [`next_part`](Self::next_part).
+    pub(crate) fn open(
+        path: &Path,
+        format: &FileFormat,
+        formats: &Formats,
+        limits: &ReadLimits,
+        key: &'static str,
+    ) -> Result<Self, FeatureError> {
+        limits.check()?;
+        let tally = Tally::new(path, limits);
+        let source = formats.find(format, key)?.open(path, limits).map_err(|error| below(error, key))?;
+        let names = source.columns().to_vec();
+        let path = path.to_owned();
+        if let Some(repeated) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return Err(FeatureError::RepeatedHeader { path, column: names[repeated].clone(), found: names });
+        }
+        let mut table = Table { part: Part::empty(names.len()), names, source, tally, path, key };
+        table.next_part()?;
+        Ok(table)
+    }
+
+    /// Goes on to the next rows; false if there are none.
+    ///
+    /// # Panics
+    ///
+    /// If the source gives a part with another number of columns than names.
+    pub(crate) fn next_part(&mut self) -> Result<bool, FeatureError> {
+        // What was looked at makes room first.
+        self.part = Part::empty(self.names.len());
+        while let Some(mut part) = self.source.next_part()? {
+            assert_eq!(part.columns().len(), self.names.len(), "expected as many columns as names");
+            let rejects = part.take_rejects();
+            self.tally.met(part.n_rows() + rejects.len());
+            rejects.into_iter().for_each(|bad| self.tally.reject(bad.line, &bad.column, bad.reason));
+            self.part = part;
+            if self.part.n_rows() > 0 {
+                return Ok(true);
             }
         }
-        if !table.next_part()? {
-            break;
-        }
-        rebind(&mut request, &table, "request")?;
+        Ok(false)
     }
-    raw.request = request.into_iter().map(Attribute::finish).collect();
-    table.finish(&mut raw, &mut digest)?;
 
-    for (attributes, ids, is_users) in [(&config.users, &user_ids, true), (&config.items, &item_ids, false)] {
-        let Some(attributes) = attributes else { continue };
-        let key = if is_users { "data.tables.users" } else { "data.tables.items" };
-        let columns = read_attributes(attributes, base, &config.limits, key, ids, &mut raw, &mut digest)?;
-        *(if is_users { &mut raw.users } else { &mut raw.items }) = columns;
+    /// How many rows all parts have, judged by those that were read; 0 if that is not known.
+    pub(crate) fn expected(&self) -> usize {
+        self.source.expected_rows()
     }
-    for sequence in &config.sequences {
-        let found = read_sequence(sequence, base, &config.limits, &user_ids, &mut raw, &mut digest)?;
-        if raw.sequences.iter().any(|other| other.name == found.name) {
-            return Err(invalid("data.tables.sequences.name", "names that differ", &found.name));
-        }
-        raw.sequences.push(found);
-    }
-    raw.titles = vec![None; item_ids.len()];
-    if let Some(RawColumn { values: RawValues::Text(titles), .. }) =
-        raw.items.iter().find(|c| c.name == "title")
-    {
-        raw.titles.clone_from(titles);
-    }
-    (raw.user_ids, raw.item_ids) = (user_ids.into_texts(), item_ids.into_texts());
-    raw.hash = digest.finish();
-    Ok(raw)
-}
 
-fn read_attributes(
-    config: &AttributesConfig,
-    base: &Path,
-    limits: &ReadLimits,
-    key: &'static str,
-    ids: &Ids,
-    raw: &mut RawData,
-    digest: &mut Digest,
-) -> Result<Vec<RawColumn>, FeatureError> {
-    let mut table = Table::open(&base.join(&config.file), &config.format, limits, key)?;
-    let mut attributes = bind(&table, &config.attributes, "attributes")?;
-    attributes.iter_mut().for_each(|attribute| attribute.resize(ids.len()));
-    let mut seen = vec![false; ids.len()];
-    loop {
-        let id_cells = table.cells(&config.id, "id", Wanted::Id)?;
-        for row in 0..table.n_rows() {
-            let parsed = (|| {
-                let id = id_cells.id(row).map_err(|reason| (&config.id, reason))?;
-                let values = parse_all(&attributes, row)?;
-                let Some(index) = ids.get(&id) else { return Ok(None) };
-                if std::mem::replace(&mut seen[index as usize], true) {
-                    return Err((&config.id, format!("a second row of the id {id:?}")));
-                }
-                Ok(Some((index as usize, values)))
-            })();
-            match parsed {
-                Ok(Some((index, values))) => {
-                    let each = attributes.iter_mut().zip(values);
-                    each.for_each(|(attribute, value)| attribute.set(index, value));
-                    table.tally.settle(Fate::Kept);
-                }
-                Ok(None) => table.tally.settle(Fate::Filtered),
-                Err((column, reason)) => table.reject(row, column, reason),
-            }
-        }
-        if !table.next_part()? {
-            break;
-        }
-        rebind(&mut attributes, &table, "attributes")?;
+    /// Rows of this part.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.part.n_rows()
     }
-    table.finish(raw, digest)?;
-    Ok(attributes.into_iter().map(Attribute::finish).collect())
-}
 
-fn read_sequence(
-    config: &SequenceFileConfig,
-    base: &Path,
-    limits: &ReadLimits,
-    ids: &Ids,
-    raw: &mut RawData,
-    digest: &mut Digest,
-) -> Result<RawSequence, FeatureError> {
-    let mut table = Table::open(&base.join(&config.file), &config.format, limits, "data.tables.sequences")?;
-    let mut found = RawSequence { name: config.name.clone(), ..RawSequence::default() };
-    let mut texts = Ids::default();
-    loop {
-        let users = table.cells(&config.user, "user", Wanted::Id)?;
-        let values = table.cells(&config.value, "value", Wanted::Id)?;
-        let times = table.cells(&config.time.column, "time.column", Wanted::Time(config.time.unit))?;
-        for row in 0..table.n_rows() {
-            let parsed = (|| {
-                let user = users.id(row).map_err(|reason| (&config.user, reason))?;
-                let value = values.id(row).map_err(|reason| (&config.value, reason))?;
-                let time_s =
-                    times.time_s(row, config.time.unit).map_err(|reason| (&config.time.column, reason))?;
-                Ok((ids.get(&user), value, time_s))
-            })();
-            match parsed {
-                Ok((Some(user), value, time_s)) => {
-                    found.user.push(user);
-                    found.value.push(texts.intern(&value));
-                    found.time_s.push(time_s);
-                    table.tally.settle(Fate::Kept);
-                }
-                Ok((None, ..)) => table.tally.settle(Fate::Filtered),
-                Err((column, reason)) => table.reject(row, column, reason),
-            }
-        }
-        if !table.next_part()? {
-            break;
-        }
+    pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
+        self.tally.reject(self.part.line(row), column, reason);
     }
-    found.values = texts.into_texts();
-    table.finish(raw, digest)?;
-    Ok(found)
-}
 
-fn parse_all<'a>(attributes: &[Attribute<'a>], row: usize) -> Result<Vec<Value>, (&'a String, String)> {
-    attributes
-        .iter()
-        .map(|attribute| attribute.parse(row).map_err(|reason| (attribute.column, reason)))
-        .collect()
-}
-
-/// The attributes of the config at `key`, bound to the columns of `table`.
-fn bind<'a>(
-    table: &Table,
-    configs: &'a [AttributeConfig],
-    key: &str,
-) -> Result<Vec<Attribute<'a>>, FeatureError> {
-    let mut attributes: Vec<Attribute<'a>> = Vec::new();
-    for config in configs {
-        if attributes.iter().any(|other| other.name == &config.name) {
-            return Err(invalid(format!("{}.{key}.name", table.key), "names that differ", &config.name));
-        }
-        let column = config.column.as_ref().unwrap_or(&config.name);
-        let values = match config.kind {
-            AttributeKind::Text {} => RawValues::Text(Vec::new()),
-            AttributeKind::Number {} => RawValues::Number(Vec::new()),
-            AttributeKind::List { .. } => RawValues::List(Vec::new()),
+    /// The cells of a column that the config binds at `key`, in this part.
+    pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<TypedCells, FeatureError> {
+        let key = format!("{}.{key}", self.key);
+        let (path, named) = (self.path.clone(), column.to_owned());
+        let Some(place) = self.names.iter().position(|name| name == column) else {
+            return Err(FeatureError::MissingColumn { path, column: named, key, found: self.names.clone() });
         };
-        let cells = table.cells(column, key, wanted(&config.kind))?;
-        attributes.push(Attribute { name: &config.name, column, kind: &config.kind, cells, values });
-    }
-    Ok(attributes)
-}
-
-/// Binds attributes to the part that `table` has gone on to.
-fn rebind(attributes: &mut [Attribute<'_>], table: &Table, key: &str) -> Result<(), FeatureError> {
-    for attribute in attributes {
-        attribute.cells = table.cells(attribute.column, key, wanted(attribute.kind))?;
-    }
-    Ok(())
-}
-
-fn wanted(kind: &AttributeKind) -> Wanted {
-    match kind {
-        AttributeKind::Text {} => Wanted::Text,
-        AttributeKind::Number {} => Wanted::Number,
-        AttributeKind::List { .. } => Wanted::List,
-    }
-}
-
-/// One value of an attribute.
-enum Value {
-    Text(Option<String>),
-    Number(f64),
-    List(Vec<String>),
-}
-
-/// An attribute while it is read.
-struct Attribute<'a> {
-    name: &'a String,
-    column: &'a String,
-    kind: &'a AttributeKind,
-    cells: Cells,
-    values: RawValues,
-}
-
-impl Attribute<'_> {
-    fn parse(&self, row: usize) -> Result<Value, String> {
-        Ok(match self.kind {
-            AttributeKind::Text {} => Value::Text(self.cells.text(row).map(Cow::into_owned)),
-            AttributeKind::Number {} => Value::Number(self.cells.number(row)?),
-            AttributeKind::List { separator } => Value::List(self.cells.list(row, *separator)),
+        self.part.columns()[place].typed(wanted).map_err(|error| match error {
+            BindError::Polars(source) => FeatureError::Polars { path, source },
+            BindError::Type(found) => {
+                FeatureError::ColumnType { path, column: named, key, found, wanted: wanted.types() }
+            }
         })
     }
 
-    fn resize(&mut self, n: usize) {
-        match &mut self.values {
-            RawValues::Text(values) => values.resize(n, None),
-            RawValues::Number(values) => values.resize(n, f64::NAN),
-            RawValues::List(values) => values.resize(n, Vec::new()),
+    /// Names of the columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The part that is looked at.
+    pub(crate) fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// What became of the rows, of a file that is not one of the data.
+    pub(crate) fn counts(self) -> Result<FileCounts, FeatureError> {
+        self.tally.finish()
+    }
+
+    pub(crate) fn finish(self, raw: &mut RawData, digest: &mut Digest) -> Result<(), FeatureError> {
+        let counts = self.tally.finish()?;
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        *digest = std::mem::take(digest).part(&name, &self.source.finish());
+        raw.files.push(counts);
+        Ok(())
+    }
+}
+
+/// Puts the key of the file before that of a value of its format.
+fn below(error: FeatureError, key: &str) -> FeatureError {
+    match error {
+        FeatureError::InvalidValue { key: own, wanted, found } => {
+            FeatureError::InvalidValue { key: format!("{key}.format.{own}"), wanted, found }
         }
-    }
-
-    fn set(&mut self, index: usize, value: Value) {
-        match (&mut self.values, value) {
-            (RawValues::Text(values), Value::Text(value)) => values[index] = value,
-            (RawValues::Number(values), Value::Number(value)) => values[index] = value,
-            (RawValues::List(values), Value::List(value)) => values[index] = value,
-            _ => unreachable!("values are made for the kind that parses them"),
-        }
-    }
-
-    fn push(&mut self, value: Value) {
-        let n = self.values.len();
-        self.resize(n + 1);
-        self.set(n, value);
-    }
-
-    fn finish(self) -> RawColumn {
-        RawColumn { name: self.name.clone(), values: self.values }
+        error => error,
     }
 }

@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use crate::{FeatureError, FileCounts, ReadLimits, Reject};
+use crate::error::FeatureError;
+use crate::limits::ReadLimits;
+use crate::raw::{FileCounts, Reject};
 
 /// What became of a row that could be read.
 pub(crate) enum Fate {
@@ -27,7 +29,12 @@ impl Tally {
 
     /// One more row was met.
     pub(crate) fn row(&mut self) {
-        self.counts.read += 1;
+        self.met(1);
+    }
+
+    /// So many more rows were met.
+    pub(crate) fn met(&mut self, n_rows: usize) {
+        self.counts.read += n_rows as u64;
     }
 
     /// So many more rows were met and used.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureError, ReadLimits};
+use crate::error::FeatureError;
+use crate::limits::ReadLimits;
 
 /// How the bytes of a text file become characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

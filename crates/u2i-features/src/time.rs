@@ -1,9 +1,25 @@
 use jiff::civil::{DateTime, Time};
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
 
-use crate::TimeUnit;
-use crate::movielens::YEAR_2100_S;
+/// Times from here on are not seconds: 2100-01-01 in UTC.
+pub(crate) const YEAR_2100_S: i64 = 4_102_444_800;
+
+/// How times are written. All are rounded down to seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeUnit {
+    /// Numbers of seconds since 1970 in UTC, also as decimals: `978300760`, `978300760.0`, `9.7830076e8`.
+    #[serde(rename = "s")]
+    Seconds,
+    /// Numbers of milliseconds since 1970 in UTC.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Dates with or without a time of day as in ISO 8601, `2000-12-31 22:12:40` or `2000-12-31T22:12:40+01:00`, in
+    /// UTC unless they say otherwise; or timestamps and dates of Parquet.
+    #[serde(rename = "datetime")]
+    Datetime,
+}
 
 /// Unix time in seconds of a field, or what is wrong with it.
 pub(crate) fn time_s(text: &str, unit: TimeUnit) -> Result<i64, String> {
@@ -22,7 +38,7 @@ pub(crate) fn time_s(text: &str, unit: TimeUnit) -> Result<i64, String> {
     }
 }
 
-/// The same of an integer.
+/// Unix time in seconds of an integer, or what is wrong with it.
 pub(crate) fn whole(number: i64, unit: TimeUnit) -> Result<i64, String> {
     let (time_s, name) = match unit {
         TimeUnit::Milliseconds => (number.div_euclid(1_000), "milliseconds"),
@@ -31,7 +47,7 @@ pub(crate) fn whole(number: i64, unit: TimeUnit) -> Result<i64, String> {
     in_range(time_s, number, name)
 }
 
-/// The same of a number with a fraction, which is dropped.
+/// Unix time in seconds of a number, without its fraction, or what is wrong with it.
 pub(crate) fn decimal(number: f64, unit: TimeUnit) -> Result<i64, String> {
     if !number.is_finite() {
         return Err(format!("expected a number, found {number}"));

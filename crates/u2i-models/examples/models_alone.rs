@@ -12,18 +12,8 @@ fn main() {
     let config = FmConfig { dim: 8, init_sd: 0.1, linear_sd: 0.001, history: None };
     let model = config.init(&inputs, &mut Init::new(7, &device)).unwrap();
 
-    let rows = UserRows {
-        chunks: 2,
-        targets: 1,
-        history_len: 0,
-        history: vec![],
-        user: vec![ColumnRows::Rows(vec![2, 3])],
-        request: vec![],
-        places: vec![0, 1],
-        n_earlier: vec![0, 0],
-        gaps: vec![],
-        example_age_days: vec![0.0, 0.0],
-    };
+    // Two users without history, each asked for once.
+    let rows = UserRows::new(2, 1, vec![0, 1]).with_columns(vec![ColumnRows::Rows(vec![2, 3])], vec![]);
     let users = model.encode_users(&UserBatch::new(&rows, None, &device));
     let items = ItemRows { ids: vec![1, 2, 3], columns: vec![] };
     let items = model.encode_items(&ItemBatch::new(&items, None, &device));

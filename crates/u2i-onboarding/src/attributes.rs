@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
+use u2i_features::formats::{AtomicType, atomic_field};
 use u2i_features::{AttributeKind, ColumnKind, ColumnProfile, Stored};
 
 use crate::names::is_title;
 use crate::recipe::counted;
-use crate::sniff::{AtomicType, atomic_field};
 
 /// What becomes of a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,6 +158,8 @@ fn min_count(n: usize) -> NonZeroU32 {
 
 #[cfg(test)]
 mod tests {
+    use u2i_features::formats::{Csv, Tsv};
+
     use super::*;
 
     /// What is made of the second column of a file with this separator.
@@ -172,8 +174,8 @@ mod tests {
         .unwrap();
         let encoding = u2i_features::Encoding::Utf8;
         let format = match separator {
-            '\t' => u2i_features::FileFormat::Tsv { encoding },
-            separator => u2i_features::FileFormat::Csv { separator, encoding },
+            '\t' => Tsv { encoding }.into(),
+            separator => Csv { separator, encoding }.into(),
         };
         let table = u2i_features::profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap();
         guess(&table.columns[1], is_items)

@@ -28,6 +28,5 @@ mod write;
 
 pub use init::{InitOptions, Initialised, init};
 pub use model_choice::ModelChoice;
-pub use source::table_format;
 pub use validate::{ColumnSummary, FileSummary, Sizes, SplitSummary, Validation, validate};
 pub use write::Guess;

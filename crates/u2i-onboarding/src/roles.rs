@@ -1,9 +1,9 @@
 //! Which columns of a table are users, items and times.
 
+use u2i_features::formats::atomic_field;
 use u2i_features::{ColumnProfile, Stored, TableProfile, TimeUnit};
 
 use crate::names::{Role, fit};
-use crate::sniff::atomic_field;
 
 /// Columns that were named by the caller, who knows better.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -238,7 +238,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
         std::fs::write(&path, text).unwrap();
-        let format = u2i_features::FileFormat::Csv { separator: ',', encoding: u2i_features::Encoding::Utf8 };
+        let format =
+            u2i_features::formats::Csv { separator: ',', encoding: u2i_features::Encoding::Utf8 }.into();
         u2i_features::profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap()
     }
 

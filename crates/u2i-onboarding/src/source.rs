@@ -1,11 +1,9 @@
 //! What the files are that a config is wanted for.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use u2i::Error;
-use u2i_features::{Encoding, FileFormat};
+use u2i_features::{Encoding, Evidence, FeatureError, FileBeginning, FileFormat, Formats, FoundFormat};
 
 use crate::sniff;
 
@@ -33,10 +31,6 @@ pub(super) struct TableFile {
 
 const ML_1M: [&str; 3] = ["ratings.dat", "users.dat", "movies.dat"];
 const ML_100K: [&str; 3] = ["u.data", "u.user", "u.item"];
-/// Ends of names of files that are looked at in a folder.
-const TABLES: [&str; 8] = ["csv", "tsv", "txt", "parquet", "pq", "inter", "user", "item"];
-/// How much of a file is looked at.
-const LOOKED_AT: u64 = 1 << 18;
 
 /// Recognises files, or the one folder that holds them.
 pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
@@ -64,11 +58,12 @@ pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
 /// The files of a folder that may hold data, by name.
 fn listed(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |source| Error::Io { action: "read", path: dir.to_owned(), source };
+    let formats = Formats::built_in();
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
-        if path.is_file() && TABLES.contains(&end.as_str()) {
+        if path.is_file() && formats.endings().any(|known| known == end) {
             paths.push(path);
         }
     }
@@ -112,96 +107,31 @@ fn files(paths: &[PathBuf]) -> Result<Source, Error> {
 }
 
 fn file(path: &Path) -> Result<Source, Error> {
-    let unreadable = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let mut opened = File::open(path).map_err(unreadable)?;
-    (&mut opened).take(LOOKED_AT).read_to_end(&mut bytes).map_err(unreadable)?;
-    let table = |format, reason: &str| {
-        Ok(Source::Tables(vec![TableFile { path: path.to_owned(), format, reason: reason.to_owned() }]))
-    };
-    if bytes.starts_with(b"PAR1") {
-        return table(FileFormat::Parquet {}, "Parquet, by its first four bytes.");
-    }
-    let encoding = encoding(path, opened, &bytes)?;
-    let text: String = match encoding {
-        Encoding::Utf8 => String::from_utf8_lossy(&bytes).into_owned(),
-        Encoding::Latin1 => bytes.iter().map(|&byte| char::from(byte)).collect(),
-    };
-    let lines = sniff::whole_lines(&text, (bytes.len() as u64) < LOOKED_AT);
-    let Some(first) = lines.first() else {
-        return Err(Error::Features(u2i_features::FeatureError::Empty { path: path.to_owned() }));
-    };
-    if sniff::is_atomic_header(first) {
-        return table(FileFormat::Tsv { encoding }, "An atomic file of RecBole, by the types in its header.");
-    }
-    if sniff::is_sequences(&lines) {
-        return Ok(Source::Sequences(path.to_owned(), encoding));
-    }
-    let lines = &lines[..lines.len().min(200)];
-    let Some(separator) = sniff::separator(lines) else {
-        return Err(Error::Usage(format!(
-            "{}: neither `,`, `;`, a tab nor `|` divides its lines into as many fields each, and they are not pairs \
-             `user item`; the first line is {:?}",
-            path.display(),
-            first.chars().take(80).collect::<String>()
-        )));
-    };
-    if !sniff::is_header(first, separator) {
-        return Err(Error::Usage(format!(
-            "{}: expected the names of columns in the first line, found {:?}; add a line with names",
-            path.display(),
-            first.chars().take(80).collect::<String>()
-        )));
-    }
-    let shown = if separator == '\t' { "a tab".to_owned() } else { format!("`{separator}`") };
-    table(FileFormat::Csv { separator, encoding }, &format!("Text with {shown} between fields."))
-}
-
-/// UTF-8 if the whole file is; otherwise Latin-1, which every file is.
-fn encoding(path: &Path, mut rest: File, first: &[u8]) -> Result<Encoding, Error> {
-    let unreadable = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    let mut pending = first.to_vec();
-    let mut buffer = vec![0; LOOKED_AT as usize];
-    loop {
-        match std::str::from_utf8(&pending) {
-            Ok(_) => pending.clear(),
-            Err(error) if error.error_len().is_some() => return Ok(Encoding::Latin1),
-            // A character that goes on in the next block.
-            Err(error) => drop(pending.drain(..error.valid_up_to())),
+    let beginning = FileBeginning::read(path)?;
+    let found = Formats::built_in().recognise(&beginning);
+    let is_marked = found.as_ref().is_ok_and(|found| found.evidence == Evidence::Mark);
+    let may_be_pairs = matches!(found, Ok(_) | Err(FeatureError::Unrecognised { .. }));
+    if !is_marked && may_be_pairs {
+        let text = beginning.text()?;
+        if sniff::is_sequences(&text.lines().collect::<Vec<_>>()) {
+            return Ok(Source::Sequences(path.to_owned(), text.encoding()));
         }
-        let n = rest.read(&mut buffer).map_err(unreadable)?;
-        if n == 0 {
-            return Ok(if pending.is_empty() { Encoding::Utf8 } else { Encoding::Latin1 });
-        }
-        pending.extend_from_slice(&buffer[..n]);
     }
-}
-
-/// How a file of requests is written, by its first lines.
-///
-/// # Errors
-///
-/// If the file cannot be read, or is no table with a header.
-pub fn table_format(path: &Path) -> Result<FileFormat, Error> {
-    match file(path) {
-        Ok(Source::Tables(mut found)) if found.len() == 1 => Ok(found.remove(0).format),
-        // One column needs no separator.
-        Err(Error::Usage(_)) | Ok(_) => {
-            let bytes = std::fs::read(path).map_err(|source| Error::Io {
-                action: "read",
-                path: path.to_owned(),
-                source,
-            })?;
-            let encoding =
-                if std::str::from_utf8(&bytes).is_ok() { Encoding::Utf8 } else { Encoding::Latin1 };
-            Ok(FileFormat::Csv { separator: ',', encoding })
+    match found {
+        Ok(FoundFormat { format, reason, .. }) => {
+            Ok(Source::Tables(vec![TableFile { path: path.to_owned(), format, reason }]))
         }
-        Err(error) => Err(error),
+        Err(error @ FeatureError::Unrecognised { .. }) => Err(Error::Usage(format!(
+            "{error}\n  pairs `user item`: expected two fields on every line, white space between them"
+        ))),
+        Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use u2i_features::formats::{Csv, Parquet, Tsv};
+
     use super::*;
     use u2i::ErrorKind;
 
@@ -236,17 +166,14 @@ mod tests {
     #[test]
     fn files_are_known_by_their_first_lines() {
         let utf_8 = Encoding::Utf8;
-        let csv = |separator| FileFormat::Csv { separator, encoding: utf_8 };
+        let csv = |separator| FileFormat::from(Csv { separator, encoding: utf_8 });
         let cases: [(&[u8], FileFormat); 6] = [
             (b"user,item,time\na,b,1\n", csv(',')),
             (b"user;item;time\na;b;1\n", csv(';')),
             (b"user\titem\ttime\na\tb\t1\n", csv('\t')),
-            (b"user_id:token\titem_id:token\n1\t2\n", FileFormat::Tsv { encoding: utf_8 }),
-            (
-                b"user,item,time\ncaf\xe9,b,1\n",
-                FileFormat::Csv { separator: ',', encoding: Encoding::Latin1 },
-            ),
-            (b"PAR1 and so on", FileFormat::Parquet {}),
+            (b"user_id:token\titem_id:token\n1\t2\n", Tsv { encoding: utf_8 }.into()),
+            (b"user,item,time\ncaf\xe9,b,1\n", Csv { separator: ',', encoding: Encoding::Latin1 }.into()),
+            (b"PAR1 and so on", Parquet {}.into()),
         ];
         for (bytes, wanted) in cases {
             let dir = folder(&[("x", bytes)]);
@@ -279,17 +206,5 @@ mod tests {
         }
         assert_eq!(recognise(&[]).unwrap_err().kind(), ErrorKind::Usage);
         assert_eq!(recognise(&[PathBuf::from("/there/is/none")]).unwrap_err().kind(), ErrorKind::Files);
-    }
-
-    #[test]
-    fn a_character_across_two_blocks_is_whole() {
-        let mut bytes = vec![b'a'; LOOKED_AT as usize - 1];
-        bytes.extend_from_slice("é".as_bytes());
-        let dir = folder(&[("x", &bytes)]);
-        let path = dir.path().join("x");
-        let mut opened = File::open(&path).unwrap();
-        let mut first = Vec::new();
-        (&mut opened).take(LOOKED_AT).read_to_end(&mut first).unwrap();
-        assert_eq!(encoding(&path, opened, &first).unwrap(), Encoding::Utf8);
     }
 }

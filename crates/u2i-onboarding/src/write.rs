@@ -241,21 +241,35 @@ fn encoding(encoding: Encoding) -> &'static str {
     }
 }
 
+/// A format on one line.
 fn format(format: &FileFormat) -> String {
-    match format {
-        FileFormat::Csv { separator, encoding: own } => format!(
-            "{{ csv = {{ separator = {}, encoding = {} }} }}",
-            quoted(&separator.to_string()),
-            encoding(*own)
-        ),
-        FileFormat::Tsv { encoding: own } => format!("{{ tsv = {{ encoding = {} }} }}", encoding(*own)),
-        FileFormat::Parquet {} => "{ parquet = {} }".to_owned(),
-    }
+    let mut text = String::new();
+    let written = format.serialize(toml::ser::ValueSerializer::new(&mut text)).map(drop);
+    written.expect("formats hold text and numbers");
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn formats_are_written_on_one_line() {
+        use u2i_features::formats::{Csv, Parquet, Tsv};
+        let encoding = Encoding::Utf8;
+        let cases: [(FileFormat, &str); 4] = [
+            (Csv { separator: ';', encoding }.into(), r#"{ csv = { separator = ";", encoding = "utf-8" } }"#),
+            (
+                Csv { separator: '\t', encoding }.into(),
+                r#"{ csv = { separator = "\t", encoding = "utf-8" } }"#,
+            ),
+            (Tsv { encoding: Encoding::Latin1 }.into(), r#"{ tsv = { encoding = "latin-1" } }"#),
+            (Parquet {}.into(), "{ parquet = {} }"),
+        ];
+        for (own, wanted) in cases {
+            assert_eq!(format(&own), wanted);
+        }
+    }
 
     #[test]
     fn comments_are_broken_between_words() {

@@ -16,15 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let samples = SampleTable::new(vec![Sample { user: 0, position: 1 }, Sample { user: 0, position: 2 }]);
 
     // Both targets share one window; each sees only what lies before it.
-    let (users, catalog) = (&users, &catalog);
-    let maker = BatchMaker {
-        events: train.events(),
-        users,
-        catalog,
-        history_len: 2,
-        newest_s: None,
-        gap_edges_s: &[],
-    };
+    let maker = BatchMaker::new(train.events(), &users, &catalog, 2);
     let chunks = samples.chunks(64.try_into()?);
     assert_eq!(chunks, [Chunk { user: 0, first: 1, targets: 2 }]);
     assert_eq!(maker.users(&chunks).history, [0, 1, 2]);

@@ -1,122 +1,10 @@
-use u2i_random::Stream;
-
-use crate::{Catalog, ColumnData, EventStore, NO_TIME, OUT_OF_VOCABULARY, PADDING, Sample, Users};
-
-/// Consecutive targets of one user that share one window of history: the events at positions
-/// `first..first + targets`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chunk {
-    /// Row of the event store.
-    pub user: u32,
-    /// Position of the first target.
-    pub first: u32,
-    /// Number of targets, at least 1.
-    pub targets: u32,
-}
-
-impl From<Sample> for Chunk {
-    fn from(sample: Sample) -> Self {
-        Chunk { user: sample.user, first: sample.position, targets: 1 }
-    }
-}
-
-/// A column in a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ColumnRows {
-    /// `[n]` table rows.
-    Rows(Vec<u32>),
-    /// `[n, width]` table rows, filled up with [`PADDING`]: behind them, or before those of a sequence.
-    Bags {
-        /// Rows per entry, at least 1.
-        width: usize,
-        /// `n * width` rows.
-        rows: Vec<u32>,
-    },
-    /// `[n]` real numbers.
-    Values(Vec<f32>),
-}
-
-impl ColumnRows {
-    /// Table rows, padding included; empty for real numbers.
-    pub fn rows(&self) -> &[u32] {
-        match self {
-            ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => rows,
-            ColumnRows::Values(_) => &[],
-        }
-    }
-
-    /// Takes each known row for unknown with probability `share`.
-    fn forget(&mut self, share: f64, stream: &mut Stream) {
-        match self {
-            ColumnRows::Rows(rows) | ColumnRows::Bags { rows, .. } => {
-                forget(rows, OUT_OF_VOCABULARY, share, stream);
-            }
-            ColumnRows::Values(_) => {}
-        }
-    }
-}
-
-/// Replaces each row but padding with probability `share`. There is a draw for each, so what one is does not move others.
-fn forget(rows: &mut [u32], unknown: u32, share: f64, stream: &mut Stream) {
-    for row in rows {
-        if stream.unit() < share && *row != PADDING {
-            *row = unknown;
-        }
-    }
-}
-
-/// Which column of table rows in a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {
-    /// [`UserRows::history`].
-    History,
-    /// A user column, by its place in [`UserRows::user`].
-    User(usize),
-    /// A request column, by its place in [`UserRows::request`].
-    Request(usize),
-    /// [`ItemRows::ids`].
-    ItemId,
-    /// An item column, by its place in [`ItemRows::columns`].
-    Item(usize),
-}
-
-/// The user side of a batch on the host. `batch` targets lie in `chunks` chunks of at most `targets`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UserRows {
-    /// Number of chunks.
-    pub chunks: usize,
-    /// Places for targets per chunk.
-    pub targets: usize,
-    /// How many events before a target are its history.
-    pub history_len: usize,
-    /// `[chunks, history_len + targets - 1]` rows of the id table, oldest first; empty without history. Column
-    /// `j` is the event at position `first - history_len + j`, so the event `lag` places before the newest of
-    /// target `i` is column `history_len - 1 + i - lag`.
-    pub history: Vec<u32>,
-    /// `[chunks, targets, history_len + targets - 1]`: how long before each target each event of the row was, as the
-    /// interval of [`BatchMaker::gap_edges_s`], counted from 1; 0 at padding, where the target is not later than the
-    /// event in the user's order, and where a time is not known. Empty without edges.
-    pub gaps: Vec<u32>,
-    /// User columns, `[chunks]` each.
-    pub user: Vec<ColumnRows>,
-    /// Request columns of the targets, `[batch]` each.
-    pub request: Vec<ColumnRows>,
-    /// `[batch]`: `chunk * targets + i` of each target, ascending.
-    pub places: Vec<u32>,
-    /// `[batch]`: how many events the user has before the target.
-    pub n_earlier: Vec<u32>,
-    /// `[batch]`: days from the target to the newest training event; 0 when serving (Covington et al. 2016, §3.3).
-    pub example_age_days: Vec<f32>,
-}
-
-/// The item side of a batch on the host.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ItemRows {
-    /// `[items]` rows of the id table, [`Catalog::scored_row`]; padding for an item that has no id vector.
-    pub ids: Vec<u32>,
-    /// Item columns, `[items]` each.
-    pub columns: Vec<ColumnRows>,
-}
+use crate::catalog::{Catalog, Users};
+use crate::clock::NO_TIME;
+use crate::column::ColumnData;
+use crate::events::EventStore;
+use crate::rows::{ItemRows, UserRows, gather};
+use crate::samples::Chunk;
+use crate::vocabulary::PADDING;
 
 /// Request columns that do not fit the event store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,6 +38,7 @@ pub enum RequestError {
 
 /// Slices batches out of an event store: the one feature code path of training, evaluation and serving.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct BatchMaker<'a> {
     /// Where histories and targets come from.
     pub events: &'a EventStore,
@@ -166,6 +55,35 @@ pub struct BatchMaker<'a> {
     pub gap_edges_s: &'a [i64],
 }
 
+impl<'a> BatchMaker<'a> {
+    /// Slices batches with histories of `history_len` events as a server would: ages are 0 and no intervals are told.
+    ///
+    /// # Panics
+    ///
+    /// If `users` are not as many as the event store has.
+    pub fn new(events: &'a EventStore, users: &'a Users, catalog: &'a Catalog, history_len: usize) -> Self {
+        assert_eq!(users.ids().len(), events.n_users(), "expected the users of the event store");
+        BatchMaker { events, users, catalog, history_len, newest_s: None, gap_edges_s: &[] }
+    }
+
+    /// The maker that counts example ages back from `newest_s`, as training does; from each target itself if `None`.
+    #[must_use]
+    pub fn with_newest_s(self, newest_s: Option<i64>) -> Self {
+        BatchMaker { newest_s, ..self }
+    }
+
+    /// The maker that tells the time since an event by the intervals between these edges, in seconds.
+    ///
+    /// # Panics
+    ///
+    /// If the edges do not ascend.
+    #[must_use]
+    pub fn with_gap_edges_s(self, gap_edges_s: &'a [i64]) -> Self {
+        assert!(gap_edges_s.is_sorted_by(|a, b| a < b), "expected edges that ascend, found {gap_edges_s:?}");
+        BatchMaker { gap_edges_s, ..self }
+    }
+}
+
 impl BatchMaker<'_> {
     /// The user side of `chunks`.
     ///
@@ -180,7 +98,7 @@ impl BatchMaker<'_> {
         self.users_at(chunks, &|_| None)
     }
 
-    /// The same where a target one past the end of the events of chunk `c` is asked for at the time `now(c)`.
+    /// [`users`](Self::users), where a target one past the end of the events of chunk `c` is asked for at the time `now(c)`.
     fn users_at(&self, chunks: &[Chunk], now: &dyn Fn(usize) -> Option<i64>) -> UserRows {
         let targets = chunks.iter().map(|chunk| chunk.targets).max().unwrap_or(1).max(1) as usize;
         let width = if self.history_len == 0 { 0 } else { self.history_len + targets - 1 };
@@ -309,100 +227,16 @@ impl BatchMaker<'_> {
     ///
     /// # Panics
     ///
-    /// If an item is 0 or above the catalogue.
+    /// If an item is 0 or above the catalog.
     pub fn items(&self, items: &[u32]) -> ItemRows {
         ItemRows::new(self.catalog, items)
     }
 }
 
-impl UserRows {
-    /// Number of targets.
-    pub fn batch(&self) -> usize {
-        self.places.len()
-    }
-
-    /// The table rows of a slot of the user side; `None` for a slot of the item side.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such column.
-    pub fn rows(&self, slot: Slot) -> Option<&[u32]> {
-        match slot {
-            Slot::History => Some(&self.history),
-            Slot::User(column) => Some(self.user[column].rows()),
-            Slot::Request(column) => Some(self.request[column].rows()),
-            Slot::ItemId | Slot::Item(_) => None,
-        }
-    }
-
-    /// Takes each known value of a column of the user side for unknown with probability `share`, as training does, so
-    /// that the row of unknown values is trained, too (Volkovs, Yu and Poutanen, "DropoutNet: Addressing Cold Start in
-    /// Recommender Systems", NIPS 2017). Padding stays; other slots are left alone.
-    pub fn forget(&mut self, slot: Slot, share: f64, stream: &mut Stream) {
-        match slot {
-            Slot::User(column) => self.user[column].forget(share, stream),
-            Slot::Request(column) => self.request[column].forget(share, stream),
-            Slot::History | Slot::ItemId | Slot::Item(_) => {}
-        }
-    }
-}
-
-impl ItemRows {
-    /// The same on the item side; `unknown` is the row of items whose ids say nothing.
-    pub fn forget(&mut self, slot: Slot, unknown: Option<u32>, share: f64, stream: &mut Stream) {
-        match (slot, unknown) {
-            (Slot::ItemId, Some(unknown)) => forget(&mut self.ids, unknown, share, stream),
-            (Slot::Item(column), _) => self.columns[column].forget(share, stream),
-            _ => {}
-        }
-    }
-
-    /// The table rows of a slot of the item side; `None` for a slot of the user side.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such column.
-    pub fn rows(&self, slot: Slot) -> Option<&[u32]> {
-        match slot {
-            Slot::ItemId => Some(&self.ids),
-            Slot::Item(column) => Some(self.columns[column].rows()),
-            Slot::History | Slot::User(_) | Slot::Request(_) => None,
-        }
-    }
-
-    /// The item side for `items`, each from 1 to the number of items.
-    ///
-    /// # Panics
-    ///
-    /// If an item is 0 or above the catalogue.
-    pub fn new(catalog: &Catalog, items: &[u32]) -> Self {
-        let n_items = catalog.n_items() as u32;
-        for &item in items {
-            assert!((1..=n_items).contains(&item), "item {item} is not in 1..={n_items}");
-        }
-        let entries = items.iter().map(|&item| Some(item as usize - 1));
-        ItemRows {
-            ids: items.iter().map(|&item| catalog.scored_row(item)).collect(),
-            columns: gather(catalog.columns(), entries),
-        }
-    }
-
-    /// The item side of the whole catalogue, `item_idx` 1 first.
-    pub fn all(catalog: &Catalog) -> Self {
-        Self::new(catalog, &(1..=catalog.n_items() as u32).collect::<Vec<_>>())
-    }
-}
-
-fn gather(
-    columns: &[ColumnData],
-    entries: impl ExactSizeIterator<Item = Option<usize>> + Clone,
-) -> Vec<ColumnRows> {
-    columns.iter().map(|column| column.gather(entries.clone())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column_rows::ColumnRows;
 
     fn parts() -> (EventStore, Users, Catalog) {
         let times = vec![0, 86_400, 2 * 86_400, 3 * 86_400, 7, 8];
@@ -420,13 +254,13 @@ mod tests {
         catalog: &'a Catalog,
         history_len: usize,
     ) -> BatchMaker<'a> {
-        BatchMaker { events, users, catalog, history_len, newest_s: None, gap_edges_s: &[] }
+        BatchMaker::new(events, users, catalog, history_len)
     }
 
     #[test]
     fn a_chunk_is_the_sliding_window_of_its_targets() {
         let (events, users, catalog) = parts();
-        let maker = BatchMaker { newest_s: Some(3 * 86_400), ..maker(&events, &users, &catalog, 2) };
+        let maker = maker(&events, &users, &catalog, 2).with_newest_s(Some(3 * 86_400));
         let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
         let batch = maker.users(&chunks);
         assert_eq!(batch.history, [0, 1, 2, 3, 0, 2, 0, 0]);
@@ -444,14 +278,6 @@ mod tests {
     }
 
     #[test]
-    fn an_item_without_training_events_has_no_id_row() {
-        let (_, _, catalog) = parts();
-        let items = ItemRows::new(&catalog, &[4, 1]);
-        assert_eq!(items.ids, [0, 1]);
-        assert_eq!(items.columns, [ColumnRows::Bags { width: 2, rows: vec![0, 0, 7, 8] }]);
-    }
-
-    #[test]
     fn an_item_without_training_events_has_the_row_of_unknown_ids_where_there_is_one() {
         let (events, users, catalog) = parts();
         let catalog = catalog.with_unknown_row();
@@ -462,38 +288,13 @@ mod tests {
         assert_eq!(maker.users(&[Chunk { user: 1, first: 2, targets: 1 }]).history, [2, 0]);
     }
 
-    #[test]
-    fn known_values_are_forgotten_as_often_as_was_said_and_padding_never() {
-        let n = 20_000;
-        let rows = |share: f64, step: u64| {
-            let mut items = ItemRows {
-                ids: (0..n).collect(),
-                columns: vec![ColumnRows::Bags { width: 2, rows: (0..n).map(|i| i % 2 * 7).collect() }],
-            };
-            let mut stream = Stream::new(1, u2i_random::Purpose::ID_DROPOUT, 0, step);
-            items.forget(Slot::ItemId, Some(n), share, &mut stream);
-            items.forget(Slot::Item(0), Some(n), share, &mut stream);
-            items
-        };
-        let items = rows(0.1, 3);
-        let forgotten = items.ids.iter().filter(|&&row| row == n).count() as f64 / f64::from(n);
-        assert!((forgotten - 0.1).abs() < 0.01, "{forgotten}");
-        let ColumnRows::Bags { rows: bags, .. } = &items.columns[0] else { unreachable!() };
-        let of_known = bags.iter().filter(|&&row| row == OUT_OF_VOCABULARY).count() as f64;
-        assert!((of_known / f64::from(n / 2) - 0.1).abs() < 0.01, "{of_known}");
-        assert_eq!((items.ids[0], bags.iter().step_by(2).max()), (PADDING, Some(&PADDING)));
-        assert_eq!(rows(0.1, 3), items);
-        assert_ne!(rows(0.1, 4), items);
-        assert_eq!(rows(0.0, 3).ids, (0..n).collect::<Vec<_>>());
-    }
-
     /// Targets on the days 1 to 3 after the events of the days before, and a next one that is asked for on day 9.
     #[test]
     fn gaps_are_times_from_events_to_targets_in_intervals() {
         let (events, users, catalog) = parts();
         let day = 86_400;
         let edges = [day, 2 * day];
-        let maker = BatchMaker { gap_edges_s: &edges, ..maker(&events, &users, &catalog, 2) };
+        let maker = maker(&events, &users, &catalog, 2).with_gap_edges_s(&edges);
         let chunks = [Chunk { user: 0, first: 1, targets: 3 }, Chunk { user: 1, first: 1, targets: 1 }];
         // A row for each of three targets of each chunk, a column for each of the four events of its window.
         let none = [0; 4];
@@ -503,19 +304,11 @@ mod tests {
         let asked = |at_s| maker.asked_now(&[0, 1], &[at_s, None], &[]).unwrap().gaps;
         assert_eq!(asked(Some(9 * day)), [3, 3, 0, 0]);
         assert_eq!(asked(Some(4 * day - 1)), [2, 1, 0, 0]);
-        assert_eq!(BatchMaker { gap_edges_s: &[], ..maker }.users(&chunks).gaps, []);
+        assert_eq!(maker.with_gap_edges_s(&[]).users(&chunks).gaps, []);
         let unknown = EventStore::new(vec![0, 2], vec![1, 2], vec![NO_TIME, 5], vec![]).unwrap();
         let users = Users::new(vec!["a".into()], vec![]);
-        let maker = BatchMaker { events: &unknown, users: &users, ..maker };
+        let maker = BatchMaker::new(&unknown, &users, &catalog, 2).with_gap_edges_s(&edges);
         assert_eq!(maker.asked_now(&[0], &[Some(6)], &[]).unwrap().gaps, [0, 1]);
-    }
-
-    /// Without columns nothing else would notice: an item that is not there looks like one without an id vector.
-    #[test]
-    #[should_panic(expected = "item 5 is not in 1..=4")]
-    fn an_item_above_the_catalogue_panics() {
-        let ids = ["w", "x", "y", "z"].map(String::from).to_vec();
-        ItemRows::new(&Catalog::new(ids, vec![None; 4], vec![0, 2, 2, 1, 0], vec![]), &[1, 5]);
     }
 
     #[test]
@@ -553,5 +346,19 @@ mod tests {
         for (request, message) in refused {
             assert_eq!(maker.asked_now(&[1, 0], &[], &request).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "expected the users of the event store")]
+    fn a_maker_is_of_the_users_of_its_events() {
+        let (events, _, catalog) = parts();
+        BatchMaker::new(&events, &Users::new(vec!["a".into()], vec![]), &catalog, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "expected edges that ascend, found [5, 5]")]
+    fn edges_of_intervals_ascend() {
+        let (events, users, catalog) = parts();
+        let _ = BatchMaker::new(&events, &users, &catalog, 2).with_gap_edges_s(&[5, 5]);
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use crate::{ColumnData, Digest};
+use crate::column::ColumnData;
+use crate::hash::Digest;
+use crate::vocabulary::PADDING;
 
 /// All items that can be recommended: `item_idx` 1 to [`n_items`](Self::n_items).
 ///
@@ -19,7 +21,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalogue of `ids`, the item of `item_idx` 1 first, with `[items]` titles and columns, and the number
+    /// A catalog of `ids`, the item of `item_idx` 1 first, with `[items]` titles and columns, and the number
     /// of training events `[items + 1]`, entry 0 being padding.
     ///
     /// # Panics
@@ -44,7 +46,7 @@ impl Catalog {
         Catalog { ids, titles, counts, n_trained, has_unknown_row: false, columns, by_id }
     }
 
-    /// The same with one more row in id tables, that of an item whose id says nothing: it stands for items without
+    /// The catalog with one more row in id tables, that of an item whose id says nothing: it stands for items without
     /// training events where they are scored.
     #[must_use]
     pub fn with_unknown_row(self) -> Self {
@@ -73,14 +75,14 @@ impl Catalog {
 
     /// The row of an item of a history in an id table: `item_idx`, or padding for an item without training events.
     pub fn id_row(&self, item_idx: u32) -> u32 {
-        if item_idx as usize <= self.n_trained { item_idx } else { crate::PADDING }
+        if item_idx as usize <= self.n_trained { item_idx } else { PADDING }
     }
 
     /// The row of an item that is scored: `item_idx`, or for an item without training events
     /// [`unknown_row`](Self::unknown_row), or padding where there is none.
     pub fn scored_row(&self, item_idx: u32) -> u32 {
         match self.id_row(item_idx) {
-            crate::PADDING => self.unknown_row().unwrap_or(crate::PADDING),
+            PADDING => self.unknown_row().unwrap_or(PADDING),
             row => row,
         }
     }

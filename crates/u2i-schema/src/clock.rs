@@ -1,3 +1,6 @@
+/// The time of an event that is known by its place in a history only.
+pub const NO_TIME: i64 = i64::MIN;
+
 /// The hour of a Unix time, 0 to 23, in UTC.
 ///
 /// ```

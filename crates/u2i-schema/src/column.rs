@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, OUT_OF_VOCABULARY, PADDING, Vocabulary};
+use crate::column_rows::ColumnRows;
+use crate::hash::Digest;
+use crate::vocabulary::{OUT_OF_VOCABULARY, PADDING, Vocabulary};
 
 /// Whom a column describes, and so when its value is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -314,16 +316,13 @@ impl ColumnData {
     }
 
     /// The entries `indices` in the form of a batch; an index of `None` is padding.
-    pub(crate) fn gather(
-        &self,
-        indices: impl ExactSizeIterator<Item = Option<usize>> + Clone,
-    ) -> crate::ColumnRows {
+    pub(crate) fn gather(&self, indices: impl ExactSizeIterator<Item = Option<usize>> + Clone) -> ColumnRows {
         match self {
             ColumnData::Rows(rows) => {
-                crate::ColumnRows::Rows(indices.map(|index| index.map_or(PADDING, |i| rows[i])).collect())
+                ColumnRows::Rows(indices.map(|index| index.map_or(PADDING, |i| rows[i])).collect())
             }
             ColumnData::Values(values) => {
-                crate::ColumnRows::Values(indices.map(|index| index.map_or(0.0, |i| values[i])).collect())
+                ColumnRows::Values(indices.map(|index| index.map_or(0.0, |i| values[i])).collect())
             }
             ColumnData::Bags { offsets, rows } => {
                 let bag = |index: Option<usize>| match index {
@@ -336,7 +335,7 @@ impl ColumnData {
                     let bag = bag(index);
                     out[..bag.len()].copy_from_slice(bag);
                 }
-                crate::ColumnRows::Bags { width, rows: padded }
+                ColumnRows::Bags { width, rows: padded }
             }
             ColumnData::Windows { from, to, rows } => {
                 let window = |index: Option<usize>| match index {
@@ -350,7 +349,7 @@ impl ColumnData {
                     // The newest stand in one column, so that a column is a lag.
                     out[width - window.len()..].copy_from_slice(window);
                 }
-                crate::ColumnRows::Bags { width, rows: padded }
+                ColumnRows::Bags { width, rows: padded }
             }
         }
     }

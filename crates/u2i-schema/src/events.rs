@@ -1,6 +1,6 @@
-use serde::{Deserialize, Serialize};
-
-use crate::{ColumnData, Digest, PADDING};
+use crate::column::ColumnData;
+use crate::hash::Digest;
+use crate::vocabulary::PADDING;
 
 /// Every user's events in their total order, as one CSR: offsets, items, times.
 ///
@@ -231,7 +231,7 @@ impl TrainEvents {
         self.0.all_times_s().iter().copied().max()
     }
 
-    /// The same users with each one's events rearranged: event `i` of `user` becomes the one at
+    /// Training events with those of each user rearranged: event `i` of `user` becomes the one at
     /// `order(user, n)[i]`, while the times stay where they were. For guards and ablations that destroy order.
     ///
     /// # Panics
@@ -249,63 +249,6 @@ impl TrainEvents {
         }
         let request = self.0.request.iter().map(|column| column.select(&moved)).collect();
         TrainEvents(EventStore { items, request, ..self.0.clone() })
-    }
-}
-
-/// One target: the event at `position` of `user`, whose history is everything before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Sample {
-    /// Row of the event store.
-    pub user: u32,
-    /// Which of the user's events is the target, counted from 0.
-    pub position: u32,
-}
-
-/// Training targets, sorted by user and position.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SampleTable(Vec<Sample>);
-
-impl SampleTable {
-    /// Sorts `samples`. A sample may occur more than once.
-    pub fn new(mut samples: Vec<Sample>) -> Self {
-        samples.sort_unstable();
-        SampleTable(samples)
-    }
-
-    /// The samples in order.
-    pub fn samples(&self) -> &[Sample] {
-        &self.0
-    }
-
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Groups runs of consecutive targets of one user into chunks of at most `max_targets`, which share one
-    /// window of history. Together the chunks hold every sample exactly once.
-    ///
-    /// ```
-    /// use u2i_schema::{Chunk, Sample, SampleTable};
-    /// let table = SampleTable::new((1..=5).map(|position| Sample { user: 0, position }).collect());
-    /// let chunks = table.chunks(2.try_into().unwrap());
-    /// assert_eq!(chunks[2], Chunk { user: 0, first: 5, targets: 1 });
-    /// ```
-    pub fn chunks(&self, max_targets: std::num::NonZeroU32) -> Vec<crate::Chunk> {
-        let follows =
-            |a: &Sample, b: &Sample| a.user == b.user && a.position.checked_add(1) == Some(b.position);
-        let chunk = |run: &[Sample]| crate::Chunk {
-            user: run[0].user,
-            first: run[0].position,
-            targets: run.len() as u32,
-        };
-        let runs = self.0.chunk_by(follows);
-        runs.flat_map(|run| run.chunks(max_targets.get() as usize)).map(chunk).collect()
     }
 }
 
@@ -357,21 +300,6 @@ mod tests {
         for (offsets, items, times, message) in cases {
             assert_eq!(EventStore::new(offsets, items, times, vec![]).unwrap_err().to_string(), message);
         }
-    }
-
-    #[test]
-    fn chunks_hold_every_sample_once_and_in_order() {
-        let samples: Vec<_> = [(0, 1), (0, 2), (0, 3), (0, 7), (1, 1), (1, 1), (1, 2)]
-            .map(|(user, position)| Sample { user, position })
-            .into();
-        let chunks = SampleTable::new(samples.clone()).chunks(2.try_into().unwrap());
-        let mut unrolled: Vec<_> = chunks
-            .iter()
-            .flat_map(|c| (c.first..c.first + c.targets).map(|position| Sample { user: c.user, position }))
-            .collect();
-        unrolled.sort_unstable();
-        assert_eq!(unrolled, samples);
-        assert!(chunks.iter().all(|chunk| chunk.targets <= 2));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What a recommender's data looks like once it is read: feature columns and how raw values become rows of
-//! embedding tables, the time-ordered event store, samples that are only *(user, position)*, the catalogue,
+//! embedding tables, the time-ordered event store, samples that are only *(user, position)*, the catalog,
 //! and the host batches that are sliced from them.
 //!
 //! Plain data: no files, no frames, no tensors. The same [`BatchMaker`] slices batches for training,
@@ -21,24 +21,24 @@ mod batch;
 mod catalog;
 mod clock;
 mod column;
+mod column_rows;
 mod error_kind;
 mod events;
 mod hash;
+mod rows;
+mod samples;
 mod side_events;
 mod vocabulary;
 
-pub use batch::{BatchMaker, Chunk, ColumnRows, ItemRows, RequestError, Slot, UserRows};
+pub use batch::{BatchMaker, RequestError};
 pub use catalog::{Catalog, Users};
-pub use clock::{hour, weekday};
+pub use clock::{NO_TIME, hour, weekday};
 pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform, Wave};
+pub use column_rows::ColumnRows;
 pub use error_kind::ErrorKind;
-pub use events::{EventStore, EventStoreError, Sample, SampleTable, TrainEvents};
+pub use events::{EventStore, EventStoreError, TrainEvents};
 pub use hash::{Digest, Number};
+pub use rows::{ItemRows, Slot, UserRows};
+pub use samples::{Chunk, Sample, SampleTable};
 pub use side_events::SideEvents;
-pub use vocabulary::{OUT_OF_VOCABULARY, Vocabulary};
-
-/// The time of an event that is known by its place in a history only.
-pub const NO_TIME: i64 = i64::MIN;
-
-/// Row 0 of every embedding table: "nothing here". Never an item, never trained, never returned.
-pub const PADDING: u32 = 0;
+pub use vocabulary::{OUT_OF_VOCABULARY, PADDING, Vocabulary};

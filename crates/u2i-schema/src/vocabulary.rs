@@ -2,6 +2,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+/// Row 0 of every embedding table: "nothing here". Never an item, never trained, never returned.
+pub const PADDING: u32 = 0;
+
 /// The row of values that a [`Vocabulary`] does not know.
 pub const OUT_OF_VOCABULARY: u32 = 1;
 

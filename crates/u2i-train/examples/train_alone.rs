@@ -27,14 +27,7 @@ fn main() {
     let catalog = Catalog::new(ids, vec![None; 10], [&[0][..], &[40; 10]].concat(), vec![]);
     let samples = (0..40).flat_map(|user| (1..10).map(move |position| Sample { user, position })).collect();
     let samples = SampleTable::new(samples);
-    let batches = BatchMaker {
-        events: &events,
-        users: &users,
-        catalog: &catalog,
-        history_len: 0,
-        newest_s: None,
-        gap_edges_s: &[],
-    };
+    let batches = BatchMaker::new(&events, &users, &catalog, 0);
 
     let device = Device::flex();
     let transform = Transform::Categorical(Vocabulary::new(["nl", "it"]));

@@ -264,18 +264,7 @@ mod tests {
     }
 
     fn user_rows(history: Vec<u32>) -> UserRows {
-        UserRows {
-            chunks: 0,
-            targets: 1,
-            history_len: 0,
-            history,
-            user: vec![],
-            request: vec![],
-            places: vec![],
-            n_earlier: vec![],
-            gaps: vec![],
-            example_age_days: vec![],
-        }
+        UserRows::new(1, 1, vec![]).with_history(history.len(), history)
     }
 
     #[test]

@@ -15,7 +15,8 @@ use serde::Serialize;
 use u2i_bundle::{Answer, Options, Recommender, Request, Strategy};
 use u2i_disk::{folder_of, replace_with};
 use u2i_features::{
-    FileFormat, HistoryColumn, ReadLimits, RequestsConfig, TimeConfig, TimeUnit, profile_table, read_requests,
+    HistoryColumn, ReadLimits, RequestsConfig, TimeConfig, TimeUnit, profile_table, read_requests,
+    table_format,
 };
 
 use crate::parquet_columns::{column, optional};
@@ -27,8 +28,6 @@ use crate::{Error, Stage};
 pub struct BatchOptions {
     /// A CSV or Parquet file with a column of user ids, of histories, or both.
     pub users: PathBuf,
-    /// How that file is written.
-    pub format: FileFormat,
     /// The Parquet file to write.
     pub out: PathBuf,
     /// The moment of the requests that have none of their own, in Unix seconds.
@@ -100,7 +99,7 @@ pub fn recommend_users(
     batch: &BatchOptions,
     progress: &mut dyn Progress,
 ) -> Result<Batch, Error> {
-    let requests = read(&batch.users, &batch.format, batch.at_s)?;
+    let requests = read(&batch.users, batch.at_s)?;
     let stage = Stage::begin();
     let mut done = Batch {
         n_requests: requests.len(),
@@ -123,9 +122,10 @@ pub fn recommend_users(
     Ok(done)
 }
 
-fn read(path: &Path, format: &FileFormat, at_s: i64) -> Result<Vec<Request>, Error> {
+fn read(path: &Path, at_s: i64) -> Result<Vec<Request>, Error> {
+    let format = table_format(path)?;
     let limits = ReadLimits::STRICT;
-    let profile = profile_table(path, format, limits.max_line_bytes)?;
+    let profile = profile_table(path, &format, limits.max_line_bytes)?;
     let has = |name: &str| profile.columns.iter().any(|column| column.name == name);
     let user = USER.into_iter().find(|name| has(name)).map(str::to_owned);
     let history = has(HISTORY).then(|| HistoryColumn { column: HISTORY.to_owned(), separator: ',' });
@@ -141,7 +141,7 @@ fn read(path: &Path, format: &FileFormat, at_s: i64) -> Result<Vec<Request>, Err
         profile.columns.iter().any(|column| column.name == AT && column.n_integers < column.n_values());
     let unit = if dates { TimeUnit::Datetime } else { TimeUnit::Seconds };
     let at = has(AT).then(|| TimeConfig { column: AT.to_owned(), unit });
-    let rows = read_requests(path, &RequestsConfig { format: format.clone(), user, history, at, limits })?;
+    let rows = read_requests(path, &RequestsConfig { format, user, history, at, limits })?;
     let request = |row: u2i_features::RequestRow| Request {
         user: row.user,
         history: row.history,

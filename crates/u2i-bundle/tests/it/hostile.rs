@@ -179,3 +179,17 @@ fn a_model_larger_than_its_weights_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Integrity, "{place}: {error}");
     }
 }
+
+/// An event between such edges would be in no interval, or in several.
+#[test]
+fn edges_of_intervals_that_do_not_ascend_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    write(&dir, TINY, 2);
+    let path = dir.join(Manifest::FILE_NAME);
+    let mut manifest: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    manifest["history"]["gap_edges_s"] = [20, 10].into_iter().collect();
+    fs::write(&path, sealed(manifest)).unwrap();
+    let error = use_it(&dir).expect_err("edges descend");
+    assert!(error.to_string().contains("edges of intervals that do not ascend"), "{error}");
+}

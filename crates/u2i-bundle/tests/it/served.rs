@@ -11,14 +11,10 @@ use crate::fixture::{Fixture, Kind, SMALL, Size, device, device_at, history, top
 
 /// Each user's last event as evaluation does it: items and scores, seen items left out.
 fn evaluated(fixture: &Fixture, targets: &[Chunk], k: usize) -> Vec<(Vec<u32>, Vec<f32>)> {
-    let maker = BatchMaker {
-        events: &fixture.events,
-        users: &fixture.users,
-        catalog: &fixture.catalog,
-        history_len: fixture.model.history_len(),
-        newest_s: None,
-        gap_edges_s: fixture.history.as_ref().map_or(&[], |history| &history.gap_edges_s),
-    };
+    let edges_s = fixture.history.as_ref().map_or(&[][..], |history| &history.gap_edges_s);
+    let history_len = fixture.model.history_len();
+    let maker = BatchMaker::new(&fixture.events, &fixture.users, &fixture.catalog, history_len)
+        .with_gap_edges_s(edges_s);
     let batch = UserBatch::new(&maker.users(targets), None, &device());
     let queries: Vec<f32> = fixture.model.encode_users(&batch).into_data().try_into_vec().unwrap();
     let seen = |target: &Chunk| {

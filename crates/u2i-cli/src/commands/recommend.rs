@@ -9,7 +9,6 @@ use u2i::Error;
 use u2i::bundle::{Options, Recommended, Recommender, Request, Search, Seen, Strategy, Where};
 use u2i::features::datetime;
 use u2i::recommend::{BatchOptions, recommend_users};
-use u2i_onboarding::table_format;
 
 use super::shared::ServingDevice;
 use crate::output::Output;
@@ -82,8 +81,7 @@ impl Arguments {
         };
         let at_s = self.at.unwrap_or_else(now_s);
         if let (Some(users), Some(out)) = (self.users, self.out) {
-            let format = table_format(&users)?;
-            let batch = BatchOptions { users, format, out, at_s, options };
+            let batch = BatchOptions { users, out, at_s, options };
             let done = recommend_users(&recommender, &batch, terminal)?;
             match output {
                 Output::Json => terminal.print_json(&done),

@@ -66,7 +66,7 @@ pub(crate) fn corpus(target: &str) -> PathBuf {
 }
 
 /// The files of a corpus in the order of their names; a target that makes its own may have none.
-fn entries(target: &str) -> Vec<Vec<u8>> {
+pub(crate) fn entries(target: &str) -> Vec<Vec<u8>> {
     let entries = std::fs::read_dir(corpus(target)).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();

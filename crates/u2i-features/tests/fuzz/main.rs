@@ -6,13 +6,14 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
+use u2i_features::formats::{Csv, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, read_ml_1m, read_ml_100k,
-    read_sequences, read_tables,
+    Formats, RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, profile_table,
+    read_ml_1m, read_ml_100k, read_sequences, read_tables, table_format,
 };
 
-use harness::{clear, corpus, folder, fuzz, word};
+use harness::{clear, corpus, entries, folder, fuzz, word};
 
 /// Every bad row is put up with, so that the rows behind it are read, too.
 const ALL: ReadLimits = ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT };
@@ -114,7 +115,7 @@ fn items_of_ml_100k() {
 #[test]
 fn rows_of_a_csv() {
     let folder = folder("csv");
-    let format = FileFormat::Csv { separator: ',', encoding: Encoding::Utf8 };
+    let format = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
     let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
     let config = TablesConfig {
         events: EventsConfig {
@@ -163,7 +164,7 @@ fn atomic_files() {
     let config = TablesConfig {
         events: EventsConfig {
             file: "x.inter".into(),
-            format: FileFormat::Tsv { encoding: Encoding::Utf8 },
+            format: Tsv { encoding: Encoding::Utf8 }.into(),
             user: "user_id:token".into(),
             item: "item_id:token".into(),
             time: TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime },
@@ -179,6 +180,41 @@ fn atomic_files() {
         fs::write(folder.join("x.inter"), input).unwrap();
         outcome(input, "x.inter", read_tables(&config, &folder))
     });
+}
+
+/// The corpus of a format of the list. Bytes of Parquet are read by polars and not by us.
+fn corpus_of(format: &str) -> Option<&'static str> {
+    match format {
+        "csv" => Some("csv"),
+        "tsv" => Some("atomic"),
+        "parquet" => None,
+        other => panic!("the format {other} has no corpus"),
+    }
+}
+
+/// Every format of the list is recognised in its own corpus, and whatever is recognised is looked through.
+#[test]
+fn every_format_of_the_list() {
+    for name in Formats::built_in().names() {
+        let Some(own) = corpus_of(name) else { continue };
+        let target = format!("format_{name}");
+        let path = folder(&target).join("rows");
+        fs::write(&path, good(own)).unwrap();
+        assert_eq!(table_format(&path).unwrap().name(), name);
+        let tokens: [&[u8]; 5] = [b"\t", b",", b"\"", b"\r\n", b"a:token\tb:float\n"];
+        fuzz(&target, entries(own), &tokens, 1_000, &mut |input| {
+            fs::write(&path, input).unwrap();
+            let format = match table_format(&path) {
+                Ok(format) if corpus_of(format.name()).is_some() => format,
+                Ok(format) => return format.name().to_owned(),
+                Err(error) => return word(&error),
+            };
+            match profile_table(&path, &format, ALL.max_line_bytes) {
+                Ok(profile) => format!("{}, {} columns", format.name(), profile.columns.len().min(5)),
+                Err(error) => word(&error),
+            }
+        });
+    }
 }
 
 #[test]

@@ -149,9 +149,12 @@ fn a_sample_is_the_same_whatever_happens_at_or_after_its_target() {
         ] {
             for &target in targets {
                 let events = future_drawn_anew(makers.events, target, n_items, &mut rng);
-                let makers = BatchMaker { gap_edges_s: &[3, 12], ..makers };
-                let before = makers.users(&[target.into()]);
-                let after = BatchMaker { events: &events, ..makers }.users(&[target.into()]);
+                let edges_s = [3, 12];
+                let before = makers.with_gap_edges_s(&edges_s).users(&[target.into()]);
+                let after = BatchMaker::new(&events, makers.users, makers.catalog, makers.history_len)
+                    .with_newest_s(makers.newest_s)
+                    .with_gap_edges_s(&edges_s)
+                    .users(&[target.into()]);
                 assert_eq!(before, after, "seed {seed}, {split:?}, {target:?}");
                 checked += 1;
                 requests += before.request.len();

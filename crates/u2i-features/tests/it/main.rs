@@ -9,13 +9,14 @@ mod leakage;
 mod movielens;
 mod movielens_whole;
 mod mutations;
+mod own_formats;
 mod parts;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
 mod reference;
 mod requests;
+mod sequence_columns;
 mod sequences;
-mod side;
 mod splits;
 mod tables;
 mod times;
@@ -23,6 +24,7 @@ mod times;
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, ParquetWriter};
+use u2i_features::formats::{Csv, Parquet, Tsv};
 use u2i_features::*;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::Side;
@@ -54,7 +56,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
     TablesConfig {
         events: EventsConfig {
             file: "events".into(),
-            format: FileFormat::Csv { separator: ',', encoding },
+            format: Csv { separator: ',', encoding }.into(),
             user: "who".into(),
             item: "what".into(),
             time: TimeConfig { column: "when".into(), unit: TimeUnit::Seconds },

@@ -14,7 +14,7 @@ fn config(format: FileFormat) -> RequestsConfig {
 }
 
 fn csv() -> FileFormat {
-    FileFormat::Csv { separator: ',', encoding: Encoding::Utf8 }
+    FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 })
 }
 
 fn read(config: &RequestsConfig, text: &str) -> Result<Vec<RequestRow>, FeatureError> {
@@ -94,7 +94,7 @@ fn histories_may_be_lists_of_parquet() {
     let lists = |entries: Vec<Series>| entries.into_iter().collect::<ListChunked>().into_series();
     let text = lists(vec![Series::new("".into(), ["a", "b"]), Series::new("".into(), ["c", ""])]);
     let numbers = lists(vec![Series::new("".into(), [7i64, 8]), Series::new("".into(), [9i64, 7])]);
-    let config = RequestsConfig { user: None, at: None, ..config(FileFormat::Parquet {}) };
+    let config = RequestsConfig { user: None, at: None, ..config(FileFormat::from(Parquet {})) };
     for (mut seen, wanted) in
         [(text, [vec!["a", "b"], vec!["c"]]), (numbers, [vec!["7", "8"], vec!["9", "7"]])]
     {

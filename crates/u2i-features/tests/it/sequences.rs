@@ -140,7 +140,7 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
     let events = b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\ta\t3.5\t978300760.0\n1\tb\t4\t978300761\n";
     let items =
         b"item_id:token\ttitle:token_seq\tgenre:token_seq\na\t\"Up\" again\tComedy War\nb\t5\" disk\t\n";
-    let tsv = FileFormat::Tsv { encoding: Encoding::Utf8 };
+    let tsv = FileFormat::from(Tsv { encoding: Encoding::Utf8 });
     let attribute = |name: &str, column: &str, kind| AttributeConfig {
         name: name.into(),
         column: Some(column.into()),

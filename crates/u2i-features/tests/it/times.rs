@@ -9,7 +9,7 @@ fn check_time(unit: TimeUnit, text: &str, wanted: Result<i64, &str>) {
     let csv = format!("who,what,when\nu,a,5000\nu,b,{text}\n");
     let mut found = vec![read_tables(&config, folder(&[("events", csv.as_bytes())]).path()).unwrap()];
     let mut in_parquet = |when: Column| {
-        config.events.format = FileFormat::Parquet {};
+        config.events.format = FileFormat::from(Parquet {});
         let dir = parquet(vec![
             Column::new("who".into(), ["u", "u"]),
             Column::new("what".into(), ["a", "b"]),
@@ -165,7 +165,7 @@ fn timestamps_of_parquet_are_read_whatever_they_count() {
         ("int32 when (DATE)", 0),
     ];
     let mut config = events_csv(Encoding::Utf8, lenient());
-    config.events.format = FileFormat::Parquet {};
+    config.events.format = FileFormat::from(Parquet {});
     config.events.time.unit = TimeUnit::Datetime;
     for (when, per_second) in cases {
         let (values, wanted) = match per_second {

@@ -64,7 +64,7 @@ pub fn maker_parts() -> Parts {
 impl Parts {
     pub fn maker(&self, history_len: usize) -> BatchMaker<'_> {
         let Parts { events, users, catalog } = self;
-        BatchMaker { events, users, catalog, history_len, newest_s: Some(10 * 86_400), gap_edges_s: &[] }
+        BatchMaker::new(events, users, catalog, history_len).with_newest_s(Some(10 * 86_400))
     }
 }
 
@@ -75,16 +75,5 @@ pub fn item_rows(parts: &Parts) -> ItemRows {
 /// One target for each history of `length` rows, and nothing else.
 pub fn batch(length: usize, histories: &[&[u32]]) -> UserRows {
     let n = histories.len();
-    UserRows {
-        chunks: n,
-        targets: 1,
-        history_len: length,
-        history: histories.concat(),
-        user: vec![],
-        request: vec![],
-        places: (0..n as u32).collect(),
-        n_earlier: vec![0; n],
-        gaps: vec![],
-        example_age_days: vec![0.0; n],
-    }
+    UserRows::new(n, 1, (0..n as u32).collect()).with_history(length, histories.concat())
 }

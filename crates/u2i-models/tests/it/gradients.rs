@@ -40,21 +40,9 @@ impl Histories {
         if places.is_empty() {
             places.push(0);
         }
-        let batch = places.len();
         // What a batch tells of time is up to the test: any interval but that of padding.
         let gaps = (0..chunks * targets * width).map(|_| stream.index(4) as u32).collect();
-        let rows = UserRows {
-            gaps,
-            chunks,
-            targets,
-            history_len: length,
-            history,
-            user: vec![],
-            request: vec![],
-            places,
-            n_earlier: vec![0; batch],
-            example_age_days: vec![0.0; batch],
-        };
+        let rows = UserRows::new(chunks, targets, places).with_history(length, history).with_gaps(gaps);
         Histories { length, rows }
     }
 

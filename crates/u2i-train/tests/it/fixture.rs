@@ -65,7 +65,7 @@ impl Data {
 
     pub fn train(&self, history_len: usize) -> TrainData<'_> {
         let Data { events, users, catalog, .. } = self;
-        let batches = BatchMaker { events, users, catalog, history_len, newest_s: None, gap_edges_s: &[] };
+        let batches = BatchMaker::new(events, users, catalog, history_len);
         TrainData { batches, samples: &self.samples, id_dropout: &self.id_dropout }
     }
 

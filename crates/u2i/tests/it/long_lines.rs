@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use u2i::Stage;
-use u2i::features::{Encoding, EventsConfig, FileFormat, ReadLimits, TablesConfig, TimeConfig, TimeUnit};
+use u2i::features::formats::Csv;
+use u2i::features::{Encoding, EventsConfig, ReadLimits, TablesConfig, TimeConfig, TimeUnit};
 use u2i::features::{read_ml_100k, read_tables};
 
 use crate::full;
@@ -26,7 +27,7 @@ fn events(file: &str) -> TablesConfig {
     TablesConfig {
         events: EventsConfig {
             file: file.into(),
-            format: FileFormat::Csv { separator: ',', encoding: Encoding::Utf8 },
+            format: Csv { separator: ',', encoding: Encoding::Utf8 }.into(),
             user: "user".into(),
             item: "item".into(),
             time: TimeConfig { column: "time".into(), unit: TimeUnit::Seconds },

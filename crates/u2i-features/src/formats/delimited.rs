@@ -1,29 +1,39 @@
-use crate::FeatureError;
-use crate::tally::Tally;
+//! Text with a header and a separator between fields, which CSV and TSV have in common.
+
+use std::io::Cursor;
+
+use polars::prelude::*;
+
+use crate::cells::{Cells, Held};
+use crate::error::FeatureError;
+use crate::part::Part;
+use crate::raw::Reject;
+use crate::row_source::RowSource;
 use crate::text::{Encoding, Line, Lines};
 
-/// The good rows of a CSV file, a part at a time.
+/// The rows of a file, a part at a time.
 ///
 /// polars parses the fields; that rows are whole, and which line they are on, is found out here, because its
 /// reader fills short rows up and does not know its lines.
-pub(crate) struct Rows {
+pub(super) struct DelimitedRows {
     lines: Lines,
-    pub(crate) separator: u8,
-    pub(crate) quoting: Quoting,
+    separator: u8,
+    quoting: Quoting,
     encoding: Encoding,
     /// Names in the header.
-    pub(crate) header: Vec<String>,
+    header: Vec<String>,
     /// A row, so that there is room for the next.
     record: Vec<u8>,
 }
 
-/// Some rows of a CSV file.
-#[derive(Default)]
-pub(crate) struct Part {
+/// Some rows as text.
+struct TextPart {
     /// A header, for polars to have one: numbers from 0 on. Then rows as UTF-8, each ended by a newline.
-    pub(crate) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     /// The line on which each row begins.
-    pub(crate) lines: Vec<u64>,
+    lines: Vec<u64>,
+    /// Rows that are not whole.
+    rejects: Vec<Reject>,
 }
 
 /// Bytes of the rows of a part: enough that polars is not called too often, and little beside what is made of them all.
@@ -32,7 +42,7 @@ const PART_BYTES: usize = 1 << 22;
 
 /// What a `"` means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quoting {
+pub(super) enum Quoting {
     /// Fields may be quoted with it.
     Rfc4180,
     /// It is a letter like any other.
@@ -40,14 +50,14 @@ pub(crate) enum Quoting {
 }
 
 impl Quoting {
-    pub(crate) fn char(self) -> Option<u8> {
+    fn char(self) -> Option<u8> {
         (self == Quoting::Rfc4180).then_some(b'"')
     }
 }
 
-impl Rows {
+impl DelimitedRows {
     /// Reads the header.
-    pub(crate) fn new(
+    pub(super) fn new(
         mut lines: Lines,
         separator: u8,
         quoting: Quoting,
@@ -63,23 +73,24 @@ impl Rows {
         }
         let Some(header) = encoding.decode(&record) else { return Err(not_utf8(&lines, line)) };
         let header = header_names(header.trim_start_matches('\u{feff}'), separator, quoting);
-        Ok(Rows { lines, separator, quoting, encoding, header, record })
+        Ok(DelimitedRows { lines, separator, quoting, encoding, header, record })
     }
 
     /// Reads on, rejecting rows that have not as many fields as the header. `None` if there is no more row.
-    pub(crate) fn next_part(&mut self, tally: &mut Tally) -> Result<Option<Part>, FeatureError> {
+    fn next_text(&mut self) -> Result<Option<TextPart>, FeatureError> {
         let names: Vec<String> = (0..self.header.len()).map(|column| column.to_string()).collect();
         let mut bytes = names.join(&char::from(self.separator).to_string()).into_bytes();
         bytes.push(b'\n');
-        let mut part = Part { bytes, lines: Vec::new() };
+        let mut part = TextPart { bytes, lines: Vec::new(), rejects: Vec::new() };
+        let whole = |line, reason| Reject { line, column: String::new(), reason };
         while part.bytes.len() < PART_BYTES {
             let record = next_record(&mut self.lines, self.separator, self.quoting, &mut self.record)?;
             let Some(Record { line, n_fields }) = record else { break };
-            tally.row();
             match n_fields {
-                Err(reason) => tally.reject(line, "", reason),
+                Err(reason) => part.rejects.push(whole(line, reason)),
                 Ok(n) if n != self.header.len() => {
-                    tally.reject(line, "", format!("expected {} fields, found {n}", self.header.len()));
+                    let reason = format!("expected {} fields, found {n}", self.header.len());
+                    part.rejects.push(whole(line, reason));
                 }
                 Ok(_) => {
                     let text = self.encoding.decode(&self.record);
@@ -91,16 +102,53 @@ impl Rows {
                 }
             }
         }
-        Ok((!part.lines.is_empty()).then_some(part))
+        let is_over = part.lines.is_empty() && part.rejects.is_empty();
+        Ok((!is_over).then_some(part))
     }
 
-    /// How many rows the file has, judged by those that were read; 0 until there are enough of them.
-    pub(crate) fn expected(&self) -> usize {
+    /// Parses rows that are known to be whole into one text column per field.
+    fn parse(&self, bytes: Vec<u8>, n_rows: usize) -> PolarsResult<Vec<Cells>> {
+        let (separator, quoting) = (self.separator, self.quoting);
+        let fields =
+            (0..self.header.len()).map(|place| Field::new(place.to_string().into(), DataType::String));
+        // A header of our own: whatever the first row holds, it is taken as a row.
+        let mut frame = CsvReadOptions::default()
+            .with_has_header(true)
+            .with_schema(Some(Schema::from_iter(fields).into()))
+            .map_parse_options(|options| options.with_separator(separator).with_quote_char(quoting.char()))
+            .into_reader_with_file_handle(Cursor::new(bytes))
+            .finish()?;
+        polars_ensure!(
+            frame.height() == n_rows,
+            ComputeError: "parsed {} rows of a CSV file that has {n_rows}", frame.height()
+        );
+        frame.rechunk_mut();
+        let cells = |column: &Column| Cells::new(Held::Series(column.as_materialized_series().clone()));
+        Ok(frame.columns().iter().map(cells).collect())
+    }
+}
+
+impl RowSource for DelimitedRows {
+    fn columns(&self) -> &[String] {
+        &self.header
+    }
+
+    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+        let Some(TextPart { bytes, lines, rejects }) = self.next_text()? else { return Ok(None) };
+        let polars = |source| FeatureError::Polars { path: self.lines.path().to_owned(), source };
+        let columns = match lines.len() {
+            // polars refuses a text without rows.
+            0 => vec![Cells::text([None::<&str>; 0]); self.header.len()],
+            n_rows => self.parse(bytes, n_rows).map_err(polars)?,
+        };
+        Ok(Some(Part::new(columns, lines).with_rejects(rejects)))
+    }
+
+    fn expected_rows(&self) -> usize {
         self.lines.expected()
     }
 
-    /// BLAKE3 of the file, once there is no more row.
-    pub(crate) fn hash(self) -> [u8; 32] {
+    fn finish(self: Box<Self>) -> [u8; 32] {
         self.lines.hash()
     }
 }
@@ -208,7 +256,7 @@ fn header_names(header: &str, separator: u8, quoting: Quoting) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ReadLimits;
+    use crate::limits::ReadLimits;
 
     fn scan(record: &[&str]) -> Result<usize, String> {
         let mut scanner =
@@ -244,24 +292,22 @@ mod tests {
         // A row that goes on over two lines, one that is too short, and then more than two parts.
         let rows = (0..n_rows).map(|number| row(number) + "\n").collect::<String>();
         std::fs::write(&path, format!("a,b\n\"two\nlines\",x\nshort\n{rows}")).unwrap();
-        let limits = ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT };
-        let mut tally = Tally::new(&path, &limits);
-        let lines = Lines::open(&path, &limits).unwrap();
-        let mut read = Rows::new(lines, b',', Quoting::Rfc4180, Encoding::Utf8).unwrap();
-        let (mut text, mut at, mut n_parts) = (String::new(), Vec::new(), 0);
-        while let Some(part) = read.next_part(&mut tally).unwrap() {
+        let lines = Lines::open(&path, &ReadLimits::STRICT).unwrap();
+        let mut read = DelimitedRows::new(lines, b',', Quoting::Rfc4180, Encoding::Utf8).unwrap();
+        let (mut text, mut at, mut rejected, mut n_parts) = (String::new(), Vec::new(), Vec::new(), 0);
+        while let Some(part) = read.next_text().unwrap() {
             assert!(part.bytes.len() <= PART_BYTES + 100, "{}", part.bytes.len());
             text += std::str::from_utf8(&part.bytes).unwrap().strip_prefix("0,1\n").unwrap();
             at.extend(part.lines);
+            rejected.extend(part.rejects.iter().map(|reject| reject.line));
             n_parts += 1;
         }
         assert_eq!(n_parts, 3);
         assert_eq!(text, format!("\"two\nlines\",x\n{rows}"));
         assert!(at.iter().copied().eq(std::iter::once(2).chain(5..5 + n_rows as u64)));
-        (0..at.len()).for_each(|_| tally.settle(crate::tally::Fate::Kept));
-        let rejects = tally.finish().unwrap().rejects;
-        assert_eq!(rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [4]);
-        assert_eq!(read.hash(), *blake3::hash(&std::fs::read(&path).unwrap()).as_bytes());
+        assert_eq!(rejected, [4]);
+        let hash = Box::new(read).finish();
+        assert_eq!(hash, *blake3::hash(&std::fs::read(&path).unwrap()).as_bytes());
     }
 
     #[test]

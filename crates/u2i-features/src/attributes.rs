@@ -2,7 +2,9 @@ use std::borrow::Cow;
 
 use u2i_schema::{Raw, Side, hour, weekday};
 
-use crate::{ColumnConfig, FeatureError, RawColumn, RawData, RawValues};
+use crate::config::ColumnConfig;
+use crate::error::FeatureError;
+use crate::raw::{RawColumn, RawData, RawValues};
 
 /// The raw values that a feature column is made from, `[users]`, `[items]` or `[events]` of the raw data.
 pub(crate) fn find<'a>(raw: &'a RawData, config: &ColumnConfig) -> Result<Cow<'a, RawValues>, FeatureError> {

@@ -3,9 +3,10 @@ use std::collections::HashMap;
 use u2i_schema::{Column, ColumnData, Raw, Side, SideEvents, Transform};
 
 use crate::config::{ColumnConfig, ColumnKind};
+use crate::error::FeatureError;
 use crate::fit::vocabulary;
 use crate::order::Order;
-use crate::{FeatureError, RawData, RawSequence};
+use crate::raw::{RawData, RawSequence};
 
 /// A column of events of another kind, fitted.
 pub(crate) struct FittedSequence {

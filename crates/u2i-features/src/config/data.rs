@@ -1,0 +1,94 @@
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::tables::TablesConfig;
+use crate::limits::ReadLimits;
+use crate::text::Encoding;
+
+/// Where events come from: the `[data]` section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum DataConfig {
+    /// The MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`.
+    #[serde(rename = "ml_1m")]
+    Ml1m(MovieLensConfig),
+    /// The MovieLens 100K folder: `u.data`, `u.user`, `u.item`.
+    #[serde(rename = "ml_100k")]
+    Ml100k(MovieLensConfig),
+    /// CSV or Parquet files of one's own.
+    #[serde(rename = "tables")]
+    Tables(Box<TablesConfig>),
+    /// A text file of `user item` pairs in the order in which they happened, without times.
+    #[serde(rename = "sequences")]
+    Sequences(SequencesConfig),
+}
+
+impl DataConfig {
+    /// A config of these files whose relative paths start at `base`.
+    #[must_use]
+    pub fn rebased(&self, base: &Path) -> Self {
+        self.at(|path| base.join(path))
+    }
+
+    /// A config without the folders of the files: two configs that read alike then equal each other.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
+    }
+
+    /// What to call the data in reports: `ml-1m`, or the file of events without its ending.
+    pub fn name(&self) -> String {
+        match self {
+            DataConfig::Ml1m(_) => "ml-1m".to_owned(),
+            DataConfig::Ml100k(_) => "ml-100k".to_owned(),
+            DataConfig::Tables(tables) => {
+                tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
+            DataConfig::Sequences(config) => {
+                config.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    fn at(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut moved = self.clone();
+        match &mut moved {
+            DataConfig::Ml1m(config) | DataConfig::Ml100k(config) => config.dir = place(&config.dir),
+            DataConfig::Sequences(config) => config.file = place(&config.file),
+            DataConfig::Tables(tables) => {
+                tables.events.file = place(&tables.events.file);
+                for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {
+                    attributes.file = place(&attributes.file);
+                }
+                for sequence in &mut tables.sequences {
+                    sequence.file = place(&sequence.file);
+                }
+            }
+        }
+        moved
+    }
+}
+
+/// A MovieLens folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovieLensConfig {
+    /// The folder that holds the files.
+    pub dir: PathBuf,
+    /// How many bad rows are tolerated, and how long a row may be.
+    pub limits: ReadLimits,
+}
+
+/// A file of pairs, as the data sets of SASRec are written: Kang and McAuley, "Self-Attentive Sequential
+/// Recommendation", ICDM 2018.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SequencesConfig {
+    /// The file: one `user item` per line, white space between them, each user's lines in time order.
+    pub file: PathBuf,
+    /// How text is encoded.
+    pub encoding: Encoding,
+    /// How many bad rows are tolerated, and how long a row may be.
+    pub limits: ReadLimits,
+}

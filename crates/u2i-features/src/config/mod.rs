@@ -1,0 +1,14 @@
+//! The sections of an experiment file that this crate reads: `[data]`, `[split]`, `[features]` and `[samples]`.
+
+mod data;
+mod features;
+mod split;
+mod tables;
+
+pub use data::{DataConfig, MovieLensConfig, SequencesConfig};
+pub use features::{ColumnConfig, ColumnKind, FeaturesConfig, HistoryConfig, ItemIdConfig};
+pub use split::{PerUser, SamplesConfig, SplitConfig, Ties};
+pub use tables::{
+    AttributeConfig, AttributeKind, AttributesConfig, EventsConfig, SequenceFileConfig, TablesConfig,
+    TimeConfig,
+};

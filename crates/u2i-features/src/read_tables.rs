@@ -1,0 +1,201 @@
+use std::path::Path;
+
+use u2i_schema::Digest;
+
+use crate::config::{AttributesConfig, SequenceFileConfig, TablesConfig};
+use crate::error::{FeatureError, invalid};
+use crate::formats::{FileFormat, Formats};
+use crate::ids::Ids;
+use crate::limits::ReadLimits;
+use crate::raw::{RawColumn, RawData, RawSequence, RawValues};
+use crate::table::Table;
+use crate::table_attributes::{Attribute, bind, parse_all, rebind};
+use crate::tally::Fate;
+use crate::typed_cells::Wanted;
+
+/// Reads events and attributes from files of the built-in formats; relative paths start at `base`.
+///
+/// Ids are exact text: `007` is not `7`, and an integer column of Parquet is written out. Rows with a blank id or
+/// time, or a number that is none, are rejected.
+///
+/// # Errors
+///
+/// If a file cannot be read, lacks a column, or holds more bad rows than the limits allow.
+pub fn read_tables(config: &TablesConfig, base: &Path) -> Result<RawData, FeatureError> {
+    Formats::built_in().read_tables(config, base)
+}
+
+impl Formats {
+    /// [`read_tables`] of files in these formats.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_tables`].
+    pub fn read_tables(&self, config: &TablesConfig, base: &Path) -> Result<RawData, FeatureError> {
+        read(config, &Files { base, formats: self, limits: &config.limits })
+    }
+}
+
+/// Where files are and how they are read.
+struct Files<'a> {
+    base: &'a Path,
+    formats: &'a Formats,
+    limits: &'a ReadLimits,
+}
+
+impl Files<'_> {
+    fn open(&self, file: &Path, format: &FileFormat, key: &'static str) -> Result<Table, FeatureError> {
+        Table::open(&self.base.join(file), format, self.formats, self.limits, key)
+    }
+}
+
+fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureError> {
+    let mut raw = RawData::default();
+    let mut digest = Digest::new();
+    let (mut user_ids, mut item_ids) = (Ids::default(), Ids::default());
+
+    let events = &config.events;
+    let mut table = files.open(&events.file, &events.format, "data.tables.events")?;
+    let mut request = bind(&table, &events.request, "request")?;
+    loop {
+        let users = table.cells(&events.user, "user", Wanted::Id)?;
+        let items = table.cells(&events.item, "item", Wanted::Id)?;
+        let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
+        let expected = table.expected();
+        for row in 0..table.n_rows() {
+            let parsed = (|| {
+                let user = users.id(row).map_err(|reason| (&events.user, reason))?;
+                let item = items.id(row).map_err(|reason| (&events.item, reason))?;
+                let time_s =
+                    times.time_s(row, events.time.unit).map_err(|reason| (&events.time.column, reason))?;
+                let values = parse_all(&request, row)?;
+                Ok((user, item, time_s, values))
+            })();
+            match parsed {
+                Ok((user, item, time_s, values)) => {
+                    raw.events.make_room(expected);
+                    raw.events.user.push(user_ids.intern(&user));
+                    raw.events.item.push(item_ids.intern(&item));
+                    raw.events.time_s.push(time_s);
+                    request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
+                    table.tally.settle(Fate::Kept);
+                }
+                Err((column, reason)) => table.reject(row, column, reason),
+            }
+        }
+        if !table.next_part()? {
+            break;
+        }
+        rebind(&mut request, &table, "request")?;
+    }
+    raw.request = request.into_iter().map(Attribute::finish).collect();
+    table.finish(&mut raw, &mut digest)?;
+
+    for (attributes, ids, is_users) in [(&config.users, &user_ids, true), (&config.items, &item_ids, false)] {
+        let Some(attributes) = attributes else { continue };
+        let key = if is_users { "data.tables.users" } else { "data.tables.items" };
+        let columns = read_attributes(attributes, files, key, ids, &mut raw, &mut digest)?;
+        *(if is_users { &mut raw.users } else { &mut raw.items }) = columns;
+    }
+    for sequence in &config.sequences {
+        let found = read_sequence(sequence, files, &user_ids, &mut raw, &mut digest)?;
+        if raw.sequences.iter().any(|other| other.name == found.name) {
+            return Err(invalid("data.tables.sequences.name", "names that differ", &found.name));
+        }
+        raw.sequences.push(found);
+    }
+    raw.titles = vec![None; item_ids.len()];
+    if let Some(RawColumn { values: RawValues::Text(titles), .. }) =
+        raw.items.iter().find(|c| c.name == "title")
+    {
+        raw.titles.clone_from(titles);
+    }
+    (raw.user_ids, raw.item_ids) = (user_ids.into_texts(), item_ids.into_texts());
+    raw.hash = digest.finish();
+    Ok(raw)
+}
+
+fn read_attributes(
+    config: &AttributesConfig,
+    files: &Files<'_>,
+    key: &'static str,
+    ids: &Ids,
+    raw: &mut RawData,
+    digest: &mut Digest,
+) -> Result<Vec<RawColumn>, FeatureError> {
+    let mut table = files.open(&config.file, &config.format, key)?;
+    let mut attributes = bind(&table, &config.attributes, "attributes")?;
+    attributes.iter_mut().for_each(|attribute| attribute.resize(ids.len()));
+    let mut seen = vec![false; ids.len()];
+    loop {
+        let id_cells = table.cells(&config.id, "id", Wanted::Id)?;
+        for row in 0..table.n_rows() {
+            let parsed = (|| {
+                let id = id_cells.id(row).map_err(|reason| (&config.id, reason))?;
+                let values = parse_all(&attributes, row)?;
+                let Some(index) = ids.get(&id) else { return Ok(None) };
+                if std::mem::replace(&mut seen[index as usize], true) {
+                    return Err((&config.id, format!("a second row of the id {id:?}")));
+                }
+                Ok(Some((index as usize, values)))
+            })();
+            match parsed {
+                Ok(Some((index, values))) => {
+                    let each = attributes.iter_mut().zip(values);
+                    each.for_each(|(attribute, value)| attribute.set(index, value));
+                    table.tally.settle(Fate::Kept);
+                }
+                Ok(None) => table.tally.settle(Fate::Filtered),
+                Err((column, reason)) => table.reject(row, column, reason),
+            }
+        }
+        if !table.next_part()? {
+            break;
+        }
+        rebind(&mut attributes, &table, "attributes")?;
+    }
+    table.finish(raw, digest)?;
+    Ok(attributes.into_iter().map(Attribute::finish).collect())
+}
+
+fn read_sequence(
+    config: &SequenceFileConfig,
+    files: &Files<'_>,
+    ids: &Ids,
+    raw: &mut RawData,
+    digest: &mut Digest,
+) -> Result<RawSequence, FeatureError> {
+    let mut table = files.open(&config.file, &config.format, "data.tables.sequences")?;
+    let mut found = RawSequence { name: config.name.clone(), ..RawSequence::default() };
+    let mut texts = Ids::default();
+    loop {
+        let users = table.cells(&config.user, "user", Wanted::Id)?;
+        let values = table.cells(&config.value, "value", Wanted::Id)?;
+        let times = table.cells(&config.time.column, "time.column", Wanted::Time(config.time.unit))?;
+        for row in 0..table.n_rows() {
+            let parsed = (|| {
+                let user = users.id(row).map_err(|reason| (&config.user, reason))?;
+                let value = values.id(row).map_err(|reason| (&config.value, reason))?;
+                let time_s =
+                    times.time_s(row, config.time.unit).map_err(|reason| (&config.time.column, reason))?;
+                Ok((ids.get(&user), value, time_s))
+            })();
+            match parsed {
+                Ok((Some(user), value, time_s)) => {
+                    found.user.push(user);
+                    found.value.push(texts.intern(&value));
+                    found.time_s.push(time_s);
+                    table.tally.settle(Fate::Kept);
+                }
+                Ok((None, ..)) => table.tally.settle(Fate::Filtered),
+                Err((column, reason)) => table.reject(row, column, reason),
+            }
+        }
+        if !table.next_part()? {
+            break;
+        }
+    }
+    found.values = texts.into_texts();
+    table.finish(raw, digest)?;
+    Ok(found)
+}

@@ -1,0 +1,104 @@
+use std::any::Any;
+use std::fmt::Debug;
+use std::path::Path;
+
+use crate::error::FeatureError;
+use crate::file_beginning::FileBeginning;
+use crate::limits::ReadLimits;
+use crate::part::Part;
+
+/// A format of files of rows: how it is called, how it is recognised, and how a file of it is opened.
+///
+/// CSV, TSV and Parquet are read through this trait and so is a format of your own, which
+/// [`Formats::with`](crate::Formats::with) adds. A file need not be there: `open` may as well take rows from memory or
+/// from a data base.
+///
+/// # Examples
+///
+/// Text in columns of fixed width:
+///
+/// ```
+#[doc = include_str!("../examples/own_format.rs")]
+/// ```
+pub trait RowFormat: Any + Debug + Send + Sync {
+    /// The name that a config calls the format by, in lower case.
+    fn name(&self) -> &str;
+
+    /// Endings of the names of its files, in lower case and without the dot. None if left out.
+    fn endings(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// Whether a file is of this format, by how it begins, and the reason. A format that is not told from others is
+    /// never recognised, and a config has to name it; this is what comes out if the function is left out.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    fn recognise(&self, _beginning: &FileBeginning) -> Result<Recognition, FeatureError> {
+        Ok(Recognition::No { reason: "it is not recognised, a config has to name it".to_owned() })
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened; [`FeatureError::InvalidValue`], for a value of the format itself, names the key
+    /// below `format`.
+    fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError>;
+}
+
+/// The rows of a file, a part at a time.
+pub trait RowSource {
+    /// Names of the columns, in the order of the file. They must differ, which is checked for all formats.
+    fn columns(&self) -> &[String];
+
+    /// The next rows; `None` if there are no more. Four MiB of text make a good part: memory is bounded by one of them.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read on. A row that cannot be used is no error but a reject of the part.
+    fn next_part(&mut self) -> Result<Option<Part>, FeatureError>;
+
+    /// How many rows all parts have, as far as can be told; 0 if it cannot. Room is made for as many.
+    fn expected_rows(&self) -> usize {
+        0
+    }
+
+    /// A hash of all that was read, once there are no more rows: it tells two versions of the data apart. Built-in
+    /// formats take BLAKE3 of the bytes of the file.
+    fn finish(self: Box<Self>) -> [u8; 32];
+}
+
+/// BLAKE3 of all bytes of a file: what built-in formats give at [`RowSource::finish`].
+pub fn content_hash(bytes: &[u8]) -> [u8; 32] {
+    blake3::hash(bytes).into()
+}
+
+/// Whether a file is of a format.
+#[derive(Debug)]
+pub enum Recognition {
+    /// It is, with the values that the format has for this file.
+    Yes {
+        /// The format.
+        format: Box<dyn RowFormat>,
+        /// What speaks for it.
+        evidence: Evidence,
+        /// What speaks for it, in a sentence.
+        reason: String,
+    },
+    /// It is not.
+    No {
+        /// What would have to be otherwise.
+        reason: String,
+    },
+}
+
+/// What a format is recognised by. A mark goes before looks, whichever format is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Something that files of the format begin with and others do not.
+    Mark,
+    /// Its lines look like it.
+    Looks,
+}
