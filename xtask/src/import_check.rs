@@ -22,7 +22,15 @@ use crate::fence::library_crates;
 const REPOSITORY: &str = r#"git = "https://github.com/u2i-rs/u2i""#;
 
 /// Must not bring in polars or faiss when used alone.
-const LIGHT: [&str; 6] = ["u2i-random", "u2i-schema", "u2i-linalg", "u2i-losses", "u2i-eval", "u2i-bundle"];
+const LIGHT: &[&str] = &[
+    "u2i-bundle",
+    "u2i-eval",
+    "u2i-host",
+    "u2i-linalg",
+    "u2i-losses",
+    "u2i-random",
+    "u2i-schema",
+];
 
 /// Checks the named crates, or all.
 pub fn run(crates: &[String]) -> Result<()> {
