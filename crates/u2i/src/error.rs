@@ -5,6 +5,7 @@ use u2i_bundle::BundleError;
 use u2i_device::DeviceError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
+use u2i_losses::LossError;
 use u2i_models::ModelError;
 use u2i_train::TrainError;
 
@@ -48,6 +49,12 @@ pub enum Error {
     /// Somebody asked to stop.
     #[error("stopped; --resume goes on from here")]
     Stopped,
+    /// Somebody asked to stop while a model was trained. The observer has the state to go on from.
+    #[error("stopped after {step} steps")]
+    Interrupted {
+        /// Optimizer steps that are done, over all epochs.
+        step: usize,
+    },
     /// A search that failed.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -215,8 +222,8 @@ impl Error {
             Error::Data(error) => error.exit_code(),
             Error::Features(error) => error.exit_code(),
             Error::Train(TrainError::NotFinite { .. }) => exit_code::NUMERIC,
-            Error::Train(TrainError::NoSamples | TrainError::Sampler(_)) => exit_code::DATA,
-            Error::Stopped | Error::Train(TrainError::Interrupted { .. }) => exit_code::INTERRUPTED,
+            Error::Train(TrainError::NoSamples | TrainError::Loss(LossError::Sampler(_))) => exit_code::DATA,
+            Error::Stopped | Error::Interrupted { .. } => exit_code::INTERRUPTED,
             Error::Train(TrainError::Save { source, .. }) => {
                 source.downcast_ref::<CheckpointError>().map_or(exit_code::IO, CheckpointError::exit_code)
             }

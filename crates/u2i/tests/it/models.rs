@@ -5,7 +5,7 @@ use u2i::pipeline::{model_inputs, train_model};
 use u2i_models::burn::module::Module;
 use u2i_models::{Init, ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
-use u2i_train::{Flow, Observer, StepReport, TrainData, TrainError, fit, user_vectors};
+use u2i_train::{Ended, Flow, Observer, StepReport, TrainData, Trainer, user_vectors};
 
 use crate::{prepared, tuned};
 
@@ -31,9 +31,12 @@ fn first_losses(model: ModelName, device: DeviceChoice, steps: usize) -> Vec<f32
         id_dropout: &[],
     };
     let mut first = First(steps, Vec::new());
-    let stopped =
-        fit(model, &data, &experiment.loss, &experiment.train, 1, &device, &mut first, |_, _| Ok(None));
-    assert!(matches!(stopped, Err(TrainError::Interrupted { .. })));
+    let stopped = Trainer::new(&data, &*experiment.loss.build().unwrap(), &experiment.train)
+        .seed(1)
+        .device(&device)
+        .observer(&mut first)
+        .fit(model, |_, _| Ok(None));
+    assert_eq!(stopped.unwrap().ended, Ended::Stopped);
     first.1
 }
 
