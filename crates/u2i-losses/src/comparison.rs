@@ -15,6 +15,7 @@ pub struct Comparison<'a> {
 }
 
 /// Vectors of [`Candidates`].
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a step")]
 pub enum CandidateVectors {
     /// `[candidates, dim]`, of each item once. Rows are picked as they are asked for: a CPU adds up the gradients of a row
     /// that is picked often fast enough.

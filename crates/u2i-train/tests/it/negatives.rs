@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use burn::tensor::Device;
 use u2i_losses::Temperature;
 use u2i_train::{
-    Bpr, DrawConfig, Ended, Fitted, FullSoftmax, InBatchSoftmax, LossConfig, MaskConfig, MixedSoftmax,
+    Bpr, DrawConfig, Ended, Fitted, FullSoftmax, InBatchSoftmax, Loss, LossConfig, MaskConfig, MixedSoftmax,
     SampledSoftmax, SamplerConfig, StreamingConfig, TrainConfig, TrainError, TrainState, Trainer,
 };
 
@@ -100,31 +100,31 @@ fn batches_of_one_item_change_no_weight() {
 fn a_loss_that_cannot_be_is_refused_before_training() {
     let data = Data::new();
     let temperature = Temperature::new(0.2).unwrap();
-    let error = |loss: LossConfig| {
-        let (model, train, mut steps) = (youtube_dnn(&data, &mut init(1)), data.train(4), Steps::default());
-        let device = Device::flex();
-        let error = Trainer::new(&train, &*loss.build().unwrap(), &config(1))
+    let error = |loss: &dyn Loss| {
+        let mut steps = Steps::default();
+        let error = Trainer::new(&data.train(4), loss, &config(1))
             .seed(1)
-            .device(&device)
+            .device(&Device::flex())
             .observer(&mut steps)
-            .fit(model, |_, _| Ok(None))
+            .fit(youtube_dnn(&data, &mut init(1)), |_, _| Ok(None))
             .unwrap_err();
         assert!(steps.0.is_empty());
         error.to_string()
     };
-    let floor = LossConfig::FullSoftmax(FullSoftmax { temperature, temperature_floor: Some(temperature) });
+    let floor = FullSoftmax { temperature, temperature_floor: Some(temperature) };
     assert_eq!(
-        error(floor).split(',').next_back(),
+        error(&floor).split(',').next_back(),
         Some(" expected less than the temperature that learning begins with")
     );
+    let built = LossConfig::FullSoftmax(floor.clone()).build();
+    assert_eq!(built.unwrap_err().to_string(), error(&floor));
     let exponent = SamplerConfig::Unigram { exponent: -1.0 };
-    let bpr = LossConfig::Bpr(Bpr { negatives: NonZeroUsize::MIN, sampler: exponent });
-    assert_eq!(error(bpr), "the exponent of item counts is -1, wanted a finite number of at least 0");
+    let bpr = Bpr { negatives: NonZeroUsize::MIN, sampler: exponent };
+    assert_eq!(error(&bpr), "the exponent of item counts is -1, wanted a finite number of at least 0");
     let (alpha, buckets, hashes) = (1.0, NonZeroUsize::MIN, NonZeroU32::MIN);
     let streaming = Some(StreamingConfig { alpha, buckets, hashes });
-    let in_batch =
-        LossConfig::InBatchSoftmax(InBatchSoftmax { temperature, temperature_floor: None, streaming });
-    assert_eq!(error(in_batch), "alpha is 1, wanted a number between 0 and 1");
+    let in_batch = InBatchSoftmax { temperature, temperature_floor: None, streaming };
+    assert_eq!(error(&in_batch), "alpha is 1, wanted a number between 0 and 1");
 }
 
 /// Batches of several rows, against counting by the definition: a row counts if every draw is its own item.
