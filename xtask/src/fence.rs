@@ -25,18 +25,23 @@ const HOUSE: &[Room] = &[
     Room { name: "u2i-disk", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-schema", uses: &["u2i-random"], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-features", uses: &["u2i-random", "u2i-schema"], free_of: &["faiss", "burn"] },
-    Room { name: "u2i-losses", uses: &["u2i-linalg", "u2i-random"], free_of: &["polars", "faiss"] },
+    Room { name: "u2i-host", uses: &[], free_of: &["polars", "faiss"] },
+    Room {
+        name: "u2i-losses",
+        uses: &["u2i-host", "u2i-linalg", "u2i-random"],
+        free_of: &["polars", "faiss"],
+    },
     Room { name: "u2i-linalg", uses: &[], free_of: &["polars", "faiss", "burn"] },
     // A backend only by its feature.
     Room { name: OPERATORS, uses: &["u2i-linalg"], free_of: &["polars", "faiss"] },
     Room {
         name: "u2i-models",
-        uses: &[OPERATORS, "u2i-random", "u2i-schema"],
+        uses: &["u2i-host", OPERATORS, "u2i-random", "u2i-schema"],
         free_of: &["polars", "faiss"],
     },
     Room {
         name: "u2i-train",
-        uses: &["u2i-losses", "u2i-models", "u2i-random", "u2i-schema"],
+        uses: &["u2i-host", "u2i-losses", "u2i-models", "u2i-random", "u2i-schema"],
         free_of: &["polars", "faiss"],
     },
     Room { name: DEVICES, uses: &[OPERATORS], free_of: &["polars", "faiss"] },

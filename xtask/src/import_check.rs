@@ -28,6 +28,7 @@ const LIGHT: &[&str] = &[
     "u2i-disk",
     "u2i-eval",
     "u2i-heap",
+    "u2i-host",
     "u2i-linalg",
     "u2i-losses",
     "u2i-random",

@@ -15,8 +15,8 @@ use u2i_models::{AnyModel, HostTensor, ItemBatch, TwoTower as _, UserBatch, weig
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{ItemRows, Slot};
 use u2i_train::{
-    DrawConfig, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, StepReport, TablePrecision,
-    TrainDevice,
+    Bce, DrawConfig, Flow, FullSoftmax, LossConfig, Observer, OptimizerConfig, SamplerConfig, StepReport,
+    TablePrecision, TrainDevice,
 };
 
 use crate::arrays::{Array, indices, write_safetensors};
@@ -100,7 +100,7 @@ impl Contest {
         let (plan, data) = self.plan();
         let on = TrainDevice::from(&u2i_device::cpu());
         let drawn = match plan.loss {
-            LossConfig::Bce { negatives, .. } => negatives.get(),
+            LossConfig::Bce(Bce { negatives, .. }) => negatives.get(),
             _ => 0,
         };
         let mut paced =
@@ -119,7 +119,7 @@ impl Contest {
                 (Plan { loss: sampled_softmax(20, Some(draw)), ..plain }, Data::new(Shape::ML_1M))
             }
             Contest::Pointwise { negatives } => {
-                let loss = LossConfig::Bce { negatives: *negatives, sampler: SamplerConfig::Uniform {} };
+                let loss = LossConfig::Bce(Bce { negatives: *negatives, sampler: SamplerConfig::Uniform {} });
                 (Plan { model: Model::Dssm, loss, ..plain }, Data::new(Shape::ML_1M))
             }
             Contest::Rows { rows, optimizer, table_precision } => {
@@ -141,10 +141,10 @@ impl Contest {
             Contest::Million { loss } => {
                 let shape = Shape { chunks: 32, users: 6_040, ..Shape::LARGE };
                 let loss = match loss {
-                    MillionLoss::Full => LossConfig::FullSoftmax {
+                    MillionLoss::Full => LossConfig::FullSoftmax(FullSoftmax {
                         temperature: Temperature::new(0.1).expect("a temperature"),
                         temperature_floor: None,
-                    },
+                    }),
                     MillionLoss::Thousand => sampled_softmax(1_000, None),
                     MillionLoss::FiveThousand => sampled_softmax(5_000, None),
                 };

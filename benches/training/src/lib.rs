@@ -16,8 +16,8 @@ use u2i_schema::{
     Vocabulary,
 };
 use u2i_train::{
-    Decay, DrawConfig, Flow, LossConfig, Observer, OptimizerConfig, SamplerConfig, ScheduleConfig,
-    StepReport, TablePrecision, TrainConfig, TrainData, TrainDevice, TrainError, fit,
+    Decay, DrawConfig, Flow, LossConfig, Observer, OptimizerConfig, SampledSoftmax, SamplerConfig,
+    ScheduleConfig, StepReport, TablePrecision, TrainConfig, TrainData, TrainDevice, TrainError, Trainer,
 };
 
 /// What is trained on.
@@ -333,23 +333,23 @@ impl Plan {
         };
         let model = self.init(data, &on.device.clone().autodiff())?;
         let train = TrainData { batches: data.batches(), samples: &data.samples, id_dropout: &[] };
-        match fit(model, &train, &self.loss, &config, 1, on, observer, |_, _| Ok(None)) {
-            Ok(_) | Err(TrainError::Interrupted { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let loss = self.loss.build().map_err(TrainError::from)?;
+        let trainer = Trainer::new(&train, &*loss, &config).seed(1).device(on).observer(observer);
+        trainer.fit(model, |_, _| Ok(None))?;
+        Ok(())
     }
 }
 
 /// Softmax over uniformly drawn negatives, temperature 0.1.
 pub fn sampled_softmax(negatives: usize, draw: Option<DrawConfig>) -> LossConfig {
-    LossConfig::SampledSoftmax {
+    LossConfig::SampledSoftmax(SampledSoftmax {
         negatives: NonZeroUsize::new(negatives).expect("some negatives"),
         sampler: SamplerConfig::Uniform {},
         temperature: Temperature::new(0.1).expect("a temperature"),
         temperature_floor: None,
         draw,
         mask: None,
-    }
+    })
 }
 
 /// Why nothing was measured.

@@ -1,5 +1,44 @@
+use std::num::NonZeroUsize;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::softplus;
+use serde::{Deserialize, Serialize};
+
+use crate::samplers::SamplerConfig;
+use crate::{Comparison, Draw, Loss, LossError, LossMemory, RowDraw, TrainingItems};
+
+/// [`bce`] of each positive against negatives of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bce {
+    /// Draws per positive, with replacement.
+    pub negatives: NonZeroUsize,
+    /// What they are drawn from.
+    pub sampler: SamplerConfig,
+}
+
+impl Loss for Bce {
+    fn draws(&self, items: &TrainingItems<'_>) -> Result<Box<dyn Draw>, LossError> {
+        // A draw that is the positive is left in: the loss is of pairs, and each pair counts.
+        Ok(Box::new(RowDraw::new(self.sampler.build(items.counts)?, self.negatives.get())))
+    }
+
+    fn compute(&self, step: &Comparison<'_>) -> Tensor<1> {
+        let (positive, negative) = step.pair_scores();
+        match step.user_bias() {
+            Some(bias) => bce(positive + bias.clone(), negative + bias.unsqueeze_dim(1)),
+            None => bce(positive, negative),
+        }
+    }
+
+    fn memory(&self, batch: u64, n_trained: u64) -> LossMemory {
+        LossMemory::of_pairs(batch, n_trained, self.negatives.get() as u64)
+    }
+
+    fn takes_user_bias(&self) -> bool {
+        true
+    }
+}
 
 /// Binary cross-entropy of positives (label 1) and their sampled negatives (label 0).
 ///

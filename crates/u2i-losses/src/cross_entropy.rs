@@ -1,11 +1,12 @@
 //! The one log-sum-exp behind every softmax loss.
 
-use burn::tensor::{Bool, Tensor, TensorData};
+use burn::tensor::{Bool, Tensor};
+use u2i_host::{floats, is_f32_on_host, read};
 
 use crate::{Temperature, host};
 
-/// Scores of one positive and of shared negatives per row; see [`Candidates::cross_entropy`].
-pub(crate) struct Candidates {
+/// Vectors of users, of the positive of each and of negatives that they share; see [`SharedSoftmax::cross_entropy`].
+pub(crate) struct SharedSoftmax {
     /// `[batch, dim]`
     pub users: Tensor<2>,
     /// `[batch, dim]`, row `i` is the positive of user `i`
@@ -20,7 +21,7 @@ pub(crate) struct Candidates {
     pub negative_offset: Option<Tensor<1>>,
 }
 
-impl Candidates {
+impl SharedSoftmax {
     /// Mean over the batch of `log( exp(s+) + sum_j exp(s_j) ) - s+`, in nats, `[1]`.
     ///
     /// Autodiff would walk several `[batch, negatives]` tensors again on the way back. The gradient of a
@@ -28,15 +29,15 @@ impl Candidates {
     /// the host block by block, elsewhere from the one tensor that holds the probabilities. It cannot be
     /// differentiated again.
     pub fn cross_entropy(self, temperature: Temperature) -> Tensor<1> {
-        let on_host = [&self.users, &self.positives, &self.negatives].into_iter().all(host::is_here);
+        let on_host = [&self.users, &self.positives, &self.negatives].into_iter().all(is_f32_on_host);
         self.by(temperature, on_host)
     }
 
-    /// The same, in the memory of the host or with tensors.
+    /// [`cross_entropy`](Self::cross_entropy) in the memory of the host, or with tensors.
     pub(crate) fn by(self, temperature: Temperature, on_host: bool) -> Tensor<1> {
-        let Candidates { users, positives, negatives, hits, positive_offset, negative_offset } = self;
+        let SharedSoftmax { users, positives, negatives, hits, positive_offset, negative_offset } = self;
         let inverse = 1.0 / temperature.get();
-        let inner = Candidates {
+        let inner = SharedSoftmax {
             users: users.clone().inner(),
             positives: positives.clone().inner(),
             negatives: negatives.clone().inner(),
@@ -58,7 +59,7 @@ impl Candidates {
 
     /// The loss, and its gradients by scaled users, positives and negatives.
     fn with_tensors(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<[Tensor<2>; 3]>) {
-        let Candidates { users, positives, negatives, hits, positive_offset, negative_offset } = self;
+        let SharedSoftmax { users, positives, negatives, hits, positive_offset, negative_offset } = self;
         let [batch, _] = users.dims();
         let scaled = users * inverse;
         let positive = (scaled.clone() * positives.clone()).sum_dim(1);
@@ -86,19 +87,18 @@ impl Candidates {
         (loss, Some([users_grad, scaled * push, negatives_grad]))
     }
 
-    /// The same, block by block.
+    /// [`with_tensors`](Self::with_tensors) in the memory of the host, block by block.
     fn in_memory(self, inverse: f32, gradients: bool) -> (Tensor<1>, Option<[Tensor<2>; 3]>) {
         let device = self.users.device();
         let ([batch, dim], [n, _]) = (self.users.dims(), self.negatives.dims());
-        let values = |data: TensorData| data.try_into_vec::<f32>().expect("vectors are f32");
         let hits = self.hits.into_data().convert::<bool>().try_into_vec().expect("marks are boolean");
-        let positive_offset = self.positive_offset.map(|offset| values(offset.into_data()));
-        let negative_offset = self.negative_offset.map(|offset| values(offset.into_data()));
+        let positive_offset = self.positive_offset.map(read);
+        let negative_offset = self.negative_offset.map(read);
         let rows = host::Rows {
             dim,
-            users: &values(self.users.into_data()),
-            positives: &values(self.positives.into_data()),
-            negatives: &values(self.negatives.into_data()),
+            users: &read(self.users),
+            positives: &read(self.positives),
+            negatives: &read(self.negatives),
             hits: &hits,
             positive_offset: positive_offset.as_deref(),
             negative_offset: negative_offset.as_deref(),
@@ -106,7 +106,7 @@ impl Candidates {
         };
         let host::Solved { loss, users, positives, negatives } = rows.solve(gradients);
         let loss = Tensor::from_data([loss], &device);
-        let tensor = |data, rows| Tensor::from_data(TensorData::new(data, [rows, dim]), &device);
+        let tensor = |data: Vec<f32>, rows| floats(data, &device).reshape([rows, dim]);
         let gradients =
             gradients.then(|| [tensor(users, batch), tensor(positives, batch), tensor(negatives, n)]);
         (loss, gradients)
@@ -151,9 +151,15 @@ pub(crate) fn attach<const D: usize>(value: Tensor<1>, input: Tensor<D>, gradien
     linear.clone() - linear.detach() + value
 }
 
+/// Vectors that a softmax of `n` shared negatives needs, and their gradients: those of negatives are added up in
+/// [`GRADIENT_PARTS`](host::GRADIENT_PARTS).
+pub(crate) fn vectors_of_shared(batch: u64, n: u64) -> u64 {
+    4 * batch + (host::GRADIENT_PARTS as u64 + 2) * n
+}
+
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
     use u2i_random::{Purpose, Stream};
 
     use super::*;
@@ -183,7 +189,7 @@ mod tests {
                 let offset =
                     |data: &TensorData| (case % 2 == 0).then(|| Tensor::from_data(data.clone(), &device));
                 let [users, positives, negatives] = [&users, &positives, &negatives].map(leaf);
-                let candidates = Candidates {
+                let candidates = SharedSoftmax {
                     users: users.clone(),
                     positives: positives.clone(),
                     negatives: negatives.clone(),

@@ -1,7 +1,90 @@
-use burn::tensor::{Int, Tensor};
+use std::collections::BTreeMap;
 
-use crate::Temperature;
-use crate::cross_entropy::{Candidates, attach, rows};
+use burn::tensor::{Int, Tensor};
+use serde::{Deserialize, Serialize};
+use u2i_random::Stream;
+
+use crate::cross_entropy::{SharedSoftmax, attach, rows, vectors_of_shared};
+use crate::learned_temperature::Divisor;
+use crate::{
+    Candidates, Comparison, Draw, Drawn, Loss, LossError, LossMemory, Parameter, Temperature,
+    TemperatureError, TrainingItems,
+};
+
+/// [`full_softmax`] over all items with a training event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FullSoftmax {
+    /// Divides every score.
+    pub temperature: Temperature,
+    /// Learns the temperature, beginning with `temperature`, and keeps it above this. Fixed if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_floor: Option<Temperature>,
+}
+
+impl FullSoftmax {
+    fn divisor(&self) -> Divisor {
+        Divisor { start: self.temperature, floor: self.temperature_floor }
+    }
+}
+
+impl Loss for FullSoftmax {
+    fn check(&self) -> Result<(), LossError> {
+        self.divisor().check()
+    }
+
+    fn draws(&self, items: &TrainingItems<'_>) -> Result<Box<dyn Draw>, LossError> {
+        Ok(Box::new(All { n_trained: items.n_trained() as u32 }))
+    }
+
+    fn compute(&self, step: &Comparison<'_>) -> Tensor<1> {
+        let (users, temperature) = self.divisor().scaled(step);
+        let targets = step.positive_places();
+        match step.candidate_vectors() {
+            Some(items) => full_softmax(users, items, targets, temperature),
+            // Each candidate is a negative of all rows but its own, in the order of the candidates.
+            None => {
+                full_softmax_with_positives(users, step.positives(), step.negatives(), targets, temperature)
+            }
+        }
+    }
+
+    fn memory(&self, batch: u64, n_trained: u64) -> LossMemory {
+        if n_trained <= FULL_SOFTMAX_BLOCK as u64 {
+            let (scores, vectors) = (batch * n_trained / 4, vectors_of_shared(batch, n_trained));
+            return LossMemory { candidates: n_trained, scores, vectors };
+        }
+        // Compared block by block, by burn's operators: scores and marks.
+        let scores = batch * FULL_SOFTMAX_BLOCK as u64;
+        LossMemory { candidates: n_trained, scores: scores + scores / 4, vectors: 6 * batch + 4 * n_trained }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        self.divisor().parameters()
+    }
+
+    fn temperature(
+        &self,
+        learned: &BTreeMap<String, Vec<f32>>,
+    ) -> Result<Option<Temperature>, TemperatureError> {
+        self.divisor().learned(learned)
+    }
+}
+
+/// Every item is a negative.
+struct All {
+    n_trained: u32,
+}
+
+impl Draw for All {
+    fn draw(&self, _: &[u32], _: &[u32], _: &mut Stream) -> Drawn {
+        Drawn { items: (1..=self.n_trained).collect(), ..Drawn::default() }
+    }
+
+    fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
+        candidates.rows_without(&[&candidates.negatives])
+    }
+}
 
 /// Items that [`full_softmax`] compares at once.
 pub const FULL_SOFTMAX_BLOCK: usize = 1 << 14;
@@ -102,11 +185,11 @@ pub fn full_softmax_with_positives(
     }
     let rows = Tensor::<1, Int>::arange(0..n_items as i64, (&targets.device(), targets.dtype()));
     let hits = targets.unsqueeze_dim::<2>(1).equal(rows.unsqueeze_dim(0));
-    Candidates { users, positives, negatives: items, hits, positive_offset: None, negative_offset: None }
+    SharedSoftmax { users, positives, negatives: items, hits, positive_offset: None, negative_offset: None }
         .cross_entropy(temperature)
 }
 
-/// The same, of `block` items at a time. The sum of exponentials is kept as of the highest score so far.
+/// [`full_softmax_with_positives`] of `block` items at a time. The sum of exponentials is kept as of the highest score so far.
 pub(crate) fn by_blocks(
     users: Tensor<2>,
     positives: Tensor<2>,

@@ -1,7 +1,6 @@
-//! The softmax of [`Candidates`](crate::cross_entropy::Candidates) in the memory of a CPU: score, loss and gradients of some
-//! rows at a time, so that no scores of `batch × negatives` are written to memory and read again.
+//! Softmaxes in the memory of a CPU: score, loss and gradients of some rows at a time, so that no scores of
+//! `batch × negatives` are written to memory and read again.
 
-use burn::tensor::{DType, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use u2i_linalg::{Matrix, add_product, dot, exp, product};
@@ -12,17 +11,10 @@ pub(crate) use picked::PickedRows;
 
 /// Parts that a softmax in the memory of a CPU divides a batch into, each with a gradient of its own of the negatives. They are
 /// added in their order, so that sums do not depend on the number of threads.
-pub const GRADIENT_PARTS: usize = 8;
+pub(crate) const GRADIENT_PARTS: usize = 8;
 
 /// Scores that are in the cache at once, 256 KiB; more where 16 rows have more, above 4,096 negatives.
 const SCORES: usize = 1 << 16;
-
-/// Whether burn keeps a tensor as 32-bit numbers in the host's memory. Which devices do burn says nowhere but in the names of
-/// its backends; by another name a loss takes the way over tensors, to the same value.
-pub(crate) fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
-    let name = format!("{:?}", tensor.device());
-    tensor.dtype() == DType::F32 && ["Flex(", "NdArray("].iter().any(|backend| name.contains(backend))
-}
 
 /// What the loss is of.
 #[derive(Clone, Copy)]
@@ -268,17 +260,7 @@ fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
-
-    #[test]
-    fn burns_cpu_backend_is_found_by_its_name_and_only_its_32_bit_numbers_are_read() {
-        for device in [Device::flex(), Device::flex().autodiff()] {
-            assert!(is_here(&Tensor::<2>::zeros([1, 1], &device)), "{device:?}");
-            assert!(!is_here(&Tensor::<2>::zeros([1, 1], (&device, DType::F64))), "{device:?}");
-        }
-    }
 
     /// What is masked or far below the highest counts for nothing, and a NaN among the scores is one in the sum, wherever in
     /// a register it lies.

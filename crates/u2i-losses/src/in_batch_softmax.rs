@@ -1,7 +1,136 @@
-use burn::tensor::{Int, Tensor};
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
 
-use crate::Temperature;
-use crate::cross_entropy::Candidates;
+use burn::tensor::{Int, Tensor};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use u2i_random::Stream;
+
+use crate::cross_entropy::{SharedSoftmax, vectors_of_shared};
+use crate::learned_temperature::Divisor;
+use crate::samplers::{StreamingFrequency, popularity_log_q};
+use crate::{
+    Candidates, Comparison, Draw, Drawn, Loss, LossError, LossMemory, Parameter, Temperature,
+    TemperatureError, TrainingItems,
+};
+
+/// [`in_batch_softmax`]: the other positives of the step are the negatives, corrected by their training frequency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InBatchSoftmax {
+    /// Divides every score.
+    pub temperature: Temperature,
+    /// Learns the temperature, beginning with `temperature`, and keeps it above this. Fixed if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_floor: Option<Temperature>,
+    /// Estimates how often items come up from the batches themselves. From counts of training events if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<StreamingConfig>,
+}
+
+/// Estimation of item frequencies from the batches: Yi et al., RecSys 2019, Algorithm 2.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamingConfig {
+    /// Weight of the newest gap between two sightings, in (0, 1).
+    #[serde(deserialize_with = "open_share")]
+    pub alpha: f64,
+    /// Places of each hash function.
+    pub buckets: NonZeroUsize,
+    /// Hash functions, of which the one that says the item is rarest counts.
+    pub hashes: NonZeroU32,
+}
+
+fn open_share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let alpha = f64::deserialize(from)?;
+    match alpha > 0.0 && alpha < 1.0 {
+        true => Ok(alpha),
+        false => Err(D::Error::custom(format!("`alpha` is {alpha}, expected a number between 0 and 1"))),
+    }
+}
+
+impl InBatchSoftmax {
+    fn divisor(&self) -> Divisor {
+        Divisor { start: self.temperature, floor: self.temperature_floor }
+    }
+}
+
+impl Loss for InBatchSoftmax {
+    fn check(&self) -> Result<(), LossError> {
+        self.divisor().check()
+    }
+
+    fn draws(&self, items: &TrainingItems<'_>) -> Result<Box<dyn Draw>, LossError> {
+        Ok(match self.streaming {
+            Some(StreamingConfig { alpha, buckets, hashes }) => {
+                Box::new(Estimated(StreamingFrequency::new(alpha, buckets, hashes)?))
+            }
+            None => Box::new(Counted { log_q: popularity_log_q(items.counts) }),
+        })
+    }
+
+    fn compute(&self, step: &Comparison<'_>) -> Tensor<1> {
+        let (users, temperature) = self.divisor().scaled(step);
+        in_batch_softmax(users, step.positives(), step.target_ids(), step.log_expected(), temperature)
+    }
+
+    fn memory(&self, batch: u64, n_trained: u64) -> LossMemory {
+        let (scores, vectors) = (batch * batch / 4, vectors_of_shared(batch, batch));
+        LossMemory { candidates: n_trained.min(batch), scores, vectors }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        self.divisor().parameters()
+    }
+
+    fn temperature(
+        &self,
+        learned: &BTreeMap<String, Vec<f32>>,
+    ) -> Result<Option<Temperature>, TemperatureError> {
+        self.divisor().learned(learned)
+    }
+}
+
+/// The corrections of a step that draws nothing.
+fn corrected(targets: &[u32], log_q: impl Fn(u32) -> f32) -> Drawn {
+    Drawn { log_expected: targets.iter().map(|&target| log_q(target)).collect(), ..Drawn::default() }
+}
+
+/// By counts of training events.
+struct Counted {
+    log_q: Vec<f32>,
+}
+
+impl Draw for Counted {
+    fn draw(&self, targets: &[u32], _: &[u32], _: &mut Stream) -> Drawn {
+        corrected(targets, |target| self.log_q[target as usize])
+    }
+
+    fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
+        candidates.rows_without(&[&candidates.positives])
+    }
+}
+
+/// By the frequencies of the steps so far.
+struct Estimated(StreamingFrequency);
+
+impl Draw for Estimated {
+    fn draw(&self, targets: &[u32], _: &[u32], _: &mut Stream) -> Drawn {
+        corrected(targets, |target| self.0.log_q(target))
+    }
+
+    fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
+        candidates.rows_without(&[&candidates.positives])
+    }
+
+    fn observe(&mut self, targets: &[u32], step: usize) {
+        self.0.observe(step as u64 + 1, targets);
+    }
+
+    fn observes(&self) -> bool {
+        true
+    }
+}
 
 /// Softmax cross-entropy of each user against the items of its own batch.
 ///
@@ -60,6 +189,6 @@ pub fn in_batch_softmax(
     let hits = ids.clone().unsqueeze_dim::<2>(1).equal(ids.unsqueeze_dim(0));
     let (positive_offset, negative_offset) = (Some(log_q.clone()), Some(log_q));
     let (positives, negatives) = (items.clone(), items);
-    Candidates { users, positives, negatives, hits, positive_offset, negative_offset }
+    SharedSoftmax { users, positives, negatives, hits, positive_offset, negative_offset }
         .cross_entropy(temperature)
 }

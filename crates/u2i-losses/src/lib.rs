@@ -24,6 +24,10 @@
 //!
 //! A [`Temperature`] is fixed; a [`LearnedTemperature`] is trained with the model.
 //!
+//! Each of these functions has a struct beside it, such as [`SampledSoftmax`], which implements [`Loss`]: what it draws, what
+//! it computes, what it learns itself and what memory it takes. `u2i_train` trains by any [`Loss`], also by one of your own;
+//! [`LossConfig`] names those of this crate in a config file.
+//!
 //! # Examples
 //!
 //! A model that knows nothing scores all items of a catalogue of four the same. The loss of a user who likes
@@ -39,7 +43,17 @@ mod bce;
 #[cfg(feature = "tensor")]
 mod bpr;
 #[cfg(feature = "tensor")]
+mod candidates;
+#[cfg(feature = "tensor")]
+mod comparison;
+#[cfg(feature = "tensor")]
+mod config;
+#[cfg(feature = "tensor")]
 mod cross_entropy;
+#[cfg(feature = "tensor")]
+mod draw;
+#[cfg(feature = "tensor")]
+mod error;
 #[cfg(feature = "tensor")]
 mod full_softmax;
 #[cfg(feature = "tensor")]
@@ -48,6 +62,8 @@ mod host;
 mod in_batch_softmax;
 #[cfg(feature = "tensor")]
 mod learned_temperature;
+#[cfg(feature = "tensor")]
+mod loss;
 #[cfg(feature = "tensor")]
 mod mixed_softmax;
 #[cfg(feature = "tensor")]
@@ -58,23 +74,33 @@ pub mod samplers;
 mod temperature;
 
 #[cfg(feature = "tensor")]
-pub use bce::bce;
+pub use bce::{Bce, bce};
 #[cfg(feature = "tensor")]
-pub use bpr::bpr;
+pub use bpr::{Bpr, bpr};
 #[cfg(feature = "tensor")]
 pub use burn;
 #[cfg(feature = "tensor")]
-pub use full_softmax::{FULL_SOFTMAX_BLOCK, full_softmax, full_softmax_with_positives};
+pub use candidates::{Candidates, Drawn};
 #[cfg(feature = "tensor")]
-pub use host::GRADIENT_PARTS;
+pub use comparison::{CandidateVectors, Comparison};
 #[cfg(feature = "tensor")]
-pub use in_batch_softmax::in_batch_softmax;
+pub use config::LossConfig;
+#[cfg(feature = "tensor")]
+pub use draw::{Draw, RowDraw, TrainingItems};
+#[cfg(feature = "tensor")]
+pub use error::LossError;
+#[cfg(feature = "tensor")]
+pub use full_softmax::{FULL_SOFTMAX_BLOCK, FullSoftmax, full_softmax, full_softmax_with_positives};
+#[cfg(feature = "tensor")]
+pub use in_batch_softmax::{InBatchSoftmax, StreamingConfig, in_batch_softmax};
 #[cfg(feature = "tensor")]
 pub use learned_temperature::LearnedTemperature;
 #[cfg(feature = "tensor")]
-pub use mixed_softmax::mixed_softmax;
+pub use loss::{Loss, LossMemory, Parameter};
 #[cfg(feature = "tensor")]
-pub use sampled_softmax::sampled_softmax;
+pub use mixed_softmax::{MixedSoftmax, mixed_softmax};
+#[cfg(feature = "tensor")]
+pub use sampled_softmax::{DrawConfig, MaskConfig, SampledSoftmax, sampled_softmax};
 #[cfg(feature = "tensor")]
 pub use sampled_softmax_rows::{sampled_softmax_picked, sampled_softmax_rows};
 pub use temperature::{Temperature, TemperatureError};

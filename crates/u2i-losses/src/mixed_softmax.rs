@@ -1,7 +1,106 @@
-use burn::tensor::{Int, Tensor};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
-use crate::Temperature;
-use crate::cross_entropy::Candidates;
+use burn::tensor::{Int, Tensor};
+use serde::{Deserialize, Serialize};
+use u2i_host::floats;
+use u2i_random::Stream;
+
+use crate::cross_entropy::{SharedSoftmax, vectors_of_shared};
+use crate::learned_temperature::Divisor;
+use crate::samplers::{Sampler, SamplerConfig, mixed_log_expected, popularity_log_q};
+use crate::{
+    Candidates, Comparison, Draw, Drawn, Loss, LossError, LossMemory, Parameter, Temperature,
+    TemperatureError, TrainingItems,
+};
+
+/// [`mixed_softmax`]: the other positives of the step and shared draws are the negatives, corrected by the probability of
+/// either.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MixedSoftmax {
+    /// Draws per step, with replacement.
+    pub negatives: NonZeroUsize,
+    /// What they are drawn from.
+    pub sampler: SamplerConfig,
+    /// Divides every score.
+    pub temperature: Temperature,
+    /// Learns the temperature, beginning with `temperature`, and keeps it above this. Fixed if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_floor: Option<Temperature>,
+}
+
+impl MixedSoftmax {
+    fn divisor(&self) -> Divisor {
+        Divisor { start: self.temperature, floor: self.temperature_floor }
+    }
+}
+
+impl Loss for MixedSoftmax {
+    fn check(&self) -> Result<(), LossError> {
+        self.divisor().check()
+    }
+
+    fn draws(&self, items: &TrainingItems<'_>) -> Result<Box<dyn Draw>, LossError> {
+        Ok(Box::new(Mixture {
+            sampler: self.sampler.build(items.counts)?,
+            negatives: self.negatives.get(),
+            log_p: popularity_log_q(items.counts),
+        }))
+    }
+
+    fn compute(&self, step: &Comparison<'_>) -> Tensor<1> {
+        let (users, temperature) = self.divisor().scaled(step);
+        let (positives, negatives) = (step.positives(), step.negatives());
+        let (of_batch, of_drawn) = step.candidates().log_expected.split_at(step.batch());
+        let log_expected = (floats(of_batch, &step.device()), floats(of_drawn, &step.device()));
+        let (ids, negative_ids) = (step.target_ids(), step.drawn_ids());
+        mixed_softmax(users, positives, ids, negatives, negative_ids, log_expected, temperature)
+    }
+
+    fn memory(&self, batch: u64, n_trained: u64) -> LossMemory {
+        let n = n_trained.min(self.negatives.get() as u64);
+        LossMemory {
+            candidates: n_trained.min(batch + n),
+            scores: batch * (batch + n) / 4,
+            vectors: vectors_of_shared(batch, batch + n),
+        }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        self.divisor().parameters()
+    }
+
+    fn temperature(
+        &self,
+        learned: &BTreeMap<String, Vec<f32>>,
+    ) -> Result<Option<Temperature>, TemperatureError> {
+        self.divisor().learned(learned)
+    }
+}
+
+struct Mixture {
+    sampler: Box<dyn Sampler>,
+    negatives: usize,
+    /// `[items + 1]`: log of each item's share of training events.
+    log_p: Vec<f32>,
+}
+
+impl Draw for Mixture {
+    /// Corrected are the targets, and then the draws.
+    fn draw(&self, targets: &[u32], _: &[u32], stream: &mut Stream) -> Drawn {
+        let n = self.negatives;
+        let drawn = self.sampler.draw(n, stream);
+        let (mut log_expected, of_drawn) =
+            mixed_log_expected(targets, &self.log_p, &*self.sampler, &drawn, n);
+        log_expected.extend(of_drawn);
+        Drawn { items: drawn.items, log_expected, hits: None }
+    }
+
+    fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
+        candidates.rows_without(&[&candidates.positives, &candidates.negatives])
+    }
+}
 
 /// Softmax cross-entropy of each user against the items of its own batch and negatives drawn for the whole batch.
 ///
@@ -72,7 +171,7 @@ pub fn mixed_softmax(
     assert_eq!(of_negatives.dims(), [n_negatives], "one correction per negative");
     let others = Tensor::cat(vec![ids.clone(), negative_ids], 0);
     let hits = ids.unsqueeze_dim::<2>(1).equal(others.unsqueeze_dim(0));
-    Candidates {
+    SharedSoftmax {
         users,
         positives: items.clone(),
         negatives: Tensor::cat(vec![items, negatives], 0),

@@ -1,7 +1,184 @@
-use burn::tensor::{Bool, Tensor};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
-use crate::Temperature;
-use crate::cross_entropy::Candidates;
+use burn::tensor::{Bool, Tensor};
+use serde::{Deserialize, Serialize};
+use u2i_random::Stream;
+
+use crate::cross_entropy::{SharedSoftmax, vectors_of_shared};
+use crate::learned_temperature::Divisor;
+use crate::samplers::{Hits, KnownItems, Negatives, RowNegatives, Sampler, SamplerConfig};
+use crate::{
+    Candidates, Comparison, Draw, Drawn, Loss, LossError, LossMemory, Parameter, Temperature,
+    TemperatureError, TrainingItems, sampled_softmax_picked, sampled_softmax_rows,
+};
+
+/// [`sampled_softmax`], or [`sampled_softmax_rows`] where each row has draws of its own: sampled negatives, corrected by
+/// log q.
+///
+/// Keys that are an [`Option`] may be left out of a file, and say what happens then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampledSoftmax {
+    /// Draws: per step where they are shared, else per target.
+    pub negatives: NonZeroUsize,
+    /// What they are drawn from.
+    pub sampler: SamplerConfig,
+    /// Divides every score.
+    pub temperature: Temperature,
+    /// Learns the temperature, beginning with `temperature`, and keeps it above this. Fixed if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_floor: Option<Temperature>,
+    /// Who shares a draw, and whether an item may come up twice in it: `shared` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<DrawConfig>,
+    /// Which draws are no negatives of a target: `positive` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<MaskConfig>,
+}
+
+/// Who shares a draw of negatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DrawConfig {
+    /// One draw for the whole step, with replacement.
+    Shared,
+    /// One draw of different items for the whole step.
+    SharedDistinct,
+    /// A draw for each target, with replacement.
+    PerRow,
+    /// A draw of different items for each target.
+    PerRowDistinct,
+}
+
+impl DrawConfig {
+    fn is_per_row(self) -> bool {
+        matches!(self, DrawConfig::PerRow | DrawConfig::PerRowDistinct)
+    }
+}
+
+/// Which draws are no negatives of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskConfig {
+    /// The target itself.
+    Positive,
+    /// Every item that the user has in training, be it before or after the target. Of what came later nothing else is
+    /// learned than that it is no negative.
+    TrainingPositives,
+}
+
+impl SampledSoftmax {
+    fn shares(&self) -> DrawConfig {
+        self.draw.unwrap_or(DrawConfig::Shared)
+    }
+
+    fn divisor(&self) -> Divisor {
+        Divisor { start: self.temperature, floor: self.temperature_floor }
+    }
+}
+
+impl Loss for SampledSoftmax {
+    fn check(&self) -> Result<(), LossError> {
+        self.divisor().check()
+    }
+
+    fn draws(&self, items: &TrainingItems<'_>) -> Result<Box<dyn Draw>, LossError> {
+        let masks_known = self.mask == Some(MaskConfig::TrainingPositives);
+        Ok(Box::new(Sampled {
+            sampler: self.sampler.build(items.counts)?,
+            negatives: self.negatives.get(),
+            draw: self.shares(),
+            known: masks_known.then(|| KnownItems::new(items.of_users())),
+        }))
+    }
+
+    fn compute(&self, step: &Comparison<'_>) -> Tensor<1> {
+        let (users, temperature) = self.divisor().scaled(step);
+        let (hits, log_expected) = (step.hits(), step.log_expected());
+        let positives = step.positives();
+        if !self.shares().is_per_row() {
+            return sampled_softmax(users, positives, step.negatives(), hits, log_expected, temperature);
+        }
+        let [batch, dim] = users.dims();
+        let n = step.negatives_per_row();
+        let log_expected = log_expected.reshape([batch, n]);
+        match step.candidate_vectors() {
+            Some(items) => {
+                let negatives = step.negative_places().reshape([batch, n]);
+                sampled_softmax_picked(users, positives, items, negatives, hits, log_expected, temperature)
+            }
+            None => {
+                let negatives = step.negatives().reshape([batch, n, dim]);
+                sampled_softmax_rows(users, positives, negatives, hits, log_expected, temperature)
+            }
+        }
+    }
+
+    fn memory(&self, batch: u64, n_trained: u64) -> LossMemory {
+        let negatives = self.negatives.get() as u64;
+        if self.shares().is_per_row() {
+            // Not copied; each has a place, an expected count and a mark.
+            let pairs = batch * negatives;
+            let candidates = n_trained.min(batch + pairs);
+            let vectors = 4 * batch + 2 * candidates;
+            return LossMemory { candidates, scores: 2 * pairs + pairs / 4, vectors };
+        }
+        // They are drawn with replacement, and each is compared once.
+        let n = n_trained.min(negatives);
+        LossMemory {
+            candidates: n_trained.min(batch + n),
+            scores: batch * n / 4,
+            vectors: vectors_of_shared(batch, n),
+        }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        self.divisor().parameters()
+    }
+
+    fn temperature(
+        &self,
+        learned: &BTreeMap<String, Vec<f32>>,
+    ) -> Result<Option<Temperature>, TemperatureError> {
+        self.divisor().learned(learned)
+    }
+}
+
+struct Sampled {
+    sampler: Box<dyn Sampler>,
+    negatives: usize,
+    draw: DrawConfig,
+    /// What each user has in training, where that masks negatives.
+    known: Option<KnownItems>,
+}
+
+impl Draw for Sampled {
+    fn draw(&self, targets: &[u32], users: &[u32], stream: &mut Stream) -> Drawn {
+        let (rows, n) = (targets.len(), self.negatives);
+        let shared = |Negatives { items, log_expected }| (items, log_expected);
+        let of_rows = |RowNegatives { items, log_expected, .. }| (items, log_expected);
+        let (items, log_expected) = match self.draw {
+            DrawConfig::Shared => shared(self.sampler.draw(n, stream)),
+            DrawConfig::SharedDistinct => shared(self.sampler.draw_distinct(n, stream)),
+            DrawConfig::PerRow => of_rows(self.sampler.draw_for_rows(rows, n, stream)),
+            DrawConfig::PerRowDistinct => of_rows(self.sampler.draw_distinct_for_rows(rows, n, stream)),
+        };
+        let known = self.known.as_ref().map(|known| (known, users));
+        let hits = match self.draw.is_per_row() {
+            true => Some(Hits::per_row(targets, &items, items.len() / rows.max(1), known)),
+            false => known.is_some().then(|| Hits::shared(targets, &items, known)),
+        };
+        Drawn { items, log_expected, hits }
+    }
+
+    fn rows_without_negatives(&self, candidates: &Candidates) -> usize {
+        match &candidates.hits {
+            Some(hits) => hits.rows_without_negatives,
+            None => candidates.rows_without(&[&candidates.negatives]),
+        }
+    }
+}
 
 /// Softmax cross-entropy of each user's positive against negatives drawn once for the whole batch.
 ///
@@ -67,6 +244,6 @@ pub fn sampled_softmax(
     assert_eq!(hits.dims(), [batch, n_negatives], "one mark per user and negative");
     assert_eq!(log_expected.dims(), [n_negatives], "one correction per negative");
     let (positive_offset, negative_offset) = (None, Some(log_expected));
-    Candidates { users, positives, negatives, hits, positive_offset, negative_offset }
+    SharedSoftmax { users, positives, negatives, hits, positive_offset, negative_offset }
         .cross_entropy(temperature)
 }

@@ -1,4 +1,5 @@
-use burn::tensor::{Bool, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor};
+use u2i_host::{floats, is_f32_on_host, read};
 
 use crate::cross_entropy::{Softmax, attach};
 use crate::{Temperature, host};
@@ -120,7 +121,7 @@ pub fn sampled_softmax_picked(
     temperature: Temperature,
 ) -> Tensor<1> {
     let ([batch, dim], [n_items, item_dim], [rows, n]) = (users.dims(), items.dims(), negatives.dims());
-    if !(host::is_here(&users) && host::is_here(&positives) && host::is_here(&items)) {
+    if ![&users, &positives, &items].into_iter().all(is_f32_on_host) {
         let picked = items.select(0, negatives.reshape([rows * n])).reshape([rows, n, item_dim]);
         return sampled_softmax_rows(users, positives, picked, hits, log_expected, temperature);
     }
@@ -131,7 +132,6 @@ pub fn sampled_softmax_picked(
     assert_eq!(log_expected.dims(), [batch, n], "one correction per user and negative");
     let device = users.device();
     let is_tracked = users.is_tracked() || positives.is_tracked() || items.is_tracked();
-    let values = |data: TensorData| data.try_into_vec::<f32>().expect("vectors are f32");
     let places: Vec<i64> =
         negatives.into_data().convert::<i64>().try_into_vec().expect("places are whole numbers");
     let place = |&place: &i64| usize::try_from(place).ok().filter(|&place| place < n_items);
@@ -140,12 +140,12 @@ pub fn sampled_softmax_picked(
     let inverse = 1.0 / temperature.get();
     let rows = host::PickedRows {
         dim,
-        users: &values(users.clone().inner().into_data()),
-        positives: &values(positives.clone().inner().into_data()),
-        items: &values(items.clone().inner().into_data()),
+        users: &read(users.clone().inner()),
+        positives: &read(positives.clone().inner()),
+        items: &read(items.clone().inner()),
         negatives: &places.unwrap_or_else(|| panic!("negatives lie among the {n_items} items")),
         hits: &hits,
-        negative_offset: &values(log_expected.inner().into_data()),
+        negative_offset: &read(log_expected.inner()),
         inverse,
     };
     let solved = rows.solve(is_tracked);
@@ -153,8 +153,7 @@ pub fn sampled_softmax_picked(
     if !is_tracked {
         return loss;
     }
-    let tensor =
-        |data, rows| Tensor::<2>::from_data(TensorData::new(data, [rows, dim]), &device.clone().inner());
+    let tensor = |data: Vec<f32>, rows| floats(data, &device.clone().inner()).reshape([rows, dim]);
     let loss = attach(loss, users, tensor(solved.users, batch) * inverse);
     let loss = attach(loss, positives, tensor(solved.positives, batch));
     attach(loss, items, tensor(solved.negatives, n_items))
@@ -162,7 +161,7 @@ pub fn sampled_softmax_picked(
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
     use u2i_random::{Purpose, Stream};
 
     use super::*;

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
+use u2i_host::{floats, ints};
 use u2i_schema::{ColumnRows, ItemRows, PADDING, Slot, UserRows};
 
-use crate::table::ints;
 use crate::{Noise, TableRows};
 
 /// Table rows on a device, with a mask where some are padding.
@@ -125,7 +125,7 @@ impl UserBatch {
         let chunk_of: Vec<u32> = rows.places.iter().map(|place| place / targets).collect();
         let has_history = rows.history_len > 0;
         let width = rows.history.len().checked_div(rows.chunks).unwrap_or(0);
-        let logs = rows.n_earlier.iter().map(|&n| (f64::from(n).ln_1p() / 5.0) as f32).collect();
+        let logs: Vec<f32> = rows.n_earlier.iter().map(|&n| (f64::from(n).ln_1p() / 5.0) as f32).collect();
         UserBatch {
             chunks: rows.chunks,
             targets: rows.targets,
@@ -226,9 +226,4 @@ impl ItemBatch {
 
 fn mask(rows: &[u32]) -> Vec<f32> {
     rows.iter().map(|&row| if row == PADDING { 0.0 } else { 1.0 }).collect()
-}
-
-fn floats(values: Vec<f32>, device: &Device) -> Tensor<1> {
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
 }

@@ -1,5 +1,6 @@
 use burn::module::{Module, Param};
-use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
+use u2i_host::ints;
 use u2i_schema::Slot;
 
 use crate::Init;
@@ -113,11 +114,4 @@ impl TableRows {
     pub fn tensor(&self) -> &Tensor<1, Int> {
         &self.rows
     }
-}
-
-/// `[n]` numbers below 2³¹ on a device.
-pub(crate) fn ints(values: &[u32], device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
 }

@@ -10,7 +10,7 @@ use u2i_schema::{
 };
 use u2i_train::burn::tensor::Device;
 use u2i_train::{
-    Decay, LossConfig, OptimizerConfig, SamplerConfig, ScheduleConfig, TrainConfig, TrainData, fit,
+    Bce, Decay, LossConfig, OptimizerConfig, SamplerConfig, ScheduleConfig, TrainConfig, TrainData, Trainer,
     item_vectors, user_vectors,
 };
 
@@ -37,7 +37,7 @@ fn main() {
     let model = model.init(&inputs, &mut Init::new(1, &device.clone().autodiff())).unwrap();
 
     let loss =
-        LossConfig::Bce { negatives: NonZeroUsize::new(4).unwrap(), sampler: SamplerConfig::Uniform {} };
+        LossConfig::Bce(Bce { negatives: NonZeroUsize::new(4).unwrap(), sampler: SamplerConfig::Uniform {} });
     let config = TrainConfig {
         epochs: NonZeroUsize::new(20).unwrap(),
         chunk_targets: NonZeroU32::MIN,
@@ -48,7 +48,11 @@ fn main() {
         table_precision: None,
     };
     let data = TrainData { batches, samples: &samples, id_dropout: &[] };
-    let fitted = fit(model, &data, &loss, &config, 1, &device, &mut (), |_, _| Ok(None)).unwrap();
+    let fitted = Trainer::new(&data, &*loss.build().unwrap(), &config)
+        .seed(1)
+        .device(&device)
+        .fit(model, |_, _| Ok(None))
+        .unwrap();
     assert!(fitted.epochs[19].loss < fitted.epochs[0].loss);
 
     // User 0 is of the first country: its five items score above all others.

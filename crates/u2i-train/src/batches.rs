@@ -1,11 +1,11 @@
 use std::sync::mpsc::sync_channel;
 
+use u2i_losses::{Candidates, Draw, Loss, TrainingItems};
 use u2i_random::{Purpose, Stream};
-use u2i_schema::{Chunk, ItemRows, UserRows};
+use u2i_schema::{BatchMaker, Chunk, ItemRows, UserRows};
 
-use crate::draws::{Candidates, Draws};
 use crate::rows::{BatchRows, RowReader};
-use crate::{LossConfig, TrainConfig, TrainData, TrainError};
+use crate::{TrainConfig, TrainData, TrainError};
 
 /// All that a step needs from the host.
 pub(crate) struct Batch {
@@ -21,7 +21,7 @@ pub(crate) struct Batch {
 /// learned, so that they can be made before it is their turn.
 pub(crate) struct Batches<'a> {
     data: &'a TrainData<'a>,
-    draws: Draws,
+    draw: Box<dyn Draw>,
     readers: Vec<RowReader>,
     in_order: Vec<Chunk>,
     /// Of the epoch at hand, from `first` on.
@@ -37,7 +37,7 @@ impl<'a> Batches<'a> {
     /// The batches from step 0 on; what they look up is read by `readers`.
     pub fn new(
         data: &'a TrainData<'a>,
-        loss: &LossConfig,
+        loss: &dyn Loss,
         config: &TrainConfig,
         seed: u64,
         readers: Vec<RowReader>,
@@ -46,9 +46,12 @@ impl<'a> Batches<'a> {
         if in_order.is_empty() {
             return Err(TrainError::NoSamples);
         }
+        let BatchMaker { catalog, events, .. } = data.batches;
+        let items =
+            TrainingItems { counts: catalog.counts(), offsets: events.offsets(), items: events.all_items() };
         let mut batches = Batches {
             data,
-            draws: Draws::new(loss, data)?,
+            draw: loss.draws(&items)?,
             readers,
             in_order,
             shuffled: Vec::new(),
@@ -66,12 +69,12 @@ impl<'a> Batches<'a> {
         self.in_order.len().div_ceil(self.chunks_per_step)
     }
 
-    /// Goes on with `step`, and tells the draws what the steps before it had for targets.
+    /// Goes on with `step`, and tells the draw of the loss what the steps before it had for targets.
     pub fn begin_at(&mut self, step: usize) {
-        if self.draws.observes() {
+        if self.draw.observes() {
             while self.step < step {
                 let chunks = self.chunks();
-                self.draws.observe(&self.data.batches.targets(&chunks), self.step);
+                self.draw.observe(&self.data.batches.targets(&chunks), self.step);
                 self.step += 1;
             }
         }
@@ -98,9 +101,13 @@ impl<'a> Batches<'a> {
         let step = self.step;
         let chunks = self.chunks();
         let targets = batches.targets(&chunks);
-        self.draws.observe(&targets, step);
-        let candidates = self.draws.candidates(targets, &chunks, self.seed, step);
-        let rows_without_negatives = self.draws.rows_without_negatives(&candidates);
+        let user = |chunk: &Chunk| std::iter::repeat_n(chunk.user, chunk.targets as usize);
+        let of_targets: Vec<u32> = chunks.iter().flat_map(user).collect();
+        self.draw.observe(&targets, step);
+        let mut stream = Stream::new(self.seed, Purpose::NEGATIVES, 0, step as u64);
+        let drawn = self.draw.draw(&targets, &of_targets, &mut stream);
+        let candidates = Candidates::new(targets, drawn);
+        let rows_without_negatives = self.draw.rows_without_negatives(&candidates);
         let mut users = batches.users(&chunks);
         let mut items = batches.items(&candidates.items);
         let unknown = batches.catalog.unknown_row();

@@ -1,11 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use u2i_models::HostTensor;
+use u2i_models::{HostTensor, ModulePath};
 
-use crate::state::{Named, parameters};
 use crate::{OptimizerConfig, TrainError};
 
 /// The optimizer state of all parameters but embedding tables.
@@ -31,24 +30,24 @@ impl DenseParameters {
         model.map(&mut Update { state: self, gradients, learning_rate, step })
     }
 
-    /// The moments as `<prefix>/<j>/<path>`.
-    pub fn save<M: Module>(&self, model: &M, prefix: &str, tensors: &mut BTreeMap<String, HostTensor>) {
-        for Named { path, id, .. } in parameters(model, &BTreeSet::new()) {
-            for (j, moment) in self.moments.get(&id).into_iter().flatten().enumerate() {
+    /// The moments of some parameters as `<prefix>/<j>/<path>`.
+    pub fn save(&self, parameters: &[Named], prefix: &str, tensors: &mut BTreeMap<String, HostTensor>) {
+        for Named { path, id, .. } in parameters {
+            for (j, moment) in self.moments.get(id).into_iter().flatten().enumerate() {
                 tensors.insert(format!("{prefix}/{j}/{path}"), HostTensor::of(moment.clone()));
             }
         }
     }
 
     /// Takes the moments that [`save`](Self::save) wrote out of `tensors`.
-    pub fn load<M: Module>(
+    pub fn load(
         &mut self,
-        model: &M,
+        parameters: &[Named],
         prefix: &str,
         tensors: &mut BTreeMap<String, HostTensor>,
         device: &Device,
     ) -> Result<(), TrainError> {
-        for Named { path, id, shape } in parameters(model, &BTreeSet::new()) {
+        for Named { path, id, shape } in parameters {
             let mut own = Vec::new();
             for j in 0..self.optimizer.n_moments() {
                 let name = format!("{prefix}/{j}/{path}");
@@ -58,7 +57,7 @@ impl DenseParameters {
             }
             match own.len() {
                 0 => {}
-                n if n == self.optimizer.n_moments() => drop(self.moments.insert(id, own)),
+                n if n == self.optimizer.n_moments() => drop(self.moments.insert(*id, own)),
                 n => {
                     return Err(TrainError::State {
                         name: format!("{prefix}/{n}/{path}"),
@@ -96,5 +95,39 @@ impl ModuleMapper for Update<'_> {
         }
         let weight = weight.inner() + change.weight.reshape(shape);
         Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
+    }
+}
+
+/// A parameter of a module.
+pub(crate) struct Named {
+    pub path: String,
+    pub id: ParamId,
+    pub shape: Vec<usize>,
+}
+
+/// The parameters of `module` in its own order.
+pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Named> {
+    let mut list = List { path: ModulePath::default(), found: Vec::new() };
+    module.visit(&mut list);
+    list.found
+}
+
+struct List {
+    path: ModulePath,
+    found: Vec<Named>,
+}
+
+impl ModuleVisitor for List {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.val().dims().to_vec();
+        self.found.push(Named { path: self.path.name(), id: param.id, shape });
     }
 }

@@ -1,4 +1,5 @@
 use burn::tensor::{Device, Tensor};
+use u2i_host::read;
 use u2i_models::{ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{BatchMaker, Catalog, Chunk, ItemRows, Sample};
 
@@ -46,7 +47,7 @@ fn gather(blocks: impl Iterator<Item = Tensor<2>>) -> (usize, Vec<f32>) {
     let (mut dim, mut data) = (0, Vec::new());
     for block in blocks {
         dim = block.dims()[1];
-        data.extend(block.into_data().try_into_vec::<f32>().expect("vectors are f32"));
+        data.extend(read(block));
     }
     (dim, data)
 }

@@ -1,4 +1,4 @@
-use u2i_losses::samplers::SamplerError;
+use u2i_losses::LossError;
 use u2i_models::WeightError;
 use u2i_schema::Slot;
 
@@ -11,7 +11,10 @@ pub enum TrainError {
     /// There is nothing to learn from.
     #[error("there are no training samples")]
     NoSamples,
-    /// A value outside of its range.
+    /// The model has no parameters, so that there is nothing to train, and no device to do it on.
+    #[error("the model has no parameters")]
+    NoParameters,
+    /// A value of the config outside of its range.
     #[error("`{key}` is {found}, expected {expected}")]
     Range {
         /// The config key.
@@ -67,9 +70,9 @@ pub enum TrainError {
         /// Rows of the table.
         rows: usize,
     },
-    /// Negatives cannot be drawn.
+    /// The loss is none that can be trained by, or its negatives cannot be drawn.
     #[error(transparent)]
-    Sampler(#[from] SamplerError),
+    Loss(#[from] LossError),
     /// The validation callback failed.
     #[error("validation after epoch {epoch}")]
     Validation {
@@ -77,12 +80,6 @@ pub enum TrainError {
         epoch: usize,
         /// What the callback returned.
         source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The observer asked to stop, and has the state.
-    #[error("stopped after {step} steps")]
-    Interrupted {
-        /// Steps that are done, over all epochs.
-        step: usize,
     },
 }
 

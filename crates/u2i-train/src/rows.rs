@@ -1,4 +1,5 @@
-use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use u2i_host::ints;
 use u2i_schema::{ItemRows, PADDING, Slot, UserRows};
 
 use crate::{TrainDevice, TrainError};
@@ -30,8 +31,8 @@ impl RowReader {
         RowReader { slots, n_rows, names: vec![PADDING; n_rows] }
     }
 
-    /// Notes another table of the same slots.
-    pub fn also(&mut self, n_rows: usize) {
+    /// Reads for another table of the same slots, too: no row may be beyond either.
+    pub fn read_for_another(&mut self, n_rows: usize) {
         self.n_rows = self.n_rows.min(n_rows);
         self.names.truncate(self.n_rows);
     }
@@ -77,7 +78,7 @@ impl BatchRows {
 
     /// `[rows]` on a device.
     pub fn indices(&self, on: &TrainDevice) -> Tensor<1, Int> {
-        ints(self.rows.iter().copied(), &on.device)
+        ints(&self.rows, &on.device)
     }
 
     /// What it takes to get from gradients of lookups to gradients of rows.
@@ -89,12 +90,13 @@ impl BatchRows {
 /// From gradients of lookups to gradients of rows, for one batch.
 pub(crate) struct RowSums {
     n: usize,
-    how: How,
+    addition: Addition,
 }
 
-enum How {
-    /// They are the same.
-    Given,
+/// How the gradients of a row are added up.
+enum Addition {
+    /// Not at all: each row is looked up once, and in order.
+    None,
     /// By adding each to its row, in order. `[lookups]` for each part: 0 for padding, else one more than the place
     /// among the rows.
     OneByOne(Vec<Tensor<1, Int>>),
@@ -107,17 +109,17 @@ impl RowSums {
     /// they come in parts, each of which ends at one of `ends`.
     pub fn new(n: usize, lookups: &[u32], ends: &[usize], on: &TrainDevice) -> Self {
         let are_rows = lookups.len() == n && lookups.iter().zip(1..).all(|(&name, n)| name == n);
-        let how = if are_rows {
-            How::Given
+        let addition = if are_rows {
+            Addition::None
         } else if on.is_gpu {
             let levels = tree(n, lookups);
-            How::Tree(levels.into_iter().map(|level| ints(level.into_iter(), &on.device)).collect())
+            Addition::Tree(levels.into_iter().map(|level| ints(&level, &on.device)).collect())
         } else {
             let begins = std::iter::once(&0).chain(ends);
             let parts = begins.zip(ends).map(|(&begin, &end)| &lookups[begin..end]);
-            How::OneByOne(parts.map(|part| ints(part.iter().copied(), &on.device)).collect())
+            Addition::OneByOne(parts.map(|part| ints(part, &on.device)).collect())
         };
-        RowSums { n, how }
+        RowSums { n, addition }
     }
 
     /// Adds up what belongs to the same row.
@@ -129,9 +131,9 @@ impl RowSums {
     pub fn add(&self, gradients: Vec<Tensor<2>>) -> Tensor<2> {
         let dim = gradients[0].dims()[1];
         let zeros = |n| Tensor::zeros([n, dim], &gradients[0].device());
-        match &self.how {
-            How::Given => Tensor::cat(gradients, 0),
-            How::OneByOne(places) => {
+        match &self.addition {
+            Addition::None => Tensor::cat(gradients, 0),
+            Addition::OneByOne(places) => {
                 let mut sums = zeros(1 + self.n);
                 for (gradient, places) in gradients.into_iter().zip(places) {
                     sums.inplace(|sums| {
@@ -140,7 +142,7 @@ impl RowSums {
                 }
                 sums.narrow(0, 1, self.n)
             }
-            How::Tree(levels) => {
+            Addition::Tree(levels) => {
                 let zero = zeros(1);
                 let all = Tensor::cat(gradients.into_iter().chain([zero]).collect(), 0);
                 let sums = levels.iter().fold(all, |below, level| {
@@ -196,15 +198,9 @@ fn tree(n: usize, lookups: &[u32]) -> Vec<Vec<u32>> {
     }
 }
 
-/// `[n]` numbers below 2³¹ on a device.
-fn ints(values: impl Iterator<Item = u32>, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.map(|value| value as i32).collect();
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
-}
-
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, TensorData};
     use u2i_random::{Purpose, Stream};
 
     use super::*;
@@ -228,7 +224,7 @@ mod tests {
             users.user = vec![u2i_schema::ColumnRows::Rows(rows[a..b].to_vec())];
             let items = ItemRows { ids: rows[b..].to_vec(), columns: vec![] };
             let mut reader = RowReader::new(vec![Slot::History, Slot::User(0), Slot::ItemId], n_rows + 3);
-            reader.also(n_rows);
+            reader.read_for_another(n_rows);
             let read = reader.read(&users, &items).unwrap();
 
             let values: Vec<f32> = (0..lookups * dim).map(|_| stream.index(100) as f32 - 50.0).collect();
@@ -250,7 +246,7 @@ mod tests {
             };
             for on in [cpu.clone(), TrainDevice::gpu(cpu.device.clone())] {
                 let sums = read.sums(&on);
-                if let How::Tree(levels) = &sums.how {
+                if let Addition::Tree(levels) = &sums.addition {
                     deepest = deepest.max(levels.len());
                 }
                 let parts = [(0, a), (a, b), (b, lookups)];
@@ -273,8 +269,8 @@ mod tests {
         for (ids, given) in [(&[2, 5, 9][..], true), (&[5, 2], false), (&[2, 2], false), (&[0, 2], false)] {
             let mut rows = RowReader::new(vec![Slot::ItemId], 10);
             let rows = rows.read(&user_rows(vec![]), &items(ids)).unwrap();
-            let how = rows.sums(&TrainDevice::from(&Device::flex())).how;
-            assert_eq!(matches!(how, How::Given), given, "{ids:?}");
+            let addition = rows.sums(&TrainDevice::from(&Device::flex())).addition;
+            assert_eq!(matches!(addition, Addition::None), given, "{ids:?}");
         }
         let mut rows = RowReader::new(vec![Slot::ItemId], 10);
         let error = rows.read(&user_rows(vec![]), &items(&[3, 10])).err().unwrap().to_string();

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Param, ParamId};
-use burn::tensor::{FloatDType, Gradients, IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{FloatDType, Gradients, IndexingUpdateOp, Int, Tensor};
+use u2i_host::{floats, read};
 use u2i_models::{HostTensor, ItemBatch, TwoTower, UserBatch};
 use u2i_random::{Purpose, Stream};
 
@@ -63,7 +64,7 @@ impl SparseTables {
                 rows.push(RowReader::new(table.slots.clone(), n_rows));
                 rows.len() - 1
             });
-            rows[same].also(n_rows);
+            rows[same].read_for_another(n_rows);
             tables.push(SparseTable { weight, moments, rows: same });
             let empty = Tensor::zeros([1, dim], &on.device.clone().autodiff());
             table.weight = Param::initialized(table.weight.id, empty.require_grad());
@@ -137,9 +138,9 @@ impl SparseTables {
             };
             let rows = picked(&own.weight, indices.clone()) + change.weight;
             let shape = rows.dims();
-            let mut rows: Vec<f32> = rows.into_data().try_into_vec().expect("rows are f32");
+            let mut rows = read(rows);
             precision.round(&mut rows, &mut Stream::new(self.seed, Purpose::ROUNDING, i as u64, step as u64));
-            let rows = Tensor::<2>::from_data(TensorData::new(rows, shape), &self.on.device);
+            let rows = floats(rows, &self.on.device).reshape(shape);
             put(&mut own.weight, rows.cast(precision.dtype()), IndexingUpdateOp::Assign);
         }
     }

@@ -1,10 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-use u2i_models::{HostTensor, ModulePath};
+use u2i_models::HostTensor;
 
 use crate::EpochReport;
 
@@ -17,7 +14,7 @@ pub struct TrainState {
     pub progress: TrainProgress,
     /// Weights and optimizer state by name: `model/<path>`, `moment/<j>/<path>` for dense parameters,
     /// `table/<i>/weight`, `table/<i>/moment/<j>` for embedding tables in the model's order, and `best/<path>`, the
-    /// whole model of the best epoch. What the loss itself learns is `loss/<path>` and `loss_moment/<j>/<path>`.
+    /// whole model of the best epoch. What the loss itself learns is `loss/<name>` and `loss_moment/<j>/<name>`.
     pub tensors: BTreeMap<String, HostTensor>,
 }
 
@@ -66,80 +63,5 @@ impl TrainProgress {
     /// The count of an epoch, counted from 1.
     pub(crate) fn without_negatives(&self, epoch: usize) -> u64 {
         self.rows_without_negatives.get(epoch - 1).copied().unwrap_or(0)
-    }
-}
-
-/// A parameter of a module.
-pub(crate) struct Named {
-    pub path: String,
-    pub id: ParamId,
-    pub shape: Vec<usize>,
-}
-
-/// The parameters of `module` in its own order, without those in `except`.
-pub(crate) fn parameters<M: Module>(module: &M, except: &BTreeSet<ParamId>) -> Vec<Named> {
-    let mut list = List { path: ModulePath::default(), except, found: Vec::new() };
-    module.visit(&mut list);
-    list.found
-}
-
-/// The sum of each gradient, with the path of its parameter: NaN or infinite where one of its numbers is.
-pub(crate) fn gradient_sums<M: Module>(
-    module: &M,
-    gradients: &GradientsParams,
-    tables: &HashMap<ParamId, Tensor<2>>,
-) -> (Vec<String>, Vec<Tensor<1>>) {
-    let mut sums =
-        Sums { path: ModulePath::default(), gradients, tables, names: Vec::new(), sums: Vec::new() };
-    module.visit(&mut sums);
-    (sums.names, sums.sums)
-}
-
-struct Sums<'a> {
-    path: ModulePath,
-    gradients: &'a GradientsParams,
-    tables: &'a HashMap<ParamId, Tensor<2>>,
-    names: Vec<String>,
-    sums: Vec<Tensor<1>>,
-}
-
-impl ModuleVisitor for Sums<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let of_rows = self.tables.get(&param.id).map(|gradient| gradient.clone().sum());
-        if let Some(sum) = of_rows.or_else(|| Some(self.gradients.get::<D>(param.id)?.sum())) {
-            self.names.push(self.path.name());
-            self.sums.push(sum);
-        }
-    }
-}
-
-struct List<'a> {
-    path: ModulePath,
-    except: &'a BTreeSet<ParamId>,
-    found: Vec<Named>,
-}
-
-impl ModuleVisitor for List<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !self.except.contains(&param.id) {
-            let shape = param.val().dims().to_vec();
-            self.found.push(Named { path: self.path.name(), id: param.id, shape });
-        }
     }
 }

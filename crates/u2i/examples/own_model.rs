@@ -1,4 +1,4 @@
-//! A model of one's own: implement [`TwoTower`] and call `fit`. This one only averages the last items.
+//! A model of one's own: implement [`TwoTower`] and hand it to a `Trainer`. This one only averages the last items.
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use u2i::burn;
@@ -9,7 +9,7 @@ use u2i::index::{ExactIndex, Filter, ItemVectors};
 use u2i::models::{Init, ItemBatch, Table, TwoTower, UserBatch};
 use u2i::pipeline::{load_config, load_data, prepare_features};
 use u2i::schema::Slot;
-use u2i::train::{TrainData, fit, item_vectors, user_vectors};
+use u2i::train::{TrainData, Trainer, item_vectors, user_vectors};
 use u2i::{datasets, device::DeviceChoice};
 
 const HISTORY: usize = 5;
@@ -62,8 +62,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = LastItems { items: Table::new(rows, 32, 0.3, [Slot::ItemId, Slot::History], &mut init) };
     let data =
         TrainData { batches: prepared.train_batches(HISTORY), samples: &prepared.samples, id_dropout: &[] };
-    let fitted =
-        fit(model, &data, &config.loss, &config.train, config.seed, &device, &mut (), |_, _| Ok(None))?;
+    let fitted = Trainer::new(&data, &*config.loss.build()?, &config.train)
+        .seed(config.seed)
+        .device(&device)
+        .fit(model, |_, _| Ok(None))?;
 
     let items = item_vectors(&fitted.model, &prepared.catalog, &device);
     let index = ExactIndex::new(ItemVectors::new(items.ids, items.dim, items.data)?);

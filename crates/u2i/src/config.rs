@@ -238,7 +238,7 @@ impl Experiment {
         }
         self.check_items()?;
         self.check_sequences()?;
-        self.loss.check().map_err(|error| ("loss".to_owned(), error.to_string()))?;
+        self.loss.build().map_err(|error| ("loss".to_owned(), error.to_string()))?;
         for (i, index) in self.index.iter().enumerate() {
             if let Some(found) = index.min_recall.filter(|&least| !(least > 0.0 && least <= 1.0)) {
                 let key = format!("index.{i}.min_recall");

@@ -7,6 +7,7 @@ use u2i_device::DeviceError;
 use u2i_disk::DiskError;
 use u2i_features::FeatureError;
 use u2i_index::IndexError;
+use u2i_losses::LossError;
 use u2i_models::ModelError;
 use u2i_schema::ErrorKind;
 use u2i_train::TrainError;
@@ -50,6 +51,12 @@ pub enum Error {
     /// Somebody asked to stop.
     #[error("stopped; --resume goes on from here")]
     Stopped,
+    /// Somebody asked to stop while a model was trained. The observer has the state to go on from.
+    #[error("stopped after {step} steps")]
+    Interrupted {
+        /// Optimizer steps that are done, over all epochs.
+        step: usize,
+    },
     /// A search that failed.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -197,8 +204,8 @@ impl Error {
             Error::Data(error) => error.kind(),
             Error::Features(error) => error.kind(),
             Error::Train(TrainError::NotFinite { .. }) => ErrorKind::NotFinite,
-            Error::Train(TrainError::NoSamples | TrainError::Sampler(_)) => ErrorKind::Data,
-            Error::Stopped | Error::Train(TrainError::Interrupted { .. }) => ErrorKind::Stopped,
+            Error::Train(TrainError::NoSamples | TrainError::Loss(LossError::Sampler(_))) => ErrorKind::Data,
+            Error::Stopped | Error::Interrupted { .. } => ErrorKind::Stopped,
             Error::Train(TrainError::Save { source, .. }) => {
                 source.downcast_ref::<CheckpointError>().map_or(ErrorKind::Files, CheckpointError::kind)
             }

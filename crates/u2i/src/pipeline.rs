@@ -12,8 +12,8 @@ use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
-    EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainState, Vectors, fit, item_vectors, resume,
-    user_vectors,
+    Ended, EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainError, TrainState, Trainer, Vectors,
+    item_vectors, user_vectors,
 };
 
 use crate::Error;
@@ -118,7 +118,8 @@ pub fn model_inputs(experiment: &Experiment, prepared: &Prepared) -> Inputs {
 ///
 /// # Errors
 ///
-/// If the model cannot be built or training fails.
+/// If the model cannot be built or training fails, and [`Error::Interrupted`] if the observer stops it. One that has seen
+/// enough ends it by [`Flow::End`](u2i_train::Flow::End), and the model is kept.
 pub fn train_model(
     experiment: &Experiment,
     prepared: &Prepared,
@@ -160,10 +161,16 @@ pub fn train_from(
         Ok(evaluation.metrics.mean(metric))
     };
     let on = train_device(device);
-    let fitted = match state {
-        None => fit(model, &data, loss, train, *seed, on, observer, validate),
-        Some(state) => resume(model, state, &data, loss, train, *seed, on, observer, validate),
-    }?;
+    let loss = loss.build().map_err(TrainError::from)?;
+    let trainer = Trainer::new(&data, &*loss, train).seed(*seed).device(on).observer(observer);
+    let trainer = match state {
+        None => trainer,
+        Some(state) => trainer.resume(state),
+    };
+    let fitted = trainer.fit(model, validate)?;
+    if fitted.ended == Ended::Stopped {
+        return Err(Error::Interrupted { step: fitted.steps });
+    }
     let items = vectors_of_items(&fitted.model, prepared, &device.device)?;
     Ok(Trained { fitted, items })
 }

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use u2i_device::{Opened, burn};
 use u2i_models::{Init, TwoTower};
 use u2i_train::{
-    EpochReport, Fitted, Flow, LossConfig, Observer, StepReport, TrainConfig, TrainDevice, TrainError,
-    TrainState, fit, item_vectors, resume, user_vectors,
+    Ended, EpochReport, Fitted, Flow, LossConfig, Observer, StepReport, TrainConfig, TrainDevice, TrainError,
+    TrainState, Trainer, item_vectors, user_vectors,
 };
 
 use crate::fixture::{Data, Steps, adagrad, bce, config, dssm, fm, losses, sampled, youtube_dnn};
@@ -33,8 +33,9 @@ impl Observer for First {
         Ok(())
     }
 
-    fn on_epoch(&mut self, report: &EpochReport) {
+    fn on_epoch(&mut self, report: &EpochReport) -> Flow {
         self.epochs.push(*report);
+        Flow::Continue
     }
 }
 
@@ -52,8 +53,12 @@ fn init(on: &TrainDevice) -> Init {
 
 fn first<M: TwoTower>(model: M, loss: &LossConfig, config: &TrainConfig, on: &TrainDevice) -> First {
     let (data, mut first) = (Data::new(), First::default());
-    let result = fit(model, &data.train(4), loss, config, 1, on, &mut first, |_, _| Ok(None));
-    assert!(matches!(result, Err(TrainError::Interrupted { .. })));
+    let result = Trainer::new(&data.train(4), &*loss.build().unwrap(), config)
+        .seed(1)
+        .device(on)
+        .observer(&mut first)
+        .fit(model, |_, _| Ok(None));
+    assert_eq!(result.unwrap().ended, Ended::Stopped);
     first
 }
 
@@ -108,8 +113,12 @@ fn vectors_of_a_trained_model_are_those_of_the_cpu() {
     let vectors = |on: &TrainDevice| {
         let (mut steps, train, config) = (Steps::default(), data.train(4), config(1));
         let model = youtube_dnn(&data, &mut init(on));
-        let fitted: Fitted<_> =
-            fit(model, &train, &sampled(), &config, 1, on, &mut steps, |_, _| Ok(None)).unwrap();
+        let fitted: Fitted<_> = Trainer::new(&train, &*sampled().build().unwrap(), &config)
+            .seed(1)
+            .device(on)
+            .observer(&mut steps)
+            .fit(model, |_, _| Ok(None))
+            .unwrap();
         assert_eq!(steps.0.len(), 15);
         let items = item_vectors(&fitted.model, &data.catalog, &on.device).data;
         let users = user_vectors(&fitted.model, &train.batches, data.samples.samples(), &on.device).data;
@@ -132,12 +141,23 @@ fn a_run_goes_on_on_the_other_device() {
         let state = first(youtube_dnn(&data, &mut init(from)), &loss, &config, from).state.unwrap();
         let (mut steps, begun) = (Steps::default(), state.progress.step);
         let model = youtube_dnn(&data, &mut init(to));
-        resume(model, state, &data.train(4), &loss, &config, 1, to, &mut steps, |_, _| Ok(None)).unwrap();
+        Trainer::new(&data.train(4), &*loss.build().unwrap(), &config)
+            .seed(1)
+            .device(to)
+            .observer(&mut steps)
+            .resume(state)
+            .fit(model, |_, _| Ok(None))
+            .unwrap();
         (begun, steps.0.iter().map(|step| step.loss).collect::<Vec<f32>>())
     };
     let mut whole = Steps::default();
     let model = youtube_dnn(&data, &mut init(&cpu));
-    fit(model, &data.train(4), &loss, &config, 1, &cpu, &mut whole, |_, _| Ok(None)).unwrap();
+    Trainer::new(&data.train(4), &*loss.build().unwrap(), &config)
+        .seed(1)
+        .device(&cpu)
+        .observer(&mut whole)
+        .fit(model, |_, _| Ok(None))
+        .unwrap();
     let whole: Vec<f32> = whole.0.iter().map(|step| step.loss).collect();
     for (from, to) in [(&cpu, &gpu), (&gpu, &cpu)] {
         let (begun, rest) = rest(from, to);
@@ -152,8 +172,11 @@ fn a_row_beyond_its_table_is_refused_before_it_reaches_the_gpu() {
     let fewer = Data { n_trained: data.n_trained - 3, ..Data::new() };
     let on = on_gpu(&opened);
     let model = youtube_dnn(&fewer, &mut init(&on));
-    let error =
-        fit(model, &data.train(4), &sampled(), &config(1), 1, &on, &mut (), |_, _| Ok(None)).unwrap_err();
+    let error = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(1))
+        .seed(1)
+        .device(&on)
+        .fit(model, |_, _| Ok(None))
+        .unwrap_err();
     assert!(
         matches!(error, TrainError::RowOutOfRange { rows, .. } if rows == fewer.n_trained + 1),
         "{error}"

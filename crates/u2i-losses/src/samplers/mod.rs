@@ -15,6 +15,7 @@
 //! # Ok::<(), u2i_losses::samplers::SamplerError>(())
 //! ```
 
+mod config;
 mod distinct;
 mod log_uniform;
 mod masks;
@@ -24,6 +25,7 @@ mod streaming;
 mod uniform;
 mod unigram;
 
+pub use config::SamplerConfig;
 pub use log_uniform::LogUniform;
 pub use masks::{Hits, KnownItems};
 pub use mixed::mixed_log_expected;

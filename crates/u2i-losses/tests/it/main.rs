@@ -1,5 +1,7 @@
 //! Tests of the public API.
 
+#[cfg(feature = "tensor")]
+mod as_losses;
 mod draws;
 #[cfg(feature = "tensor")]
 mod losses;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use u2i_host::ints;
 use u2i_ops::{Activation, Factors, Windows};
 
 use super::{Pooling, broadcast_matmul, by_lag, narrowed, one_hot};
 use crate::dropout::{dropout, dropout_mask};
-use crate::table::ints;
 use crate::{Table, UserBatch};
 
 impl Pooling {

@@ -4,7 +4,10 @@ use std::num::NonZeroU32;
 
 use burn::tensor::Device;
 use u2i_losses::Temperature;
-use u2i_train::{LossConfig, Observer, TrainConfig, TrainDevice, TrainError, fit};
+use u2i_models::YoutubeDnn;
+use u2i_train::{
+    Ended, Fitted, InBatchSoftmax, LossConfig, Observer, TrainConfig, TrainDevice, TrainError, Trainer,
+};
 
 use crate::fixture::{Data, Steps, config, losses, sampled, youtube_dnn};
 use crate::{Keep, init, weights};
@@ -18,10 +21,13 @@ fn run(
     config: &TrainConfig,
     on: TrainDevice,
     observer: &mut dyn Observer,
-) -> Result<Vec<u32>, TrainError> {
+) -> Result<Fitted<YoutubeDnn>, TrainError> {
     let model = youtube_dnn(data, &mut init(1));
-    let fitted = fit(model, &data.train(4), &sampled(), config, 1, on, observer, |_, _| Ok(None))?;
-    Ok(weights(&fitted.model))
+    Trainer::new(&data.train(4), &*sampled().build().unwrap(), config)
+        .seed(1)
+        .device(on)
+        .observer(observer)
+        .fit(model, |_, _| Ok(None))
 }
 
 /// With every loss, one of which estimates frequencies from all batches before.
@@ -31,8 +37,11 @@ fn results_do_not_depend_on_who_makes_batches_and_how_early() {
     for loss in &losses() {
         let run = |n| {
             let (mut steps, model) = (Steps::default(), youtube_dnn(&data, &mut init(1)));
-            let fitted =
-                fit(model, &data.train(4), loss, &config(2), 1, ahead(n), &mut steps, |_, _| Ok(None));
+            let fitted = Trainer::new(&data.train(4), &*loss.build().unwrap(), &config(2))
+                .seed(1)
+                .device(ahead(n))
+                .observer(&mut steps)
+                .fit(model, |_, _| Ok(None));
             (steps.0, weights(&fitted.unwrap().model))
         };
         let own = run(0);
@@ -50,8 +59,8 @@ fn a_run_that_stops_leaves_what_was_made_ahead() {
     let data = Data::new();
     let stopped = |n| {
         let mut keep = Keep { at: vec![3], states: Vec::new() };
-        let error = run(&data, &config(2), ahead(n), &mut keep).unwrap_err();
-        assert!(matches!(error, TrainError::Interrupted { step: 3 }), "{error}");
+        let fitted = run(&data, &config(2), ahead(n), &mut keep).unwrap();
+        assert_eq!((fitted.ended, fitted.steps), (Ended::Stopped, 3));
         keep.states.remove(0)
     };
     assert!(stopped(0) == stopped(2));
@@ -65,15 +74,20 @@ fn a_row_beyond_its_table_is_told_at_its_step() {
     // Of one target and nothing drawn, so that the step that meets the missing row is not the first.
     let one = NonZeroU32::MIN;
     let config = TrainConfig { chunk_targets: one, chunks_per_step: one.try_into().unwrap(), ..config(1) };
-    let loss = LossConfig::InBatchSoftmax {
+    let loss = LossConfig::InBatchSoftmax(InBatchSoftmax {
         temperature: Temperature::ONE,
         temperature_floor: None,
         streaming: None,
-    };
+    });
     let steps_before = |n| {
         let mut steps = Steps::default();
         let (model, train) = (youtube_dnn(&fewer, &mut init(1)), data.train(4));
-        let error = fit(model, &train, &loss, &config, 2, ahead(n), &mut steps, |_, _| Ok(None)).unwrap_err();
+        let error = Trainer::new(&train, &*loss.build().unwrap(), &config)
+            .seed(2)
+            .device(ahead(n))
+            .observer(&mut steps)
+            .fit(model, |_, _| Ok(None))
+            .unwrap_err();
         assert!(matches!(error, TrainError::RowOutOfRange { .. }), "{error}");
         // Losses of one row without negatives are 0, whatever they are of.
         steps.0.iter().map(|step| (step.step, step.targets)).collect::<Vec<_>>()

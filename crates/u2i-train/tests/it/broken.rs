@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use u2i_models::{ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
 use u2i_schema::Sample;
 use u2i_train::burn;
-use u2i_train::{OptimizerConfig, StateTensor, TrainConfig, TrainError, TrainState, fit, resume};
+use u2i_train::{Ended, OptimizerConfig, StateTensor, TrainConfig, TrainError, TrainState, Trainer};
 
 use crate::fixture::{Data, youtube_dnn};
 use crate::{Keep, adam, config, init, sampled};
@@ -14,8 +14,12 @@ use crate::{Keep, adam, config, init, sampled};
 fn states<M: TwoTower>(model: M, data: &Data, n: usize) -> Vec<TrainState> {
     let mut keep = Keep { at: (1..=n).collect(), states: Vec::new() };
     let (device, loss, config) = (Device::flex(), sampled(), config(1));
-    let stopped = fit(model, &data.train(4), &loss, &config, 1, &device, &mut keep, |_, _| Ok(None));
-    assert!(matches!(stopped, Err(TrainError::Interrupted { .. })));
+    let stopped = Trainer::new(&data.train(4), &*loss.build().unwrap(), &config)
+        .seed(1)
+        .device(&device)
+        .observer(&mut keep)
+        .fit(model, |_, _| Ok(None));
+    assert_eq!(stopped.unwrap().ended, Ended::Stopped);
     keep.states
 }
 
@@ -28,7 +32,12 @@ fn go_on<M: TwoTower>(
 ) -> (Option<TrainError>, Vec<TrainState>) {
     let mut rest = Keep { at: (state.progress.step + 1..1000).collect(), states: Vec::new() };
     let (device, loss) = (Device::flex(), sampled());
-    let result = resume(model, state, &data.train(4), &loss, config, 1, &device, &mut rest, |_, _| Ok(None));
+    let result = Trainer::new(&data.train(4), &*loss.build().unwrap(), config)
+        .seed(1)
+        .device(&device)
+        .observer(&mut rest)
+        .resume(state)
+        .fit(model, |_, _| Ok(None));
     (result.err(), rest.states)
 }
 
@@ -42,9 +51,11 @@ fn a_loss_that_is_not_finite_stops_training_at_its_step() {
     let mut model = youtube_dnn(&data, &mut init(1));
     let poisoned = Tensor::from_inner(model.tables()[0].weight.val().inner() * f32::NAN);
     model.tables_mut()[0].weight = burn::module::Param::from_tensor(poisoned);
-    let error =
-        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), &mut (), |_, _| Ok(None))
-            .unwrap_err();
+    let error = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(1))
+        .seed(1)
+        .device(&Device::flex())
+        .fit(model, |_, _| Ok(None))
+        .unwrap_err();
     let message = error.to_string();
     assert!(message.starts_with("the loss is not finite at step 0 of epoch 1"), "{message}");
 }
@@ -84,7 +95,11 @@ fn a_broken_input_stops_training_at_the_step_that_meets_it() {
             let mut keep = Keep { at: (1..=100).collect(), states: Vec::new() };
             let (device, loss, config) = (Device::flex(), sampled(), config(1));
             let model = youtube_dnn(&data, &mut init(1));
-            let error = fit(model, &data.train(4), &loss, &config, 1, &device, &mut keep, |_, _| Ok(None))
+            let error = Trainer::new(&data.train(4), &*loss.build().unwrap(), &config)
+                .seed(1)
+                .device(&device)
+                .observer(&mut keep)
+                .fit(model, |_, _| Ok(None))
                 .expect_err("a broken input went through");
             let TrainError::NotFinite { step, tensor, .. } = &error else { panic!("{error}") };
             assert_eq!(tensor, "the loss", "{error}");
@@ -115,9 +130,12 @@ fn a_broken_learning_rate_is_refused_or_named_at_its_step() {
     let model = || youtube_dnn(&data, &mut init(1));
     for broken in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.01, 0.0] {
         let mut keep = Keep { at: vec![1], states: Vec::new() };
-        let error =
-            fit(model(), &data.train(4), &sampled(), &rate(broken), 1, &device, &mut keep, |_, _| Ok(None))
-                .expect_err("a broken learning rate went through");
+        let error = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &rate(broken))
+            .seed(1)
+            .device(&device)
+            .observer(&mut keep)
+            .fit(model(), |_, _| Ok(None))
+            .expect_err("a broken learning rate went through");
         assert!(error.to_string().contains("learning_rate"), "{error}");
         assert!(keep.states.is_empty());
     }
@@ -172,7 +190,10 @@ fn a_gradient_that_is_not_finite_is_named_at_its_step() {
     let data = Data::new();
     let model = |is_broken| Broken { model: youtube_dnn(&data, &mut init(1)), is_broken };
     let (device, loss) = (Device::flex(), sampled());
-    let result = fit(model(true), &data.train(4), &loss, &config(1), 1, &device, &mut (), |_, _| Ok(None));
+    let result = Trainer::new(&data.train(4), &*loss.build().unwrap(), &config(1))
+        .seed(1)
+        .device(&device)
+        .fit(model(true), |_, _| Ok(None));
     let error = result.expect_err("a broken gradient was applied");
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 0, .. }), "{error}");
     let message = error.to_string();

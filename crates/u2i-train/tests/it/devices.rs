@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use burn::tensor::Device;
 use u2i_models::{NormKind, TwoTower};
 use u2i_train::{
-    LossConfig, Observer, StepReport, TrainConfig, TrainDevice, TrainError, TrainState, fit, resume,
+    Ended, LossConfig, Observer, StepReport, TrainConfig, TrainDevice, TrainError, TrainState, Trainer,
 };
 
 use crate::fixture::{
@@ -19,7 +19,12 @@ fn gpu() -> TrainDevice {
 
 fn steps<M: TwoTower>(model: M, loss: &LossConfig, config: &TrainConfig, on: TrainDevice) -> Vec<StepReport> {
     let (data, mut steps) = (Data::new(), Steps::default());
-    fit(model, &data.train(4), loss, config, 1, on, &mut steps, |_, _| Ok(None)).unwrap();
+    Trainer::new(&data.train(4), &*loss.build().unwrap(), config)
+        .seed(1)
+        .device(on)
+        .observer(&mut steps)
+        .fit(model, |_, _| Ok(None))
+        .unwrap();
     steps.0
 }
 
@@ -68,8 +73,17 @@ fn a_run_that_is_read_now_and_then_stops_at_a_reading_and_goes_on_from_there() {
     let run = |state: Option<TrainState>, observer: &mut dyn Observer| {
         let (model, train, loss) = (youtube_dnn(&data, &mut init(1)), data.train(4), sampled());
         match state {
-            None => fit(model, &train, &loss, &config(2), 1, &on, observer, |_, _| Ok(None)),
-            Some(state) => resume(model, state, &train, &loss, &config(2), 1, &on, observer, |_, _| Ok(None)),
+            None => Trainer::new(&train, &*loss.build().unwrap(), &config(2))
+                .seed(1)
+                .device(&on)
+                .observer(observer)
+                .fit(model, |_, _| Ok(None)),
+            Some(state) => Trainer::new(&train, &*loss.build().unwrap(), &config(2))
+                .seed(1)
+                .device(&on)
+                .observer(observer)
+                .resume(state)
+                .fit(model, |_, _| Ok(None)),
         }
     };
     let mut whole = Steps::default();
@@ -77,8 +91,8 @@ fn a_run_that_is_read_now_and_then_stops_at_a_reading_and_goes_on_from_there() {
     assert_eq!(whole.0.iter().map(|step| step.step).collect::<Vec<_>>(), (0..30).collect::<Vec<_>>());
     for (asked, done) in [(1, 4), (4, 4), (5, 8), (13, 15), (15, 15), (16, 19)] {
         let mut keep = Keep { at: vec![asked], states: Vec::new() };
-        let error = run(None, &mut keep).unwrap_err();
-        assert!(matches!(error, TrainError::Interrupted { step } if step == done), "{asked}: {error}");
+        let stopped = run(None, &mut keep).unwrap();
+        assert_eq!((stopped.ended, stopped.steps), (Ended::Stopped, done), "{asked}");
         let mut rest = Steps::default();
         run(Some(keep.states.remove(0)), &mut rest).unwrap();
         assert_eq!(rest.0, whole.0[done..], "{asked}");
@@ -97,8 +111,11 @@ fn a_broken_input_is_named_at_its_step_however_late_it_is_read() {
         let error_on = |on: TrainDevice| {
             let (mut keep, model) =
                 (Keep { at: (1..=30).collect(), states: vec![] }, youtube_dnn(&data, &mut init(1)));
-            let result =
-                fit(model, &data.train(4), &sampled(), &config(1), 1, on, &mut keep, |_, _| Ok(None));
+            let result = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(1))
+                .seed(1)
+                .device(on)
+                .observer(&mut keep)
+                .fit(model, |_, _| Ok(None));
             let error = result.expect_err("a broken input went through");
             let TrainError::NotFinite { step, .. } = error else { panic!("{error}") };
             (step, keep.states.len())

@@ -11,8 +11,9 @@ use u2i_schema::{
     Vocabulary,
 };
 use u2i_train::{
-    Decay, DrawConfig, Flow, LossConfig, MaskConfig, Observer, OptimizerConfig, SamplerConfig,
-    ScheduleConfig, StepReport, StreamingConfig, TrainConfig, TrainData,
+    Bce, Bpr, Decay, DrawConfig, Flow, FullSoftmax, InBatchSoftmax, LossConfig, MaskConfig, MixedSoftmax,
+    Observer, OptimizerConfig, SampledSoftmax, SamplerConfig, ScheduleConfig, StepReport, StreamingConfig,
+    TrainConfig, TrainData,
 };
 
 const ITEMS: usize = 20;
@@ -167,44 +168,44 @@ pub fn config(epochs: usize) -> TrainConfig {
 }
 
 pub fn sampled() -> LossConfig {
-    LossConfig::SampledSoftmax {
+    LossConfig::SampledSoftmax(SampledSoftmax {
         negatives: NonZeroUsize::new(8).unwrap(),
         sampler: SamplerConfig::Uniform {},
         temperature: Temperature::new(0.2).unwrap(),
         temperature_floor: None,
         draw: None,
         mask: None,
-    }
+    })
 }
 
 /// A temperature that is learned.
 pub fn learned() -> LossConfig {
-    LossConfig::FullSoftmax {
+    LossConfig::FullSoftmax(FullSoftmax {
         temperature: Temperature::new(0.2).unwrap(),
         temperature_floor: Some(Temperature::new(0.05).unwrap()),
-    }
+    })
 }
 
 /// Frequencies that are estimated.
 pub fn streaming() -> LossConfig {
     let (buckets, hashes) = (NonZeroUsize::new(100).unwrap(), NonZeroU32::MIN);
-    LossConfig::InBatchSoftmax {
+    LossConfig::InBatchSoftmax(InBatchSoftmax {
         temperature: Temperature::new(0.2).unwrap(),
         temperature_floor: None,
         streaming: Some(StreamingConfig { alpha: 0.1, buckets, hashes }),
-    }
+    })
 }
 
 /// Negatives of which some are masked that are not the positive, or of which each row has its own.
 pub fn drawn(draw: DrawConfig, mask: MaskConfig) -> LossConfig {
-    LossConfig::SampledSoftmax {
+    LossConfig::SampledSoftmax(SampledSoftmax {
         negatives: NonZeroUsize::new(8).unwrap(),
         sampler: SamplerConfig::Unigram { exponent: 0.75 },
         temperature: Temperature::new(0.2).unwrap(),
         temperature_floor: None,
         draw: Some(draw),
         mask: Some(mask),
-    }
+    })
 }
 
 pub fn adagrad() -> OptimizerConfig {
@@ -224,34 +225,39 @@ pub fn optimizers() -> [OptimizerConfig; 4] {
 }
 
 pub fn bce() -> LossConfig {
-    LossConfig::Bce { negatives: NonZeroUsize::new(4).unwrap(), sampler: SamplerConfig::Uniform {} }
+    LossConfig::Bce(Bce { negatives: NonZeroUsize::new(4).unwrap(), sampler: SamplerConfig::Uniform {} })
 }
 
 /// Every loss.
 pub fn losses() -> Vec<LossConfig> {
     let (negatives, temperature) = (NonZeroUsize::new(4).unwrap(), Temperature::new(0.2).unwrap());
     let (uniform, temperature_floor) = (SamplerConfig::Uniform {}, None);
-    let log_uniform = LossConfig::SampledSoftmax {
+    let log_uniform = LossConfig::SampledSoftmax(SampledSoftmax {
         negatives,
         sampler: SamplerConfig::LogUniform {},
         temperature,
         temperature_floor,
         draw: None,
         mask: None,
-    };
+    });
     vec![
         sampled(),
         log_uniform,
         drawn(DrawConfig::SharedDistinct, MaskConfig::TrainingPositives),
         drawn(DrawConfig::PerRow, MaskConfig::Positive),
         drawn(DrawConfig::PerRowDistinct, MaskConfig::TrainingPositives),
-        LossConfig::InBatchSoftmax { temperature, temperature_floor, streaming: None },
+        LossConfig::InBatchSoftmax(InBatchSoftmax { temperature, temperature_floor, streaming: None }),
         streaming(),
-        LossConfig::MixedSoftmax { negatives, sampler: uniform, temperature, temperature_floor },
-        LossConfig::FullSoftmax { temperature, temperature_floor },
+        LossConfig::MixedSoftmax(MixedSoftmax {
+            negatives,
+            sampler: uniform,
+            temperature,
+            temperature_floor,
+        }),
+        LossConfig::FullSoftmax(FullSoftmax { temperature, temperature_floor }),
         learned(),
         bce(),
-        LossConfig::Bpr { negatives, sampler: uniform },
+        LossConfig::Bpr(Bpr { negatives, sampler: uniform }),
     ]
 }
 

@@ -3,8 +3,10 @@
 mod ahead;
 mod broken;
 mod devices;
+mod ended;
 mod fixture;
 mod negatives;
+mod own_loss;
 mod precision;
 mod resumed;
 
@@ -18,8 +20,8 @@ use u2i_models::{Init, ItemBatch, Table, TwoTower, UserBatch, YoutubeDnn};
 use u2i_schema::Slot;
 use u2i_train::burn;
 use u2i_train::{
-    EarlyStopping, EpochReport, Fitted, Flow, LossConfig, Observer, OptimizerConfig, StepReport, TrainConfig,
-    TrainError, TrainState, fit, item_vectors, resume, user_vectors,
+    EarlyStopping, Ended, EpochReport, Fitted, Flow, FullSoftmax, LossConfig, Observer, OptimizerConfig,
+    StepReport, TrainConfig, TrainError, TrainState, Trainer, item_vectors, user_vectors,
 };
 
 /// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
@@ -35,7 +37,11 @@ fn train<M: TwoTower>(
     seed: u64,
 ) -> Fitted<M> {
     let device = Device::flex();
-    fit(model, &data.train(4), loss, config, seed, &device, &mut (), |_, _| Ok(None)).unwrap()
+    Trainer::new(&data.train(4), &*loss.build().unwrap(), config)
+        .seed(seed)
+        .device(&device)
+        .fit(model, |_, _| Ok(None))
+        .unwrap()
 }
 
 fn init(seed: u64) -> Init {
@@ -90,8 +96,10 @@ fn compare_with_dense(data: &Data, loss: &LossConfig, config: &TrainConfig) {
 #[test]
 fn row_sparse_steps_equal_dense_steps_where_each_has_every_row() {
     let data = Data::new();
-    let all =
-        LossConfig::FullSoftmax { temperature: Temperature::new(0.2).unwrap(), temperature_floor: None };
+    let all = LossConfig::FullSoftmax(FullSoftmax {
+        temperature: Temperature::new(0.2).unwrap(),
+        temperature_floor: None,
+    });
     for optimizer in [adam(), adagrad(), sgd()] {
         for (loss, epochs) in [(&sampled(), 1), (&all, 6)] {
             let chunks_per_step = NonZeroUsize::new(10_000).unwrap();
@@ -149,12 +157,19 @@ fn dropped_ids_train_the_rows_of_unknown_ones() {
 
     let mut keep = Keep { at: vec![7], states: Vec::new() };
     let (data, device) = (dropping.train(4), Device::flex());
-    let stopped = fit(start.clone(), &data, &sampled(), &config(2), 1, &device, &mut keep, |_, _| Ok(None))
-        .unwrap_err();
-    assert!(matches!(stopped, TrainError::Interrupted { .. }));
+    let stopped = Trainer::new(&data, &*sampled().build().unwrap(), &config(2))
+        .seed(1)
+        .device(&device)
+        .observer(&mut keep)
+        .fit(start.clone(), |_, _| Ok(None))
+        .unwrap();
+    assert_eq!(stopped.ended, Ended::Stopped);
     let state = keep.states.pop().unwrap();
-    let resumed =
-        resume(start.clone(), state, &data, &sampled(), &config(2), 1, &device, &mut (), |_, _| Ok(None));
+    let resumed = Trainer::new(&data, &*sampled().build().unwrap(), &config(2))
+        .seed(1)
+        .device(&device)
+        .resume(state)
+        .fit(start.clone(), |_, _| Ok(None));
     assert_eq!(weights(&resumed.unwrap().model), weights(&some));
 }
 
@@ -201,21 +216,15 @@ fn the_best_epoch_is_kept_and_training_stops_early() {
     let config = TrainConfig { early_stopping: stopping, ..config(5) };
     let mut seen = Vec::new();
     let device = Device::flex();
-    let fitted = fit(
-        youtube_dnn(&data, &mut init(1)),
-        &data.train(4),
-        &sampled(),
-        &config,
-        1,
-        &device,
-        &mut (),
-        |model, epoch| {
+    let fitted = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config)
+        .seed(1)
+        .device(&device)
+        .fit(youtube_dnn(&data, &mut init(1)), |model, epoch| {
             seen.push(weights(model));
             Ok(Some(metrics[epoch - 1]))
-        },
-    )
-    .unwrap();
-    assert_eq!((fitted.best_epoch, fitted.epochs.len()), (2, 4));
+        })
+        .unwrap();
+    assert_eq!((fitted.best_epoch, fitted.epochs.len()), (Some(2), 4));
     assert_eq!(weights(&fitted.model), seen[1]);
 }
 
@@ -223,17 +232,12 @@ fn the_best_epoch_is_kept_and_training_stops_early() {
 fn a_run_follows_its_schedule_and_counts_its_targets() {
     let data = Data::new();
     let mut steps = Steps::default();
-    let fitted = fit(
-        youtube_dnn(&data, &mut init(1)),
-        &data.train(4),
-        &sampled(),
-        &config(2),
-        1,
-        &Device::flex(),
-        &mut steps,
-        |_, _| Ok(None),
-    )
-    .unwrap();
+    let fitted = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(2))
+        .seed(1)
+        .device(&Device::flex())
+        .observer(&mut steps)
+        .fit(youtube_dnn(&data, &mut init(1)), |_, _| Ok(None))
+        .unwrap();
     assert_eq!(fitted.targets as usize, 2 * data.samples.len());
     assert_eq!(steps.0.iter().map(|step| step.targets).sum::<usize>(), 2 * data.samples.len());
     assert_eq!(steps.0.len(), steps.0[0].steps);
@@ -245,17 +249,11 @@ fn a_run_follows_its_schedule_and_counts_its_targets() {
 fn a_row_beyond_its_table_is_refused_before_it_reaches_the_device() {
     let data = Data::new();
     let fewer = Data { n_trained: data.n_trained - 3, ..Data::new() };
-    let error = fit(
-        youtube_dnn(&fewer, &mut init(1)),
-        &data.train(4),
-        &sampled(),
-        &config(1),
-        1,
-        &Device::flex(),
-        &mut (),
-        |_, _| Ok(None),
-    )
-    .unwrap_err();
+    let error = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(1))
+        .seed(1)
+        .device(&Device::flex())
+        .fit(youtube_dnn(&fewer, &mut init(1)), |_, _| Ok(None))
+        .unwrap_err();
     assert!(
         matches!(error, TrainError::RowOutOfRange { rows, .. } if rows == fewer.n_trained + 1),
         "{error}"
@@ -291,14 +289,18 @@ fn an_observer_can_stop_a_run() {
         fn on_step(&mut self, report: &StepReport) -> Flow {
             if report.step < 2 { Flow::Continue } else { Flow::Stop }
         }
-        fn on_epoch(&mut self, _: &EpochReport) {
+        fn on_epoch(&mut self, _: &EpochReport) -> Flow {
             panic!("the epoch does not end");
         }
     }
     let data = Data::new();
     let model = youtube_dnn(&data, &mut init(1));
-    let error =
-        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), &mut Stop, |_, _| Ok(None))
-            .unwrap_err();
-    assert!(matches!(error, TrainError::Interrupted { step: 3 }), "{error}");
+    let stopped = Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(1))
+        .seed(1)
+        .device(&Device::flex())
+        .observer(&mut Stop)
+        .fit(model, |_, _| Ok(None))
+        .unwrap();
+    assert_eq!((stopped.ended, stopped.steps, stopped.best_epoch), (Ended::Stopped, 3, None));
+    assert!(stopped.epochs.is_empty());
 }

@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use burn::tensor::Device;
 use u2i_losses::Temperature;
 use u2i_train::{
-    DrawConfig, Fitted, LossConfig, MaskConfig, SamplerConfig, StreamingConfig, TrainConfig, TrainError,
-    TrainState, fit, resume,
+    Bpr, DrawConfig, Ended, Fitted, FullSoftmax, InBatchSoftmax, Loss, LossConfig, MaskConfig, MixedSoftmax,
+    SampledSoftmax, SamplerConfig, StreamingConfig, TrainConfig, TrainError, TrainState, Trainer,
 };
 
 use crate::fixture::{Data, drawn, youtube_dnn};
@@ -18,33 +18,33 @@ fn batches_of_one(epochs: usize) -> TrainConfig {
 }
 
 fn in_batch() -> LossConfig {
-    LossConfig::InBatchSoftmax {
+    LossConfig::InBatchSoftmax(InBatchSoftmax {
         temperature: Temperature::new(0.2).unwrap(),
         temperature_floor: None,
         streaming: None,
-    }
+    })
 }
 
 fn one_negative() -> LossConfig {
     let (negatives, temperature) = (NonZeroUsize::MIN, Temperature::new(0.2).unwrap());
-    LossConfig::SampledSoftmax {
+    LossConfig::SampledSoftmax(SampledSoftmax {
         negatives,
         sampler: SamplerConfig::Uniform {},
         temperature,
         temperature_floor: None,
         draw: None,
         mask: None,
-    }
+    })
 }
 
 /// In a batch of one, its draw alone.
 fn mixed() -> LossConfig {
-    LossConfig::MixedSoftmax {
+    LossConfig::MixedSoftmax(MixedSoftmax {
         negatives: NonZeroUsize::MIN,
         sampler: SamplerConfig::Uniform {},
         temperature: Temperature::new(0.2).unwrap(),
         temperature_floor: None,
-    }
+    })
 }
 
 /// With a batch of one target the loss is 0 where it has no negative and above 0 where it has one, so the losses say
@@ -65,8 +65,12 @@ fn a_row_without_negatives_is_counted_and_nothing_else_is() {
         let config = batches_of_one(1);
         let device = Device::flex();
         let model = youtube_dnn(&data, &mut init(1));
-        let fitted =
-            fit(model, &data.train(4), &loss, &config, 1, &device, &mut steps, |_, _| Ok(None)).unwrap();
+        let fitted = Trainer::new(&data.train(4), &*loss.build().unwrap(), &config)
+            .seed(1)
+            .device(&device)
+            .observer(&mut steps)
+            .fit(model, |_, _| Ok(None))
+            .unwrap();
         for step in &steps.0 {
             assert_eq!((step.targets, step.rows_without_negatives), (1, usize::from(step.loss == 0.0)));
         }
@@ -82,10 +86,10 @@ fn batches_of_one_item_change_no_weight() {
     let data = Data::new();
     let before = youtube_dnn(&data, &mut init(1));
     let device = Device::flex();
-    let fitted =
-        fit(before.clone(), &data.train(4), &in_batch(), &batches_of_one(2), 1, &device, &mut (), |_, _| {
-            Ok(None)
-        })
+    let fitted = Trainer::new(&data.train(4), &*in_batch().build().unwrap(), &batches_of_one(2))
+        .seed(1)
+        .device(&device)
+        .fit(before.clone(), |_, _| Ok(None))
         .unwrap();
     assert_eq!(weights(&fitted.model), weights(&before));
     assert!(fitted.epochs.iter().all(|epoch| epoch.loss == 0.0 && epoch.rows_without_negatives == 480));
@@ -96,26 +100,31 @@ fn batches_of_one_item_change_no_weight() {
 fn a_loss_that_cannot_be_is_refused_before_training() {
     let data = Data::new();
     let temperature = Temperature::new(0.2).unwrap();
-    let error = |loss: LossConfig| {
-        let (model, train, mut steps) = (youtube_dnn(&data, &mut init(1)), data.train(4), Steps::default());
-        let device = Device::flex();
-        let error =
-            fit(model, &train, &loss, &config(1), 1, &device, &mut steps, |_, _| Ok(None)).unwrap_err();
+    let error = |loss: &dyn Loss| {
+        let mut steps = Steps::default();
+        let error = Trainer::new(&data.train(4), loss, &config(1))
+            .seed(1)
+            .device(&Device::flex())
+            .observer(&mut steps)
+            .fit(youtube_dnn(&data, &mut init(1)), |_, _| Ok(None))
+            .unwrap_err();
         assert!(steps.0.is_empty());
         error.to_string()
     };
-    let floor = LossConfig::FullSoftmax { temperature, temperature_floor: Some(temperature) };
+    let floor = FullSoftmax { temperature, temperature_floor: Some(temperature) };
     assert_eq!(
-        error(floor).split(',').next_back(),
+        error(&floor).split(',').next_back(),
         Some(" expected less than the temperature that learning begins with")
     );
+    let built = LossConfig::FullSoftmax(floor.clone()).build();
+    assert_eq!(built.unwrap_err().to_string(), error(&floor));
     let exponent = SamplerConfig::Unigram { exponent: -1.0 };
-    let bpr = LossConfig::Bpr { negatives: NonZeroUsize::MIN, sampler: exponent };
-    assert_eq!(error(bpr), "the exponent of item counts is -1, wanted a finite number of at least 0");
+    let bpr = Bpr { negatives: NonZeroUsize::MIN, sampler: exponent };
+    assert_eq!(error(&bpr), "the exponent of item counts is -1, wanted a finite number of at least 0");
     let (alpha, buckets, hashes) = (1.0, NonZeroUsize::MIN, NonZeroU32::MIN);
     let streaming = Some(StreamingConfig { alpha, buckets, hashes });
-    let in_batch = LossConfig::InBatchSoftmax { temperature, temperature_floor: None, streaming };
-    assert_eq!(error(in_batch), "alpha is 1, wanted a number between 0 and 1");
+    let in_batch = InBatchSoftmax { temperature, temperature_floor: None, streaming };
+    assert_eq!(error(&in_batch), "alpha is 1, wanted a number between 0 and 1");
 }
 
 /// Batches of several rows, against counting by the definition: a row counts if every draw is its own item.
@@ -126,7 +135,12 @@ fn rows_of_larger_batches_are_counted_by_the_definition() {
     let mut steps = Steps::default();
     let device = Device::flex();
     let model = youtube_dnn(&data, &mut init(1));
-    fit(model, &data.train(4), &one_negative(), &config, 1, &device, &mut steps, |_, _| Ok(None)).unwrap();
+    Trainer::new(&data.train(4), &*one_negative().build().unwrap(), &config)
+        .seed(1)
+        .device(&device)
+        .observer(&mut steps)
+        .fit(model, |_, _| Ok(None))
+        .unwrap();
     // Targets of a step are of two users who walk a ring, so at most two of them are the one item that was drawn.
     assert!(steps.0.iter().all(|step| step.targets == 8 && step.rows_without_negatives <= 2));
     let sum: usize = steps.0.iter().map(|step| step.rows_without_negatives).sum();
@@ -143,8 +157,17 @@ fn counts_go_on_where_a_run_was_stopped() {
     let run = |state: Option<TrainState>, keep: &mut Keep| -> Result<Fitted<_>, TrainError> {
         let (model, train, loss) = (youtube_dnn(&data, &mut init(1)), data.train(4), one_negative());
         match state {
-            None => fit(model, &train, &loss, &config, 1, &device, keep, |_, _| Ok(None)),
-            Some(state) => resume(model, state, &train, &loss, &config, 1, &device, keep, |_, _| Ok(None)),
+            None => Trainer::new(&train, &*loss.build().unwrap(), &config)
+                .seed(1)
+                .device(&device)
+                .observer(keep)
+                .fit(model, |_, _| Ok(None)),
+            Some(state) => Trainer::new(&train, &*loss.build().unwrap(), &config)
+                .seed(1)
+                .device(&device)
+                .observer(keep)
+                .resume(state)
+                .fit(model, |_, _| Ok(None)),
         }
     };
     let nothing = || Keep { at: vec![], states: Vec::new() };
@@ -152,7 +175,7 @@ fn counts_go_on_where_a_run_was_stopped() {
     assert!(unbroken.epochs.iter().all(|epoch| epoch.rows_without_negatives > 0));
     for at in [1, 59, 60, 61, 150] {
         let mut keep = Keep { at: vec![at], states: Vec::new() };
-        assert!(matches!(run(None, &mut keep), Err(TrainError::Interrupted { .. })));
+        assert_eq!(run(None, &mut keep).unwrap().ended, Ended::Stopped);
         let mut state = keep.states.remove(0);
         assert_eq!(run(Some(state.clone()), &mut nothing()).unwrap().epochs, unbroken.epochs, "{at}");
         // Counts of epochs that are yet to come are no state of this run.

@@ -4,7 +4,7 @@ use burn::module::Module as _;
 use burn::tensor::{DType, Device, FloatDType};
 use u2i_models::{Table, TwoTower as _, YoutubeDnn, with_weights};
 use u2i_train::{
-    Decay, OptimizerConfig, ScheduleConfig, TablePrecision, TrainConfig, TrainDevice, fit, item_vectors,
+    Decay, OptimizerConfig, ScheduleConfig, TablePrecision, TrainConfig, TrainDevice, Trainer, item_vectors,
 };
 
 use crate::fixture::{Data, config, optimizers, sampled, youtube_dnn};
@@ -82,7 +82,11 @@ fn rounding_is_repeatable_on_every_device() {
         let config = TrainConfig { table_precision: Some(precision), ..config(4) };
         let run = |seed, on: TrainDevice| {
             let (model, train) = (youtube_dnn(&data, &mut init(1)), data.train(4));
-            fit(model, &train, &sampled(), &config, seed, on, &mut (), |_, _| Ok(None)).unwrap()
+            Trainer::new(&train, &*sampled().build().unwrap(), &config)
+                .seed(seed)
+                .device(on)
+                .fit(model, |_, _| Ok(None))
+                .unwrap()
         };
         let cpu = run(1, TrainDevice::from(&device));
         let alone = run(1, TrainDevice { batches_ahead: 0, ..TrainDevice::from(&device) });

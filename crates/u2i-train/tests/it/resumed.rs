@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 use u2i_models::{NormKind, YoutubeDnn};
 use u2i_train::{
-    LossConfig, Observer, OptimizerConfig, TablePrecision, TrainConfig, TrainError, TrainProgress,
-    TrainState, fit, resume,
+    Ended, LossConfig, Observer, OptimizerConfig, TablePrecision, TrainConfig, TrainError, TrainProgress,
+    TrainState, Trainer,
 };
 
 use crate::fixture::{
@@ -55,30 +55,39 @@ fn a_resumed_run_ends_as_one_that_was_never_stopped() {
             let model = youtube_dnn_with(norm, &data, &mut init(if state.is_some() { 2 } else { 1 }));
             let train = data.train(4);
             match state {
-                None => fit(model, &train, &loss, &config, 1, &device, observer, validate),
-                Some(state) => resume(model, state, &train, &loss, &config, 1, &device, observer, validate),
+                None => Trainer::new(&train, &*loss.build().unwrap(), &config)
+                    .seed(1)
+                    .device(&device)
+                    .observer(observer)
+                    .fit(model, validate),
+                Some(state) => Trainer::new(&train, &*loss.build().unwrap(), &config)
+                    .seed(1)
+                    .device(&device)
+                    .observer(observer)
+                    .resume(state)
+                    .fit(model, validate),
             }
         };
         let mut steps = Steps::default();
         let unbroken = run(None, &mut steps).unwrap();
         let per_epoch = unbroken.steps / 3;
         let mut every = Keep { at: (1..=unbroken.steps).collect(), states: Vec::new() };
-        assert!(matches!(run(None, &mut every), Err(TrainError::Interrupted { .. })));
+        assert_eq!(run(None, &mut every).unwrap().ended, Ended::Stopped);
         assert_eq!(every.states.len(), unbroken.steps);
         let some = vec![1, 2, per_epoch - 1, per_epoch, per_epoch + 1, 2 * per_epoch, unbroken.steps];
         for at in if full() { (1..=unbroken.steps).collect() } else { some } {
             let state = every.states[at - 1].clone();
             assert_eq!(state.progress.step, at);
             let mut rest = Keep { at: (at + 1..=unbroken.steps).collect(), states: Vec::new() };
-            let stopped = run(Some(state.clone()), &mut rest);
-            assert_eq!(stopped.is_err(), at < unbroken.steps);
+            let rested = run(Some(state.clone()), &mut rest).unwrap();
+            assert_eq!(rested.ended == Ended::Stopped, at < unbroken.steps);
             assert!(rest.states == every.states[at..], "stopped at {at}");
             let resumed = run(Some(state), &mut ()).unwrap();
             assert_eq!(weights(&resumed.model), weights(&unbroken.model), "stopped at {at}");
             assert_eq!(resumed.epochs, unbroken.epochs, "stopped at {at}");
             assert_eq!(
                 (resumed.best_epoch, resumed.steps, resumed.targets),
-                (2, unbroken.steps, unbroken.targets)
+                (Some(2), unbroken.steps, unbroken.targets)
             );
             points += 1;
         }
@@ -92,14 +101,23 @@ fn a_state_of_another_model_is_refused_with_its_first_difference() {
     let mut keep = Keep { at: vec![2], states: Vec::new() };
     let start = |observer: &mut dyn Observer| {
         let model = youtube_dnn(&data, &mut init(1));
-        fit(model, &data.train(4), &sampled(), &config(1), 1, &Device::flex(), observer, |_, _| Ok(None))
+        Trainer::new(&data.train(4), &*sampled().build().unwrap(), &config(1))
+            .seed(1)
+            .device(&Device::flex())
+            .observer(observer)
+            .fit(model, |_, _| Ok(None))
     };
-    assert!(matches!(start(&mut keep), Err(TrainError::Interrupted { step: 2 })));
+    let stopped = start(&mut keep).unwrap();
+    assert_eq!((stopped.ended, stopped.steps), (Ended::Stopped, 2));
     let state = keep.states.remove(0);
     let go_on = |state: TrainState| {
         let model = youtube_dnn(&data, &mut init(1));
         let train = data.train(4);
-        resume(model, state, &train, &sampled(), &config(1), 1, &Device::flex(), &mut (), |_, _| Ok(None))
+        Trainer::new(&train, &*sampled().build().unwrap(), &config(1))
+            .seed(1)
+            .device(&Device::flex())
+            .resume(state)
+            .fit(model, |_, _| Ok(None))
     };
     go_on(state.clone()).unwrap();
     for name in state.tensors.keys() {

@@ -1,11 +1,10 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
-use u2i_losses::{FULL_SOFTMAX_BLOCK, GRADIENT_PARTS};
+use u2i_losses::{Loss, LossMemory};
 use u2i_models::{
     HistoryConfig, Init, Inputs, MlpConfig, ModelConfig, PoolingConfig, TwoTower as _, UserTowerConfig,
 };
 use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
-use u2i_train::{DrawConfig, LossConfig};
 
 use crate::Error;
 use crate::config::Experiment;
@@ -197,46 +196,11 @@ impl Shape {
     }
 
     /// What a step makes.
-    pub fn step(&self, batch: &Batch, loss: &LossConfig) -> Made {
+    pub fn step(&self, batch: &Batch, loss: &dyn Loss) -> Made {
         let &Batch { chunks, targets, batch, n_trained } = batch;
-        // Negatives are drawn with replacement and each is compared once. Gradients of those that a batch shares are
-        // added up in so many parts.
-        let of_shared = |n: u64| 4 * batch + (GRADIENT_PARTS as u64 + 2) * n;
-        let (candidates, scores, vectors) = match loss {
-            LossConfig::SampledSoftmax { negatives, draw, .. } => {
-                let n = n_trained.min(negatives.get() as u64);
-                match draw {
-                    // Not copied; each has a place, an expected count and a mark.
-                    Some(DrawConfig::PerRow | DrawConfig::PerRowDistinct) => {
-                        let pairs = batch * negatives.get() as u64;
-                        let candidates = n_trained.min(batch + pairs);
-                        (candidates, 2 * pairs + pairs / 4, 4 * batch + 2 * candidates)
-                    }
-                    None | Some(DrawConfig::Shared | DrawConfig::SharedDistinct) => {
-                        (n_trained.min(batch + n), batch * n / 4, of_shared(n))
-                    }
-                }
-            }
-            LossConfig::MixedSoftmax { negatives, .. } => {
-                let n = n_trained.min(negatives.get() as u64);
-                (n_trained.min(batch + n), batch * (batch + n) / 4, of_shared(batch + n))
-            }
-            LossConfig::InBatchSoftmax { .. } => (n_trained.min(batch), batch * batch / 4, of_shared(batch)),
-            LossConfig::FullSoftmax { .. } if n_trained <= FULL_SOFTMAX_BLOCK as u64 => {
-                (n_trained, batch * n_trained / 4, of_shared(n_trained))
-            }
-            // Compared block by block, by burn's operators: scores and marks.
-            LossConfig::FullSoftmax { .. } => {
-                let scores = batch * FULL_SOFTMAX_BLOCK as u64;
-                (n_trained, scores + scores / 4, 6 * batch + 4 * n_trained)
-            }
-            LossConfig::Bce { negatives, .. } | LossConfig::Bpr { negatives, .. } => {
-                let n = negatives.get() as u64;
-                (n_trained.min(batch * (1 + n)), batch * n, batch * (2 + 4 * n))
-            }
-        };
+        let LossMemory { candidates, scores, vectors } = loss.memory(batch, n_trained);
         // Only a factorization machine has a bias of users, for which it looks at them once more.
-        let looks = if self.has_user_bias && matches!(loss, LossConfig::Bce { .. }) { 2 } else { 1 };
+        let looks = if self.has_user_bias && loss.takes_user_bias() { 2 } else { 1 };
         Made {
             histories: looks * self.histories(chunks, targets, batch, true),
             users: looks * batch * self.per_target,

@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use u2i_datasets::Places;
 use u2i_features::Prepared;
 use u2i_models::Init;
-use u2i_train::{EpochReport, Fitted};
+use u2i_train::{Ended, EpochReport, Fitted};
 
 use super::results::read_weights;
 use super::{
@@ -89,11 +90,17 @@ impl Finished {
         });
         let fitted = Fitted {
             model,
-            best_epoch: train.best_epoch,
+            ended: match train.epochs < experiment.train.epochs.get() {
+                true => Ended::EarlyStopping,
+                false => Ended::Completed,
+            },
+            best_epoch: Some(train.best_epoch),
             epochs: epochs.collect(),
             steps: log::read(&folder.join(TRAIN_LOG))?.1.last().map_or(0, |epoch| epoch.step),
             targets: (train.samples * train.epochs) as u64,
             temperature: train.temperature,
+            // No report has the rest of what a loss learned, and nothing that follows asks for it.
+            learned: BTreeMap::new(),
         };
         let names = Names {
             model: said("model")?,

@@ -126,7 +126,7 @@ impl Run<'_> {
         let fitted = &trained.fitted;
         let train = TrainReport {
             epochs: fitted.epochs.len(),
-            best_epoch: fitted.best_epoch,
+            best_epoch: fitted.best_epoch.unwrap_or(0),
             samples: prepared.samples.len(),
             losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
             validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),

@@ -101,13 +101,14 @@ impl Observer for Follow<'_> {
         Ok(())
     }
 
-    fn on_epoch(&mut self, report: &EpochReport) {
+    fn on_epoch(&mut self, report: &EpochReport) -> Flow {
         self.progress.line(&format!("{}: {}", self.label, epoch_line(report, self.metric)));
         if let Some(keep) = &mut self.keep
             && keep.written.is_ok()
         {
             keep.written = keep.log.epoch(report, self.metric, keep.step);
         }
+        Flow::Continue
     }
 }
 

@@ -1,176 +1,28 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use burn::module::{Module as _, ParamId};
+use burn::module::ParamId;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use u2i_host::read;
+use u2i_losses::Loss;
 use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
-use u2i_schema::{BatchMaker, SampleTable, Slot};
 
 use crate::batches::{self, Batch, Batches};
-use crate::dense::DenseParameters;
-use crate::objective::Objective;
+use crate::dense::{DenseParameters, parameters};
+use crate::gradients::gradient_sums;
+use crate::learned::{LOSS, Learned};
+use crate::objective::loss_of;
 use crate::sparse::SparseTables;
-use crate::state::{TrainProgress, TrainState, gradient_sums};
-use crate::{LossConfig, Schedule, TrainConfig, TrainDevice, TrainError};
+use crate::{
+    Ended, EpochReport, Fitted, Flow, Observer, Schedule, StepReport, TrainConfig, TrainData, TrainDevice,
+    TrainError, TrainProgress, TrainState, Validated,
+};
 
-/// What is learned from.
-#[derive(Debug, Clone, Copy)]
-pub struct TrainData<'a> {
-    /// Slices batches of training events.
-    pub batches: BatchMaker<'a>,
-    /// The targets.
-    pub samples: &'a SampleTable,
-    /// Columns, and item ids, of which a step takes a share for unknown: [`UserRows::forget`], [`ItemRows::forget`].
-    ///
-    /// [`UserRows::forget`]: u2i_schema::UserRows::forget
-    /// [`ItemRows::forget`]: u2i_schema::ItemRows::forget
-    pub id_dropout: &'a [(Slot, f64)],
-}
-
-/// One optimizer step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StepReport {
-    /// Epoch, counted from 1.
-    pub epoch: usize,
-    /// Step over all epochs, counted from 0.
-    pub step: usize,
-    /// Steps of the whole run.
-    pub steps: usize,
-    /// Mean loss of the step's targets.
-    pub loss: f32,
-    /// Learning rate of the step.
-    pub learning_rate: f64,
-    /// Targets of the step.
-    pub targets: usize,
-    /// Those of them whose negatives are all masked: they have loss 0 and teach nothing.
-    pub rows_without_negatives: usize,
-}
-
-/// One epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochReport {
-    /// Epoch, counted from 1.
-    pub epoch: usize,
-    /// Mean loss of the epoch's targets.
-    pub loss: f64,
-    /// What the validation callback returned.
-    pub validation: Option<f64>,
-    /// Targets whose negatives were all masked: they had loss 0 and taught nothing.
-    pub rows_without_negatives: u64,
-}
-
-/// How a run goes on after a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Flow {
-    /// With the next step.
-    Continue,
-    /// With the next step, once the state is handed to [`Observer::on_state`].
-    Save,
-    /// Not at all: the state is handed over, then the run ends with [`TrainError::Interrupted`].
-    Stop,
-}
-
-/// Follows a run and may stop it.
-pub trait Observer {
-    /// Called for each step, in order, once its loss is read: at once, or where the device is read less often
-    /// ([`TrainDevice::read_every`]) for some steps together. What is asked for is then done after the last of them,
-    /// and the strongest of what was asked counts.
-    fn on_step(&mut self, _report: &StepReport) -> Flow {
-        Flow::Continue
-    }
-
-    /// Gets the state that it asked for, from which [`resume`] goes on.
-    ///
-    /// # Errors
-    ///
-    /// An error ends the run with [`TrainError::Save`].
-    fn on_state(&mut self, _state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        Ok(())
-    }
-
-    /// Called after each epoch and its validation.
-    fn on_epoch(&mut self, _report: &EpochReport) {}
-}
-
-impl Observer for () {}
-
-/// A trained model.
-#[derive(Debug, Clone)]
-pub struct Fitted<M> {
-    /// The model of the best epoch, off the autodiff device.
-    pub model: M,
-    /// Its epoch, counted from 1.
-    pub best_epoch: usize,
-    /// All epochs that were run.
-    pub epochs: Vec<EpochReport>,
-    /// Optimizer steps that were run.
-    pub steps: usize,
-    /// Targets that were learned from, over all epochs.
-    pub targets: u64,
-    /// What a learned temperature came to, after the last epoch; `None` where it is fixed or there is none.
-    pub temperature: Option<f32>,
-}
-
-/// What `validate` returns: a metric, higher is better, or `None`.
-pub type Validated = Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Trains `model`, which lives on `device.autodiff()`, and returns its best epoch. A GPU is passed as
-/// [`TrainDevice::gpu`].
-///
-/// `validate` gets the model off the autodiff device after each epoch and returns a metric, higher is better, or
-/// `None` to keep the last epoch. What it returns decides early stopping and which epoch is kept; among equals
-/// the earlier one.
-///
-/// # Errors
-///
-/// If there is nothing to train on, a value of the config is out of range, the loss, a gradient or a weight stops
-/// being finite, a batch asks for a row that does not exist, `validate` fails or the observer stops the run.
-#[expect(clippy::too_many_arguments, reason = "each is one thing that a run is made of")]
-pub fn fit<M: TwoTower>(
-    model: M,
-    data: &TrainData<'_>,
-    loss: &LossConfig,
-    config: &TrainConfig,
-    seed: u64,
-    device: impl Into<TrainDevice>,
-    observer: &mut dyn Observer,
-    validate: impl FnMut(&M, usize) -> Validated,
-) -> Result<Fitted<M>, TrainError> {
-    let (run, batches) = Run::new(model, data, loss, config, seed, device.into())?;
-    run.finish(batches, observer, validate)
-}
-
-/// Goes on from a `state` that [`Observer::on_state`] got, with everything else as it was in the call of [`fit`]: on
-/// the CPU the result is bit for bit that of a run that was never stopped.
-///
-/// # Errors
-///
-/// As [`fit`], and [`TrainError::State`] if the state is not one of this model, loss and config.
-#[expect(clippy::too_many_arguments, reason = "each is one thing that a run is made of")]
-pub fn resume<M: TwoTower>(
-    model: M,
-    state: TrainState,
-    data: &TrainData<'_>,
-    loss: &LossConfig,
-    config: &TrainConfig,
-    seed: u64,
-    device: impl Into<TrainDevice>,
-    observer: &mut dyn Observer,
-    validate: impl FnMut(&M, usize) -> Validated,
-) -> Result<Fitted<M>, TrainError> {
-    let (mut run, batches) = Run::new(model, data, loss, config, seed, device.into())?;
-    run.restore(state)?;
-    run.finish(batches, observer, validate)
-}
-
-/// What the loss learns, in a state.
-const LOSS: &str = "loss";
-
-/// Its moments.
+/// The moments of what the loss learns, in a state.
 const LOSS_MOMENT: &str = "loss_moment";
 
 /// A run between two steps.
-struct Run<'a, M> {
+pub(crate) struct Run<'a, M> {
     model: M,
     /// Parameters that are embedding tables, which the model only borrows.
     table_ids: BTreeSet<ParamId>,
@@ -179,7 +31,9 @@ struct Run<'a, M> {
     /// Finished epochs and the sums of the one that runs.
     progress: TrainProgress,
     best: Option<M>,
-    objective: Objective,
+    loss: &'a dyn Loss,
+    /// What the loss learns.
+    learned: Learned,
     config: &'a TrainConfig,
     schedule: Schedule,
     steps_per_epoch: usize,
@@ -200,16 +54,16 @@ struct Unread {
 }
 
 impl<'a, M: TwoTower> Run<'a, M> {
-    fn new(
+    pub fn new(
         mut model: M,
         data: &'a TrainData<'a>,
-        loss: &LossConfig,
+        loss: &'a dyn Loss,
         config: &'a TrainConfig,
         seed: u64,
         on: TrainDevice,
     ) -> Result<(Self, Batches<'a>), TrainError> {
         check(config)?;
-        let objective = Objective::new(loss, &on)?;
+        loss.check()?;
         let table_ids = model.tables().into_iter().map(|table| table.weight.id).collect();
         let (tables, readers) = SparseTables::take(&mut model, config, seed, &on)?;
         let batches = Batches::new(data, loss, config, seed, readers)?;
@@ -220,7 +74,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
             dense: DenseParameters::new(config.optimizer),
             progress: TrainProgress::default(),
             best: None,
-            objective,
+            loss,
+            learned: Learned::new(loss, &on.device.clone().autodiff()),
             schedule: Schedule::new(config.schedule, steps_per_epoch * config.epochs.get()),
             model,
             config,
@@ -237,11 +92,9 @@ impl<'a, M: TwoTower> Run<'a, M> {
         // Off the autodiff device running statistics are up to date.
         save_weights(&self.model.valid(), "model", &self.table_ids, &mut tensors);
         self.tables.save(&mut tensors);
-        self.dense.save(&self.model, "moment", &mut tensors);
-        if let Some(temperature) = &self.objective.temperature {
-            save_weights(&temperature.valid(), LOSS, &BTreeSet::new(), &mut tensors);
-            self.dense.save(temperature, LOSS_MOMENT, &mut tensors);
-        }
+        self.dense.save(&parameters(&self.model), "moment", &mut tensors);
+        self.learned.save(&mut tensors);
+        self.dense.save(&self.learned.named(), LOSS_MOMENT, &mut tensors);
         if let Some(best) = &self.best {
             save_weights(best, "best", &BTreeSet::new(), &mut tensors);
         }
@@ -252,18 +105,19 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok(TrainState { progress: self.progress.clone(), tensors })
     }
 
-    fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
+    pub fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
         let TrainState { progress, mut tensors } = state;
         let wrong = |name: &str, found: String, expected: String| TrainError::State {
             name: name.to_owned(),
             found,
             expected,
         };
-        let finished = progress.epochs.len();
-        let (first, last) = (finished * self.steps_per_epoch, (finished + 1) * self.steps_per_epoch);
-        if finished >= self.config.epochs.get() {
-            return Err(wrong("epochs", finished.to_string(), format!("fewer than {}", self.config.epochs)));
+        let (finished, epochs) = (progress.epochs.len(), self.config.epochs.get());
+        if finished > epochs {
+            return Err(wrong("epochs", finished.to_string(), format!("at most {epochs}")));
         }
+        let (first, last) =
+            (finished * self.steps_per_epoch, epochs.min(finished + 1) * self.steps_per_epoch);
         if !(first..=last).contains(&progress.step) {
             return Err(wrong("step", progress.step.to_string(), format!("{first} to {last}")));
         }
@@ -281,11 +135,9 @@ impl<'a, M: TwoTower> Run<'a, M> {
             return Err(wrong("best", best.to_string(), format!("one of {finished} finished epochs")));
         }
         self.tables.load(&mut tensors)?;
-        self.dense.load(&self.model, "moment", &mut tensors, &self.on.device)?;
-        if let Some(temperature) = &mut self.objective.temperature {
-            self.dense.load(temperature, LOSS_MOMENT, &mut tensors, &self.on.device)?;
-            *temperature = load_weights(temperature.clone(), LOSS, &BTreeSet::new(), &mut tensors)?;
-        }
+        self.dense.load(&parameters(&self.model), "moment", &mut tensors, &self.on.device)?;
+        self.dense.load(&self.learned.named(), LOSS_MOMENT, &mut tensors, &self.on.device)?;
+        self.learned.load(&mut tensors)?;
         if progress.best.is_some() {
             let mut model = self.model.clone();
             self.tables.give_back(&mut model);
@@ -299,7 +151,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok(())
     }
 
-    fn finish(
+    /// Trains to the end.
+    pub fn finish(
         mut self,
         mut batches: Batches<'a>,
         observer: &mut dyn Observer,
@@ -307,50 +160,83 @@ impl<'a, M: TwoTower> Run<'a, M> {
     ) -> Result<Fitted<M>, TrainError> {
         batches.begin_at(self.progress.step);
         let ahead = self.on.batches_ahead;
-        batches::ahead(batches, ahead, |batches| self.train(batches, observer, &mut validate))?;
-        let (best_epoch, _) = self.progress.best.expect("there is at least one epoch");
-        let learned = self.objective.temperature.as_ref().map(|learned| learned.get().map(f32::from));
-        let temperature = learned.transpose().map_err(|_| {
-            self.not_finite(format!("the temperature of the {LOSS}"), self.progress.step.saturating_sub(1))
-        })?;
+        let ended = batches::ahead(batches, ahead, |batches| self.train(batches, observer, &mut validate))?;
+        let last = self.progress.step.saturating_sub(1);
+        let learned = self.learned.on_host();
+        let temperature = self
+            .loss
+            .temperature(&learned)
+            .map_err(|_| self.not_finite(format!("the temperature of the {LOSS}"), last))?;
+        let model = self.best.take().unwrap_or_else(|| {
+            self.tables.give_back(&mut self.model);
+            self.model.valid()
+        });
         Ok(Fitted {
-            model: self.best.expect("there is at least one epoch"),
-            best_epoch,
+            model,
+            ended,
+            best_epoch: self.progress.best.map(|(epoch, _)| epoch),
             epochs: self.progress.finished(),
             steps: self.progress.step,
             targets: self.progress.targets,
-            temperature,
+            temperature: temperature.map(f32::from),
+            learned,
         })
     }
 
-    /// Trains to the end.
     fn train(
         &mut self,
         batches: &mut dyn Iterator<Item = Result<Batch, TrainError>>,
         observer: &mut dyn Observer,
         validate: &mut impl FnMut(&M, usize) -> Validated,
-    ) -> Result<(), TrainError> {
+    ) -> Result<Ended, TrainError> {
         for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
+            if self.has_lost_patience() {
+                return Ok(Ended::EarlyStopping);
+            }
             while self.progress.step < epoch * self.steps_per_epoch {
                 let batch = batches.next().expect("there is a batch for each step")?;
                 self.step(batch, epoch);
                 let is_last = self.progress.step == epoch * self.steps_per_epoch;
                 if is_last || self.unread.len() == self.on.read_every.get() {
-                    self.report(observer)?;
+                    let reports = self.read()?;
+                    let flow = reports.iter().map(|report| observer.on_step(report)).max();
+                    if let Some(ended) = self.follow(flow.unwrap_or(Flow::Continue), observer)? {
+                        return Ok(ended);
+                    }
                 }
             }
             let report = self.end_epoch(epoch, validate)?;
-            observer.on_epoch(&report);
-            let best_epoch = self.progress.best.map_or(epoch, |(epoch, _)| epoch);
-            if self
-                .config
-                .early_stopping
-                .is_some_and(|stopping| epoch - best_epoch >= stopping.patience.get())
-            {
-                break;
+            let flow = observer.on_epoch(&report);
+            if let Some(ended) = self.follow(flow, observer)? {
+                return Ok(ended);
             }
         }
-        Ok(())
+        Ok(Ended::Completed)
+    }
+
+    /// Whether so many epochs have ended since the best one that no other is to begin.
+    fn has_lost_patience(&self) -> bool {
+        let since_best = self.progress.best.map_or(0, |(best, _)| self.progress.epochs.len() - best);
+        self.config.early_stopping.is_some_and(|stopping| since_best >= stopping.patience.get())
+    }
+
+    /// Does what the observer asks for; returns how the run ends, if it does.
+    fn follow(&mut self, flow: Flow, observer: &mut dyn Observer) -> Result<Option<Ended>, TrainError> {
+        if matches!(flow, Flow::Save | Flow::Stop) {
+            let step = self.progress.step;
+            observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
+        }
+        Ok(match flow {
+            Flow::Continue | Flow::Save => None,
+            Flow::End => {
+                if self.best.is_none() {
+                    // The model as it is will be handed out: all of it is finite, as in a state.
+                    self.state()?;
+                }
+                Some(Ended::Observer)
+            }
+            Flow::Stop => Some(Ended::Stopped),
+        })
     }
 
     /// Sends a step to the device.
@@ -364,24 +250,22 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let users = if self.on.is_gpu { users.at_once() } else { users };
         let items = ItemBatch::new(&items, noise, &autodiff);
         self.tables.lend(&mut self.model, &users, &items);
-        let loss = self.objective.loss(
-            self.model.encode_users(&users),
-            self.model.encode_items(&items),
-            || self.model.user_bias(&users),
-            &candidates,
-        );
+        let (of_users, of_items) = (self.model.encode_users(&users), self.model.encode_items(&items));
+        let user_bias = if self.loss.takes_user_bias() { self.model.user_bias(&users) } else { None };
+        let learned = self.learned.tensors();
+        let loss = loss_of(self.loss, of_users, of_items, user_bias, learned, &candidates, &self.on);
         let mut gradients = loss.clone().backward();
         let of_tables = self.tables.gradients(&mut self.model, &rows, &mut gradients);
-        let of_loss = self.objective.own_gradients(&mut gradients);
+        let of_loss = self.learned.gradients(&mut gradients);
         let mut gradients = GradientsParams::from_grads(gradients, &self.model);
         let (mut names, mut sums) = gradient_sums(&self.model, &gradients, &of_tables.of);
         sums.insert(0, loss.inner());
-        if let (Some(temperature), Some(mut gradients)) = (self.objective.temperature.take(), of_loss) {
-            let (of_loss, own) = gradient_sums(&temperature, &gradients, &HashMap::new());
-            names.extend(of_loss.into_iter().map(|name| format!("{LOSS}/{name}")));
+        if let Some(mut gradients) = of_loss {
+            let (of_loss, own) = self.learned.gradient_sums(&gradients);
+            names.extend(of_loss);
             sums.extend(own);
-            let moved = self.dense.update(temperature, &mut gradients, learning_rate, step + 1);
-            self.objective.temperature = Some(moved);
+            let learned = self.learned.clone();
+            self.learned = self.dense.update(learned, &mut gradients, learning_rate, step + 1);
         }
         self.tables.update(&self.model, &rows, of_tables, learning_rate, step + 1);
         self.model = self.dense.update(self.model.clone(), &mut gradients, learning_rate, step + 1);
@@ -398,26 +282,12 @@ impl<'a, M: TwoTower> Run<'a, M> {
         self.unread.push(Unread { report, names, sums: Tensor::cat(sums, 0) });
     }
 
-    /// Reads the losses of the steps that the device was sent, which it has done then, and reports them.
-    fn report(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let mut flow = Flow::Continue;
-        for report in self.read()? {
-            flow = flow.max(observer.on_step(&report));
-        }
-        if flow == Flow::Continue {
-            return Ok(());
-        }
-        let step = self.progress.step;
-        observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
-        if flow == Flow::Stop { Err(TrainError::Interrupted { step }) } else { Ok(()) }
-    }
-
+    /// Reads the losses of the steps that the device was sent, which it has done then.
     fn read(&mut self) -> Result<Vec<StepReport>, TrainError> {
         let unread = std::mem::take(&mut self.unread);
         // One reading for all.
         let sums = unread.iter().map(|unread| unread.sums.clone()).collect();
-        let sums: Vec<f32> = Tensor::cat(sums, 0).into_data().try_into_vec().expect("losses are f32");
-        let mut sums = sums.into_iter();
+        let mut sums = read(Tensor::cat(sums, 0)).into_iter();
         let mut reports = Vec::new();
         for Unread { mut report, names, .. } in unread {
             report.loss = sums.next().expect("a loss for each step");

@@ -1,0 +1,42 @@
+use crate::{EpochReport, StepReport, TrainState};
+
+/// How a run goes on. Of several, the strongest counts: the last of them here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flow {
+    /// With the next step.
+    Continue,
+    /// With the next step, once the state is handed to [`Observer::on_state`].
+    Save,
+    /// Not at all: the run ends as one that is complete. Its model is that of the best epoch, or where none has ended yet,
+    /// the model as it is.
+    End,
+    /// Not now: the state is handed over, then the run ends, with the model that [`End`](Self::End) would have. It goes on
+    /// from the state as if it had never stopped.
+    Stop,
+}
+
+/// Follows a run and may end it.
+pub trait Observer {
+    /// Called for each step, in order, once its loss is read: at once, or where the device is read less often
+    /// ([`TrainDevice::read_every`](crate::TrainDevice::read_every)) for some steps together. What is asked for is then
+    /// done after the last of them, and the strongest of what was asked counts.
+    fn on_step(&mut self, _report: &StepReport) -> Flow {
+        Flow::Continue
+    }
+
+    /// Gets the state that it asked for, from which [`Trainer::resume`](crate::Trainer::resume) goes on.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the run with [`TrainError::Save`](crate::TrainError::Save).
+    fn on_state(&mut self, _state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
+
+    /// Called after each epoch and its validation.
+    fn on_epoch(&mut self, _report: &EpochReport) -> Flow {
+        Flow::Continue
+    }
+}
+
+impl Observer for () {}

@@ -1,0 +1,98 @@
+use u2i_losses::Loss;
+use u2i_models::TwoTower;
+use u2i_schema::{BatchMaker, SampleTable, Slot};
+
+use crate::run::Run;
+use crate::{Fitted, Observer, TrainConfig, TrainDevice, TrainError, TrainState};
+
+/// What is learned from.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainData<'a> {
+    /// Slices batches of training events.
+    pub batches: BatchMaker<'a>,
+    /// The targets.
+    pub samples: &'a SampleTable,
+    /// Columns, and item ids, of which a step takes a share for unknown: [`UserRows::forget`], [`ItemRows::forget`].
+    ///
+    /// [`UserRows::forget`]: u2i_schema::UserRows::forget
+    /// [`ItemRows::forget`]: u2i_schema::ItemRows::forget
+    pub id_dropout: &'a [(Slot, f64)],
+}
+
+/// What `validate` returns: a metric, higher is better, or `None`.
+pub type Validated = Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Trains a model on data by a loss: what [`new`](Self::new) takes, and what may be set before [`fit`](Self::fit).
+///
+/// # Examples
+///
+/// The [crate's own example](crate) has the data and the model.
+pub struct Trainer<'a> {
+    data: &'a TrainData<'a>,
+    loss: &'a dyn Loss,
+    config: &'a TrainConfig,
+    seed: u64,
+    device: Option<TrainDevice>,
+    observer: Option<&'a mut dyn Observer>,
+    state: Option<TrainState>,
+}
+
+impl<'a> Trainer<'a> {
+    /// With seed 0, on the device of the model, from the beginning, followed by nobody. `loss` is one that
+    /// [`LossConfig::build`](crate::LossConfig::build) returns, or one of your own.
+    pub fn new(data: &'a TrainData<'a>, loss: &'a dyn Loss, config: &'a TrainConfig) -> Self {
+        Trainer { data, loss, config, seed: 0, device: None, observer: None, state: None }
+    }
+
+    /// Fixes shuffles, negatives, dropout and what is rounded at random.
+    pub fn seed(self, seed: u64) -> Self {
+        Trainer { seed, ..self }
+    }
+
+    /// Trains on this device, on whose autodiff the model lives. A GPU is passed as [`TrainDevice::gpu`].
+    pub fn device(self, device: impl Into<TrainDevice>) -> Self {
+        Trainer { device: Some(device.into()), ..self }
+    }
+
+    /// Has somebody follow the run.
+    pub fn observer(self, observer: &'a mut dyn Observer) -> Self {
+        Trainer { observer: Some(observer), ..self }
+    }
+
+    /// Goes on from a state that [`Observer::on_state`] got, with everything else as it was in the run that handed it out:
+    /// on the CPU the result is bit for bit that of a run that was never stopped.
+    pub fn resume(self, state: TrainState) -> Self {
+        Trainer { state: Some(state), ..self }
+    }
+
+    /// Trains `model` and returns its best epoch.
+    ///
+    /// `validate` gets the model off the autodiff device after each epoch, counted from 1, and returns a metric, higher is
+    /// better, or `None` to keep the last epoch. What it returns decides early stopping and which epoch is kept; among
+    /// equals the earlier one.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing to train on, a value of the config or of the loss is out of range, the loss, a gradient or a
+    /// weight stops being finite, a batch asks for a row that does not exist, `validate` or [`Observer::on_state`] fails,
+    /// or the state is not one of this model, loss and config ([`TrainError::State`]).
+    pub fn fit<M: TwoTower>(
+        self,
+        model: M,
+        validate: impl FnMut(&M, usize) -> Validated,
+    ) -> Result<Fitted<M>, TrainError> {
+        let Trainer { data, loss, config, seed, device, observer, state } = self;
+        let on = match device {
+            Some(device) => device,
+            None => {
+                let own = model.devices().into_iter().next().ok_or(TrainError::NoParameters)?;
+                TrainDevice::from(&own.inner())
+            }
+        };
+        let (mut run, batches) = Run::new(model, data, loss, config, seed, on)?;
+        if let Some(state) = state {
+            run.restore(state)?;
+        }
+        run.finish(batches, observer.unwrap_or(&mut ()), validate)
+    }
+}
