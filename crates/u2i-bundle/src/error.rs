@@ -3,8 +3,6 @@ use std::path::{Path, PathBuf};
 use u2i_index::IndexError;
 use u2i_models::{ModelError, WeightError};
 
-use crate::manifest::{FORMAT, OLDEST_FORMAT};
-
 /// Why a bundle could not be written, read or asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,12 +54,24 @@ pub enum BundleError {
         seal: Option<String>,
     },
     /// Written by another version.
-    #[error("{}: format {found} is not one of {OLDEST_FORMAT} to {FORMAT}, which this version reads", path.display())]
+    #[error("{}: format {found} is not one of {oldest} to {newest}, which this version reads", path.display())]
     Format {
         /// The manifest.
         path: PathBuf,
         /// Its format.
         found: u32,
+        /// The oldest format that is read.
+        oldest: u32,
+        /// The newest format that is read.
+        newest: u32,
+    },
+    /// The model's config is not of the type that was asked for: another program's model, most likely.
+    #[error("{}: the config of the model: {source}", path.display())]
+    OtherModel {
+        /// The manifest.
+        path: PathBuf,
+        /// What that type does not take.
+        source: serde_json::Error,
     },
     /// Hashes agree, and yet the contents contradict each other: not written by this crate.
     #[error("{}: {what}", path.display())]
@@ -147,6 +157,7 @@ impl BundleError {
             BundleError::Io { .. } => 4,
             BundleError::Changed { .. }
             | BundleError::Malformed { .. }
+            | BundleError::OtherModel { .. }
             | BundleError::Model(_)
             | BundleError::Weights(_) => 5,
             BundleError::Mixture { .. } | BundleError::Format { .. } => 6,

@@ -60,6 +60,7 @@ mod measure;
 mod neighbors;
 mod query;
 mod row;
+mod seen;
 #[cfg(feature = "faiss")]
 mod sizes;
 mod spec;
@@ -76,6 +77,7 @@ pub use filter::{Filter, ItemSet};
 pub use measure::{SearchQuality, measure};
 pub use neighbors::{Neighbors, recall, same_lists};
 pub use row::Rank;
+pub use seen::Seen;
 pub use spec::{FaissSpec, Metric};
 pub use vectors::ItemVectors;
 

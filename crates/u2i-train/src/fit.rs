@@ -361,7 +361,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let autodiff = self.on.device.clone().autodiff();
         let noise = Some(Noise { seed: self.seed, step: step as u64 });
         let users = UserBatch::new(&users, noise, &autodiff);
-        let users = if self.on.is_gpu { users.at_once() } else { users };
+        let users = if self.on.is_gpu { users.with_parallel_gradients() } else { users };
         let items = ItemBatch::new(&items, noise, &autodiff);
         self.tables.lend(&mut self.model, &users, &items);
         let loss = self.objective.loss(

@@ -32,16 +32,17 @@ pub mod experiments;
 pub mod export;
 pub mod html;
 pub mod memory;
-pub mod model;
 pub mod onboarding;
 pub mod pipeline;
 pub mod recommend;
 pub mod report;
 pub mod run;
+pub mod tables;
 
 mod disk;
 mod error;
 mod heap;
+mod intervals;
 mod parquet_columns;
 mod progress;
 mod resources;

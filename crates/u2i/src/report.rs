@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use u2i_eval::{Metric, Metrics, Spread};
+use serde_json::{Map, Value};
+use u2i_eval::Metrics;
 use u2i_features::Reject;
-use u2i_index::{FaissSpec, SearchQuality};
+use u2i_index::{FaissSpec, SearchQuality, Seen};
 
 use crate::cold::ColdReport;
 use crate::resources::StageCost;
-use crate::run::Parity;
-use crate::{Error, config::Seen, disk};
+use crate::{Error, disk};
+
+pub use crate::baselines::Baselines;
+pub use crate::intervals::half_widths;
+pub use crate::tables::{COLUMNS, grid, markdown, metric_cells, table};
 
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
 /// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
+    /// The model's own name: `fm`, `dssm`, `youtube_dnn` or one of somebody else's; `dssm_text` for the chapter's words
+    /// instead of its code.
     pub model: String,
     /// What that is and what it looks at, in words.
     pub description: String,
@@ -115,17 +119,6 @@ pub struct Report {
     pub version: &'static str,
 }
 
-/// What counting reaches on the same targets.
-#[derive(Debug, Clone, Serialize)]
-pub struct Baselines {
-    /// A random order.
-    pub random: Metrics,
-    /// The most popular items.
-    pub popularity: Metrics,
-    /// Items that followed the newest ones of the history.
-    pub markov_window: Metrics,
-}
-
 /// How a model was trained.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainReport {
@@ -154,6 +147,28 @@ pub struct TrainReport {
     pub peak_rss_mib: Option<f64>,
 }
 
+/// Whether what is exported ranks as what was trained.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Parity {
+    /// Test users.
+    pub users: usize,
+    /// Users whose exported vector finds the same 100 items, in the same places, as the model on the training device.
+    pub exported_as_trained: usize,
+    /// FM only: how its two vectors compare with Rendle's O(kn) form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain_fm: Option<PlainParity>,
+}
+
+/// The two vectors of an FM and its plain form, from the same trained weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PlainParity {
+    /// Users for whom both, in f64, give all items in the same order.
+    pub same_order: usize,
+    /// The largest difference, over all users and items, between the score in f32 and the plain one in f64 less the
+    /// user's constant, relative to the user's largest score.
+    pub largest_difference: f64,
+}
+
 /// An index against exact search.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexReport {
@@ -171,14 +186,6 @@ pub struct IndexReport {
     /// What `kind` names.
     #[serde(skip)]
     pub faiss: FaissSpec,
-}
-
-/// Half the width of 95 % confidence intervals over users, by metric.
-pub fn half_widths(metrics: &Metrics) -> Map<String, Value> {
-    let half = |(metric, estimate): (Metric, u2i_eval::Estimate)| {
-        estimate.interval_95().map(|[low, high]| (metric.to_string(), json!((high - low) / 2.0)))
-    };
-    metrics.iter().filter_map(half).collect()
 }
 
 /// Writes rows that could not be used to a CSV file with the columns `file`, `line`, `column` (empty where the whole
@@ -230,105 +237,11 @@ pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
     disk::replace(path, contents).map_err(|source| Error::Write { path: path.into(), bytes, source })
 }
 
-/// The chapter's columns, then longer lists.
-pub const COLUMNS: [Metric; 10] = [
-    Metric::HitRate(10),
-    Metric::HitRate(5),
-    Metric::Ndcg(10),
-    Metric::Ndcg(5),
-    Metric::Precision(10),
-    Metric::Precision(5),
-    Metric::HitRate(50),
-    Metric::HitRate(100),
-    Metric::Ndcg(50),
-    Metric::Ndcg(100),
-];
-
-/// Metrics of several models in the chapter's layout, one row each.
-pub fn table(rows: &[(&str, &Metrics)]) -> String {
-    let rows = rows.iter().map(|(name, metrics)| (*name, vec![*metrics])).collect::<Vec<_>>();
-    grid(&metric_cells(&rows))
-}
-
-/// A header and a row per name; where a name has metrics of several seeds, mean ± standard deviation.
-pub fn metric_cells(rows: &[(&str, Vec<&Metrics>)]) -> Vec<Vec<String>> {
-    let header = std::iter::once("model".to_owned()).chain(COLUMNS.iter().map(Metric::to_string)).collect();
-    let cell = |metrics: &[&Metrics], metric: Metric| {
-        let values: Vec<f64> = metrics.iter().filter_map(|metrics| metrics.mean(metric)).collect();
-        Spread::over(&values).map_or("-".to_owned(), |spread| format!("{spread:.4}"))
-    };
-    let row = |(name, metrics): &(&str, Vec<&Metrics>)| {
-        let cells = COLUMNS.iter().map(|&metric| cell(metrics, metric));
-        std::iter::once((*name).to_owned()).chain(cells).collect()
-    };
-    std::iter::once(header).chain(rows.iter().map(row)).collect()
-}
-
-/// A table for a terminal, in the chapter's style; the first row is the header.
-pub fn grid(rows: &[Vec<String>]) -> String {
-    let widths = widths(rows);
-    let rule = |fill: &str| {
-        let cells: Vec<String> = widths.iter().map(|&width| fill.repeat(width + 2)).collect();
-        format!("+{}+\n", cells.join("+"))
-    };
-    let mut text = rule("-");
-    for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).enumerate().map(|(c, (cell, &w))| pad(cell, w, c)).collect();
-        text += &format!("| {} |\n", cells.join(" | "));
-        text += &rule(if i == 0 { "=" } else { "-" });
-    }
-    text
-}
-
-/// The same table in Markdown.
-pub fn markdown(rows: &[Vec<String>]) -> String {
-    let widths = widths(rows);
-    let mut text = String::new();
-    for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).enumerate().map(|(c, (cell, &w))| pad(cell, w, c)).collect();
-        text += &format!("| {} |\n", cells.join(" | "));
-        if i == 0 {
-            let line =
-                |(c, &w): (usize, &usize)| if c == 0 { "-".repeat(w) } else { "-".repeat(w - 1) + ":" };
-            text += &format!("| {} |\n", widths.iter().enumerate().map(line).collect::<Vec<_>>().join(" | "));
-        }
-    }
-    text
-}
-
-fn widths(rows: &[Vec<String>]) -> Vec<usize> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max();
-    (0..columns).map(|c| width(c).unwrap_or(0).max(3)).collect()
-}
-
-/// The first column is text, the others are figures.
-fn pad(cell: &str, width: usize, column: usize) -> String {
-    if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    #[test]
-    fn tables_have_the_chapters_layout() {
-        let rows = vec![vec!["model".into(), "hit_rate@10".into()], vec!["fm".into(), "0.2920".into()]];
-        let expected = "\
-+-------+-------------+
-| model | hit_rate@10 |
-+=======+=============+
-| fm    |      0.2920 |
-+-------+-------------+
-";
-        assert_eq!(grid(&rows), expected);
-        assert_eq!(
-            markdown(&rows),
-            "| model | hit_rate@10 |\n| ----- | ----------: |\n| fm    |      0.2920 |\n"
-        );
-    }
+    use super::*;
 
     #[test]
     fn a_report_is_replaced_whole() {

@@ -170,6 +170,8 @@ pub fn built_in(name: &str) -> Option<Result<Experiment, Error>> {
 
 #[cfg(test)]
 mod tests {
+    use u2i_models::TwoTowerConfig as _;
+
     use super::*;
 
     #[test]

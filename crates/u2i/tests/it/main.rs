@@ -13,6 +13,7 @@ mod memory;
 mod models;
 mod onboarding;
 mod own_files;
+mod own_model;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;

@@ -1,9 +1,8 @@
 use u2i::device::DeviceChoice;
 use u2i::experiments::ModelName;
-use u2i::model::AnyModel;
 use u2i::pipeline::{model_inputs, train_model};
 use u2i_models::burn::module::Module;
-use u2i_models::{Init, ItemBatch, TwoTower, UserBatch};
+use u2i_models::{AnyModel, Init, ItemBatch, TwoTower, TwoTowerConfig as _, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
 use u2i_train::{Flow, Observer, StepReport, TrainData, TrainError, fit, user_vectors};
 

@@ -12,6 +12,7 @@ use u2i::experiments::ModelName;
 use u2i::onboarding::{InitOptions, Initialised, init, validate};
 use u2i::pipeline::{evaluate_model, load_config, load_data, prepare_features, train_model};
 use u2i_features::{RawData, RawValues};
+use u2i_models::TwoTowerConfig as _;
 
 use crate::real_data;
 

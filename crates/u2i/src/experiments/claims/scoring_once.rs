@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use burn::tensor::Tensor;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors};
-use u2i_models::{AnyModel, Init, ItemBatch, TwoTower as _, UserBatch};
+use u2i_models::{AnyModel, Init, ItemBatch, TwoTower as _, TwoTowerConfig as _, UserBatch};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk, ItemRows, Sample};
 use u2i_train::{item_vectors, user_vectors};
