@@ -21,7 +21,7 @@ use crate::{Error, Stage, StageCost};
 ///
 /// The data is what the experiment names, or what the program has read by itself ([`data`](Self::data)).
 ///
-/// The crate's example of a model of one's own goes from a config to recommendations by it.
+/// The second example of the [crate](crate) trains, evaluates, exports and serves a model of one's own by it.
 #[derive(Debug, Clone)]
 pub struct Job<'a> {
     folder: PathBuf,
