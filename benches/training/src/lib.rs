@@ -6,9 +6,9 @@ use std::time::Instant;
 use u2i_device::burn::tensor::Device;
 use u2i_losses::Temperature;
 use u2i_models::{
-    Activation, AnyModel, DssmConfig, FmConfig, HistoryConfig, HistoryInput, Init, Inputs, ItemTowerConfig,
-    MlpConfig, ModelConfig, ModelError, NormKind, Normalization, OutputKind, PoolingConfig, UserTowerConfig,
-    YoutubeDnnConfig,
+    ActivationKind, AnyModel, DssmConfig, FmConfig, HistoryInput, Init, Inputs, ItemTowerConfig, MlpConfig,
+    ModelConfig, ModelError, NormKind, Normalization, OutputKind, PooledHistoryConfig, PoolingConfig,
+    TwoTowerConfig as _, UserTowerConfig, YoutubeDnnConfig,
 };
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{
@@ -89,11 +89,11 @@ impl Model {
                 Pooled::Recency => PoolingConfig::Recency { slopes: slopes.to_vec() },
                 Pooled::Mean => PoolingConfig::Mean {},
             };
-            Some(HistoryConfig { pooling, dropout: 0.0 })
+            Some(PooledHistoryConfig { pooling, dropout: 0.0 })
         };
         let mlp = || MlpConfig {
             layers: vec![128, dim],
-            activation: Activation::Gelu,
+            activation: ActivationKind::Gelu,
             norm: NormKind::None,
             output: OutputKind::Linear,
             dropout: 0.0,

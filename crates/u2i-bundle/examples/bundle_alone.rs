@@ -6,7 +6,8 @@ use u2i_bundle::{
 };
 use u2i_index::ItemVectors;
 use u2i_models::{
-    FmConfig, HistoryConfig, HistoryInput, Init, Inputs, ItemBatch, ModelConfig, PoolingConfig,
+    FmConfig, HistoryInput, Init, Inputs, ItemBatch, ModelConfig, PooledHistoryConfig, PoolingConfig,
+    TwoTowerConfig as _,
 };
 use u2i_models::{TwoTower as _, weights};
 use u2i_schema::{Catalog, EventStore, ItemRows, Users};
@@ -19,7 +20,7 @@ fn main() -> Result<(), BundleError> {
     let events = EventStore::new(vec![0, 3, 5, 7], vec![1, 2, 3, 1, 4, 1, 2], (0..7).collect(), vec![])
         .expect("offsets ascend to the number of events");
     let history = Some(HistoryInput { length: 2, shares_item_id: false, gap_edges_s: vec![] });
-    let pooling = HistoryConfig { pooling: PoolingConfig::Mean {}, dropout: 0.0 };
+    let pooling = PooledHistoryConfig { pooling: PoolingConfig::Mean {}, dropout: 0.0 };
     let config = ModelConfig::Fm(FmConfig { dim: 4, init_sd: 0.5, linear_sd: 0.1, history: Some(pooling) });
     let inputs = Inputs { n_ids: 4, user: vec![], request: vec![], item: vec![], history: history.clone() };
     let device = Device::flex();

@@ -5,8 +5,6 @@ use u2i_index::IndexError;
 use u2i_models::{ModelError, WeightError};
 use u2i_schema::ErrorKind;
 
-use crate::manifest::{FORMAT, OLDEST_FORMAT};
-
 /// Why a bundle could not be written, read or asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -58,12 +56,24 @@ pub enum BundleError {
         seal: Option<String>,
     },
     /// Written by another version.
-    #[error("{}: format {found} is not one of {OLDEST_FORMAT} to {FORMAT}, which this version reads", path.display())]
+    #[error("{}: format {found} is not one of {oldest} to {newest}, which this version reads", path.display())]
     Format {
         /// The manifest.
         path: PathBuf,
         /// Its format.
         found: u32,
+        /// The oldest format that is read.
+        oldest: u32,
+        /// The newest format that is read.
+        newest: u32,
+    },
+    /// The model's config is not of the type that was asked for: another program's model, most likely.
+    #[error("{}: the config of the model: {source}", path.display())]
+    OtherModel {
+        /// The manifest.
+        path: PathBuf,
+        /// What that type does not take.
+        source: serde_json::Error,
     },
     /// Hashes agree, and yet the contents contradict each other: not written by this crate.
     #[error("{}: {what}", path.display())]
@@ -149,6 +159,7 @@ impl BundleError {
             BundleError::Io { .. } => ErrorKind::Files,
             BundleError::Changed { .. }
             | BundleError::Malformed { .. }
+            | BundleError::OtherModel { .. }
             | BundleError::Model(_)
             | BundleError::Weights(_) => ErrorKind::Integrity,
             BundleError::Mixture { .. } | BundleError::Format { .. } => ErrorKind::Mixture,

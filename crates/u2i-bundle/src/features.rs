@@ -39,7 +39,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// A raw value that a request comes with.
-enum Given<'a> {
+enum ContextValue<'a> {
     Missing,
     Text(&'a str),
     Number(f64),
@@ -111,8 +111,8 @@ impl Features {
             };
             let mut column = blank(&served.column.transform, 0);
             for asked in asked {
-                match (stored, asked.user, served.given(asked.request)) {
-                    (Some((side, length)), Some(user), Given::Missing) => {
+                match (stored, asked.user, served.context_value(asked.request)) {
+                    (Some((side, length)), Some(user), ContextValue::Missing) => {
                         let rows = side.before(user as usize, asked.request.at_s, length);
                         let (from, to) = (vec![0], vec![rows.len() as u32]);
                         push(&mut column, &ColumnData::Windows { from, to, rows }, 0);
@@ -155,38 +155,38 @@ impl Served {
         let is_text = matches!(self.column.transform, Transform::Categorical(_) | Transform::Hashed { .. });
         let is_list =
             matches!(self.column.transform, Transform::MultiCategorical(_) | Transform::Sequence { .. });
-        let raw = match self.given(asked.request) {
-            Given::Missing => Raw::Missing,
-            Given::Text(given) if is_text => Raw::Text(given),
-            Given::Text(given) if is_list => {
+        let raw = match self.context_value(asked.request) {
+            ContextValue::Missing => Raw::Missing,
+            ContextValue::Text(given) if is_text => Raw::Text(given),
+            ContextValue::Text(given) if is_list => {
                 list = given.split('|').map(str::to_owned).collect();
                 Raw::List(&list)
             }
-            Given::Text(given) => match given.trim().parse::<f64>() {
+            ContextValue::Text(given) => match given.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => Raw::Number(number),
                 _ => return Err(error(format!("expected a number, found `{given}`"))),
             },
             // As fitting makes categories of numbers.
-            Given::Number(number) if is_text || is_list => {
+            ContextValue::Number(number) if is_text || is_list => {
                 text = number.to_string();
                 Raw::Text(&text)
             }
-            Given::Number(number) => Raw::Number(number),
+            ContextValue::Number(number) => Raw::Number(number),
         };
         self.column.encode([raw]).map_err(|cause| error(cause.to_string()))
     }
 
-    fn given<'a>(&self, request: &'a Request) -> Given<'a> {
+    fn context_value<'a>(&self, request: &'a Request) -> ContextValue<'a> {
         let context = &request.context;
         if let Some(text) = context.get(&self.column.name).or_else(|| context.get(&self.source)) {
-            return Given::Text(text);
+            return ContextValue::Text(text);
         }
         match (self.column.side, self.source.as_str(), request.at_s, &request.user) {
-            (Side::Request, "time_s", Some(time_s), _) => Given::Number(time_s as f64),
-            (Side::Request, "hour", Some(time_s), _) => Given::Number(hour(time_s) as f64),
-            (Side::Request, "weekday", Some(time_s), _) => Given::Number(weekday(time_s) as f64),
-            (Side::User, "user_id", _, Some(user)) => Given::Text(user),
-            _ => Given::Missing,
+            (Side::Request, "time_s", Some(time_s), _) => ContextValue::Number(time_s as f64),
+            (Side::Request, "hour", Some(time_s), _) => ContextValue::Number(hour(time_s) as f64),
+            (Side::Request, "weekday", Some(time_s), _) => ContextValue::Number(weekday(time_s) as f64),
+            (Side::User, "user_id", _, Some(user)) => ContextValue::Text(user),
+            _ => ContextValue::Missing,
         }
     }
 }

@@ -9,7 +9,7 @@ use u2i_schema::Catalog;
 
 use crate::BundleError;
 use crate::error::malformed;
-use crate::manifest::{AttributeEntry, AttributeKind, PartEntry, Sizes};
+use crate::manifest::{AttributeEntry, PartEntry, Sizes, ValueKind};
 use crate::table::{self, Cells, Lists, TableFile};
 
 /// Columns that every `items.parquet` has.
@@ -44,11 +44,11 @@ impl AttributeValues {
         }
     }
 
-    fn kind(&self) -> AttributeKind {
+    fn kind(&self) -> ValueKind {
         match self {
-            AttributeValues::Text(_) => AttributeKind::Text,
-            AttributeValues::Number(_) => AttributeKind::Number,
-            AttributeValues::List(_) => AttributeKind::List,
+            AttributeValues::Text(_) => ValueKind::Text,
+            AttributeValues::Number(_) => ValueKind::Number,
+            AttributeValues::List(_) => ValueKind::List,
         }
     }
 
@@ -144,12 +144,12 @@ pub(crate) fn read(
     let mut attributes = Vec::new();
     for AttributeEntry { name, column, kind } in entries {
         let values = match kind {
-            AttributeKind::Text => AttributeValues::Text(table.optional(column)?),
-            AttributeKind::Number => {
+            ValueKind::Text => AttributeValues::Text(table.optional(column)?),
+            ValueKind::Number => {
                 let numbers: Vec<Option<f64>> = table.optional(column)?;
                 AttributeValues::Number(numbers.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect())
             }
-            AttributeKind::List => {
+            ValueKind::List => {
                 let (offsets, values) = table.lists::<String>(column)?;
                 let mut values = values.into_iter();
                 let list = |pair: &[u64]| values.by_ref().take((pair[1] - pair[0]) as usize).collect();

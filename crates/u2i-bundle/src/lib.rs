@@ -5,6 +5,9 @@
 //! [`Request`]s: of a known user, of a new one by a history, or of anybody by what is known of them. What is served is
 //! what was evaluated: user vectors are made by [`u2i_schema::BatchMaker`], the one that training and evaluation use.
 //!
+//! A model is anything whose config implements [`TwoTowerConfig`](u2i_models::TwoTowerConfig): of one's own it is
+//! read by [`Recommender::open_as`].
+//!
 //! The files are ordinary ones, which `docs/bundle.md` describes: Parquet, npy, safetensors, and an index that faiss
 //! itself opens. Without the feature `faiss` bundles are searched exactly.
 //!
@@ -25,11 +28,15 @@
 //! ```
 
 mod condition;
+mod encoder;
 mod error;
 mod features;
+mod hash;
 mod items;
 mod manifest;
 mod npy;
+mod origin;
+mod part;
 mod read;
 mod recommender;
 mod request;
@@ -44,10 +51,11 @@ pub use condition::Where;
 pub use error::BundleError;
 pub use items::{Attribute, AttributeValues};
 pub use manifest::{
-    AttributeEntry, AttributeKind, ColumnEntry, Exact, IndexEntry, Manifest, Part, PartEntry, Sizes,
-    TransformEntry,
+    AttributeEntry, ColumnEntry, Exact, IndexEntry, Manifest, PartEntry, Sizes, TransformEntry, ValueKind,
 };
+pub use part::Part;
 pub use read::verify;
 pub use recommender::{IndexState, Item, Recommender};
-pub use request::{Answer, Because, Options, Recommended, Request, Search, Seen, Strategy};
+pub use request::{Answer, Because, Options, Recommended, Request, Search, Strategy};
+pub use u2i_index::Seen;
 pub use write::{BundleColumn, Contents, IndexPlan, write};

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use u2i_index::{FaissSpec, SearchQuality, Similarity};
-use u2i_models::{HistoryInput, ModelConfig};
+use u2i_models::HistoryInput;
 use u2i_schema::{Column, Side, Transform, Vocabulary, Wave};
 
-use crate::BundleError;
 use crate::error::{io, malformed};
-use crate::seal::hex;
+use crate::hash::hex;
+use crate::{BundleError, Part};
 
 /// The newest layout that is read, and the one that is written.
 pub(crate) const FORMAT: u32 = 1;
@@ -22,58 +22,6 @@ pub(crate) const MAX_HISTORY: usize = 1 << 16;
 /// A manifest is text of some kilobytes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// A file of a bundle beside its manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Part {
-    /// All weights of the model.
-    #[serde(rename = "weights.safetensors")]
-    Weights,
-    /// Values of categorical columns and their rows.
-    #[serde(rename = "vocab.parquet")]
-    Vocabulary,
-    /// Ids, titles, training counts and raw attributes of all items.
-    #[serde(rename = "items.parquet")]
-    Items,
-    /// Ids, encoded columns and histories of all users.
-    #[serde(rename = "users.parquet")]
-    Users,
-    /// Vectors of the items that can be ranked.
-    #[serde(rename = "item_vectors.npy")]
-    ItemVectors,
-    /// The same vectors with the items' ids, for other programs.
-    #[serde(rename = "item_vectors.parquet")]
-    ItemVectorTable,
-    /// An approximate index over the vectors.
-    #[serde(rename = "index.faiss")]
-    Index,
-}
-
-impl Part {
-    /// All parts; the index is the only one that a bundle may lack.
-    pub const ALL: [Part; 7] = [
-        Part::Weights,
-        Part::Vocabulary,
-        Part::Items,
-        Part::Users,
-        Part::ItemVectors,
-        Part::ItemVectorTable,
-        Part::Index,
-    ];
-
-    /// Name of the file.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Part::Weights => "weights.safetensors",
-            Part::Vocabulary => "vocab.parquet",
-            Part::Items => "items.parquet",
-            Part::Users => "users.parquet",
-            Part::ItemVectors => "item_vectors.npy",
-            Part::ItemVectorTable => "item_vectors.parquet",
-            Part::Index => "index.faiss",
-        }
-    }
-}
-
 /// What `manifest.json` says: everything about a bundle that is not in bulk, and what its other files are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,8 +30,8 @@ pub struct Manifest {
     pub format: u32,
     /// SHA-256 over what the bundle was made from. Every part carries it.
     pub seal: String,
-    /// The model's config.
-    pub model: ModelConfig,
+    /// The model's config, as its own type writes it.
+    pub model: serde_json::Value,
     /// The sequence of earlier items that the model looks at.
     pub history: Option<HistoryInput>,
     /// Feature columns with what was fitted: user, item and request side, each in the order of the batches.
@@ -202,13 +150,13 @@ pub struct AttributeEntry {
     /// Its column in `items.parquet`.
     pub column: String,
     /// What its values are.
-    pub kind: AttributeKind,
+    pub kind: ValueKind,
 }
 
-/// What the values of an attribute are.
+/// The kind of values that an attribute has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AttributeKind {
+pub enum ValueKind {
     /// One text each.
     Text,
     /// One number each.
@@ -341,6 +289,12 @@ impl Manifest {
         text + &sha256 + END
     }
 
+    /// Name of the model, where its config stands under one, as ours do: `fm`, `dssm` or `youtube_dnn`.
+    pub fn model_name(&self) -> Option<&str> {
+        let config = self.model.as_object().filter(|config| config.len() == 1)?;
+        config.iter().find(|(_, config)| config.is_object()).map(|(name, _)| name.as_str())
+    }
+
     /// Reads and checks the manifest of the bundle in `dir`, and none of its other files.
     ///
     /// # Errors
@@ -358,7 +312,8 @@ impl Manifest {
         let head: Head = serde_json::from_str(&text)
             .map_err(|error| changed(&path, "form", "JSON with a format", error.to_string()))?;
         if !(OLDEST_FORMAT..=FORMAT).contains(&head.format) {
-            return Err(BundleError::Format { path, found: head.format });
+            let (found, oldest, newest) = (head.format, OLDEST_FORMAT, FORMAT);
+            return Err(BundleError::Format { path, found, oldest, newest });
         }
         let (hashed, written) = text
             .strip_suffix(END)

@@ -4,12 +4,12 @@
 //! this length is one fixed text. Crates for the format bring a parser of Python literals for that one line.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::BundleError;
 use crate::error::{io, malformed};
-use crate::seal::{self, STAMP_LEN};
+use crate::seal::STAMP_LEN;
 
 /// Stands before the stamp at the end of the file.
 const MARK: &[u8; 8] = b"u2i-npy\n";
@@ -63,8 +63,17 @@ pub(crate) fn read(path: &Path, [items, dim]: [u64; 2]) -> Result<Vec<f32>, Bund
 
 /// The stamp at the end of a file that may be damaged in any way.
 pub(crate) fn stamp(path: &Path) -> Option<String> {
-    let tail = seal::tail(path, TRAILER_LEN).ok()?;
+    let tail = tail(path, TRAILER_LEN).ok()?;
     String::from_utf8(tail.strip_prefix(MARK)?.to_vec()).ok()
+}
+
+/// The last `n` bytes of a file.
+fn tail(path: &Path, n: usize) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-(n as i64)))?;
+    let mut bytes = Vec::with_capacity(n);
+    file.take(n as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

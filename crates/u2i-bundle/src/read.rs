@@ -2,11 +2,13 @@ use std::path::Path;
 
 use u2i_index::ItemVectors;
 use u2i_models::burn::tensor::Device;
-use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower as _, with_weights};
+use u2i_models::{HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig, with_weights};
 use u2i_schema::{Catalog, Column, EventStore, Side, SideEvents, Users};
 
+use crate::encoder::Encoder;
 use crate::error::{io, malformed};
-use crate::seal::{Stranger, hash_file, judge};
+use crate::hash::hash_file;
+use crate::origin::{Origin, find_origin};
 use crate::{Attribute, BundleError, Manifest, Part, items, npy, users, vocab, weights};
 
 /// Checks the manifest of a bundle and the SHA-256 of each of its files, and loads nothing.
@@ -34,9 +36,9 @@ fn check(dir: &Path, manifest: &Manifest, part: Part) -> Result<(), BundleError>
         return Err(malformed(&path, format!("{bytes} bytes, the manifest says {}", entry.bytes)));
     }
     let expected = entry.sha256.clone();
-    Err(match judge(&path, part, &manifest.seal) {
-        Stranger::OfAnother(seal) => BundleError::Mixture { path, expected, found, seal },
-        Stranger::Changed => BundleError::Changed { path, what: "SHA-256", expected, found },
+    Err(match find_origin(&path, part, &manifest.seal) {
+        Origin::OtherBundle(seal) => BundleError::Mixture { path, expected, found, seal },
+        Origin::Changed => BundleError::Changed { path, what: "SHA-256", expected, found },
     })
 }
 
@@ -50,7 +52,7 @@ pub(crate) enum UseIndex {
 /// Everything in a bundle, checked.
 pub(crate) struct Opened {
     pub manifest: Manifest,
-    pub model: AnyModel,
+    pub model: Box<dyn Encoder>,
     pub columns: Vec<Column>,
     pub catalog: Catalog,
     pub attributes: Vec<Attribute>,
@@ -63,7 +65,12 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    pub fn open(dir: &Path, device: &Device, use_index: UseIndex) -> Result<Self, BundleError> {
+    /// The bundle in `dir`, of a model whose config is a `C`.
+    pub fn open<C: TwoTowerConfig>(
+        dir: &Path,
+        device: &Device,
+        use_index: UseIndex,
+    ) -> Result<Self, BundleError> {
         let manifest = Manifest::read(dir)?;
         // Every hash before any content: a mixture is to be called one.
         let is_used = |part: &Part| *part != Part::Index || use_index == UseIndex::IfThere;
@@ -82,7 +89,9 @@ impl Opened {
         let vectors = ItemVectors::new(ids, manifest.sizes.dim, npy::read(&path, entry.shape)?)
             .map_err(|error| malformed(&path, error.to_string()))?;
         let (path, _) = place(Part::Weights);
-        let model = model(&path, &manifest, &columns, device)?;
+        let config = serde_json::from_value::<C>(manifest.model.clone())
+            .map_err(|source| BundleError::OtherModel { path: dir.join(Manifest::FILE_NAME), source })?;
+        let model = model(&config, &path, &manifest, &columns, device)?;
         #[cfg(feature = "faiss")]
         let index = match manifest.index {
             Some(_) if use_index == UseIndex::IfThere => {
@@ -97,7 +106,7 @@ impl Opened {
             _ => None,
         };
         Ok(Opened {
-            model,
+            model: Box::new(model),
             columns,
             catalog,
             attributes,
@@ -113,12 +122,13 @@ impl Opened {
 }
 
 /// The model with its weights. No more memory is taken for it than its file has numbers.
-fn model(
+fn model<C: TwoTowerConfig>(
+    config: &C,
     path: &Path,
     manifest: &Manifest,
     columns: &[Column],
     device: &Device,
-) -> Result<AnyModel, BundleError> {
+) -> Result<C::Model, BundleError> {
     let weights = weights::read(path)?;
     let of_side = |side| columns.iter().filter(|column| column.side == side).cloned().collect();
     let inputs = Inputs {
@@ -130,13 +140,13 @@ fn model(
     };
     let n = weights.values().map(|tensor| tensor.data.len()).sum();
     let mut init = Init::zeros(n, device);
-    let model = manifest.model.init(&inputs, &mut init)?;
+    let model = config.init(&inputs, &mut init)?;
     if init.is_exhausted() || n != manifest.sizes.weights {
         return Err(malformed(path, format!("{n} numbers are not those of the model in the manifest")));
     }
     let model = with_weights(model, weights)?;
     let length = manifest.history.as_ref().map_or(0, |history: &HistoryInput| history.length);
-    if ![0, length].contains(&model.history_len()) {
+    if ![0, length].contains(&TwoTower::history_len(&model)) {
         return Err(malformed(path, "the model looks at another history than the manifest says"));
     }
     Ok(model)

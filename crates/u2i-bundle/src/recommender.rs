@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use u2i_index::{ExactIndex, Filter, Index, ItemSet};
 use u2i_models::burn::tensor::Device;
-use u2i_models::{AnyModel, TwoTower as _, UserBatch};
+use u2i_models::{ModelConfig, TwoTowerConfig, UserBatch};
 use u2i_schema::{Catalog, EventStore, Users};
 
+use crate::encoder::Encoder;
 use crate::features::{Asked, Features, Served};
 use crate::read::{Opened, UseIndex};
 use crate::{
@@ -19,14 +20,14 @@ use crate::{
 /// Users that are encoded and searched at once: this bounds memory, however many requests there are.
 const BLOCK: usize = 1024;
 
-/// A bundle that was read, ready to answer.
+/// A bundle that was read, ready to answer, from any number of threads at once.
 ///
 /// Answers depend on the request alone, not on those asked together with it, but for the last bits of scores: a matrix
 /// product rounds by its shape.
 pub struct Recommender {
     manifest: Manifest,
     device: Device,
-    model: AnyModel,
+    model: Box<dyn Encoder>,
     features: Features,
     catalog: Catalog,
     attributes: Vec<Attribute>,
@@ -91,17 +92,28 @@ impl fmt::Debug for Recommender {
 }
 
 impl Recommender {
-    /// Reads the bundle in `dir`, every byte of which is checked against its manifest first.
+    /// Reads the bundle in `dir`, every byte of which is checked against its manifest first. The model is one of ours;
+    /// [`open_as`](Self::open_as) reads others.
     ///
     /// A build without the feature `faiss` checks the index, too, and searches exactly.
     ///
     /// # Errors
     ///
     /// [`Io`](BundleError::Io) for a missing file, [`Changed`](BundleError::Changed),
-    /// [`Mixture`](BundleError::Mixture), [`Format`](BundleError::Format), and
+    /// [`Mixture`](BundleError::Mixture), [`Format`](BundleError::Format), [`OtherModel`](BundleError::OtherModel), and
     /// [`Malformed`](BundleError::Malformed) and others for files that were changed together with their hashes.
     pub fn open(dir: &Path, device: &Device) -> Result<Self, BundleError> {
-        Self::new(Opened::open(dir, device, UseIndex::IfThere)?, device, UseIndex::IfThere)
+        Self::open_as::<ModelConfig>(dir, device)
+    }
+
+    /// Reads a bundle as [`open`](Self::open) does, of a model whose config is a `C`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); [`OtherModel`](BundleError::OtherModel) if the config in the bundle is no `C`.
+    pub fn open_as<C: TwoTowerConfig>(dir: &Path, device: &Device) -> Result<Self, BundleError> {
+        let use_index = UseIndex::IfThere;
+        Self::new(Opened::open::<C>(dir, device, use_index)?, device, use_index)
     }
 
     /// Reads the bundle in `dir` for exact search. The file of the index is not looked at, so it may be damaged or
@@ -111,7 +123,17 @@ impl Recommender {
     ///
     /// As [`open`](Self::open), of the other files.
     pub fn open_exact(dir: &Path, device: &Device) -> Result<Self, BundleError> {
-        Self::new(Opened::open(dir, device, UseIndex::Never)?, device, UseIndex::Never)
+        Self::open_exact_as::<ModelConfig>(dir, device)
+    }
+
+    /// Reads a bundle as [`open_exact`](Self::open_exact) does, of a model whose config is a `C`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_as`](Self::open_as), of the other files.
+    pub fn open_exact_as<C: TwoTowerConfig>(dir: &Path, device: &Device) -> Result<Self, BundleError> {
+        let use_index = UseIndex::Never;
+        Self::new(Opened::open::<C>(dir, device, use_index)?, device, use_index)
     }
 
     fn new(opened: Opened, device: &Device, use_index: UseIndex) -> Result<Self, BundleError> {

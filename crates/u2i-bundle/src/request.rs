@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
+use u2i_index::Seen;
 
 use crate::Where;
 
@@ -41,16 +42,6 @@ impl Options {
     pub fn top(k: NonZeroUsize) -> Self {
         Options { k, seen: Seen::Excluded, only: None, search: Search::Index, explain: 0 }
     }
-}
-
-/// Whether items of the history may be recommended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Seen {
-    /// They are left out: all of them, not only those that the model looks at.
-    Excluded,
-    /// They are ranked like any other.
-    Kept,
 }
 
 /// How the items are found. Scores do not depend on it.

@@ -9,11 +9,15 @@ use crate::BundleError;
 use crate::error::malformed;
 use crate::manifest::{PartEntry, Sizes};
 use crate::table::{self, Cells, Lists, TableFile};
-use crate::write::is_sequence;
 
 /// Name of a user column in the table: what it holds are rows and numbers, not the values that people know.
 fn stored_name(column: &Column) -> String {
     format!("encoded_{}", column.name)
+}
+
+/// Whether the events of other kinds that a column is made of are kept with the users.
+pub(crate) fn is_sequence(column: &Column) -> bool {
+    matches!(column.transform, Transform::Sequence { .. })
 }
 
 /// Names of the columns of a sequence: its rows and its times.

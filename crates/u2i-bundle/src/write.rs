@@ -5,19 +5,21 @@ use std::path::Path;
 
 use u2i_disk::{FolderAside, folder_of};
 use u2i_index::{FaissSpec, ItemVectors, Similarity};
-use u2i_models::{HistoryInput, HostTensor, ModelConfig};
-use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, SideEvents, Transform, Users};
+use u2i_models::{HistoryInput, HostTensor, ModelConfig, TwoTowerConfig};
+use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, SideEvents, Users};
 
 use crate::error::io;
+use crate::hash::hash_file;
 use crate::manifest::{ColumnEntry, FORMAT, IndexEntry, MAX_HISTORY, PartEntry, Sizes};
-use crate::seal::{hash_file, stamp};
+use crate::seal::stamp;
+use crate::users::is_sequence;
 use crate::{Attribute, AttributeValues, BundleError, Manifest, Part, items, npy, users, vocab, weights};
 
-/// Everything that a bundle is made from.
+/// Everything that a bundle is made from, of a model with a config of type `C`.
 #[derive(Debug, Clone)]
-pub struct Contents<'a> {
+pub struct Contents<'a, C = ModelConfig> {
     /// The model's config.
-    pub model: &'a ModelConfig,
+    pub model: &'a C,
     /// Its weights, as [`u2i_models::weights`] takes them out.
     pub weights: &'a BTreeMap<String, HostTensor>,
     /// Fitted columns of all sides, each side in the order of the batches.
@@ -85,7 +87,7 @@ pub enum IndexPlan<'a> {
 /// [`Contents`](BundleError::Contents) if the parts do not fit together, [`Exists`](BundleError::Exists),
 /// [`Recall`](BundleError::Recall) and [`Plan`](BundleError::Plan) for the index, [`NoFaiss`](BundleError::NoFaiss),
 /// and [`Io`](BundleError::Io).
-pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleError> {
+pub fn write<C: TwoTowerConfig>(dir: &Path, contents: &Contents<'_, C>) -> Result<Manifest, BundleError> {
     contents.check()?;
     contents.index.check()?;
     let seal = contents.seal();
@@ -126,7 +128,7 @@ pub fn write(dir: &Path, contents: &Contents<'_>) -> Result<Manifest, BundleErro
     let manifest = Manifest {
         format: FORMAT,
         seal: seal.clone(),
-        model: contents.model.clone(),
+        model: serde_json::to_value(contents.model).expect("configs are plain data"),
         history: contents.history.clone(),
         columns: columns.iter().map(|own| ColumnEntry::new(&own.column, &own.source)).collect(),
         attributes: items::entries(contents.item_attributes),
@@ -190,7 +192,7 @@ impl Parts<'_> {
     }
 }
 
-impl Contents<'_> {
+impl<C: TwoTowerConfig> Contents<'_, C> {
     /// Sequences with the names of their columns.
     fn named_sequences(&self) -> Vec<(&str, &SideEvents)> {
         let names = self.columns.iter().filter(|own| is_sequence(&own.column));
@@ -315,10 +317,6 @@ impl Contents<'_> {
 
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("configs and columns are plain data")
-}
-
-pub(crate) fn is_sequence(column: &Column) -> bool {
-    matches!(column.transform, Transform::Sequence { .. })
 }
 
 fn is_encoded(column: &Column, data: &ColumnData) -> bool {

@@ -1,5 +1,6 @@
 //! The chapter's figures of a model, and the experiment of its recipe.
 
+use u2i::models::TwoTowerConfig as _;
 use u2i_chapter::{CHAPTER, ModelName, Protocol, Recipe, experiment};
 use u2i_datasets::DatasetName;
 

@@ -1,5 +1,5 @@
+use u2i::baselines::Baselines;
 use u2i::cold::{ColdReport, GroupReport};
-use u2i::figures::Baselines;
 use u2i_eval::{Metric, Metrics, Spread, wilson_95};
 
 use crate::row::Row;

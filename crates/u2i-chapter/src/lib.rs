@@ -4,6 +4,7 @@
 //! [`claims`](claims::claims) looks at each of the chapter's statements. The chapter is section 2.2.2 of the fun-rec book.
 //!
 //! ```toml
+//! u2i = { git = "https://github.com/u2i-rs/u2i" }
 //! u2i-chapter = { git = "https://github.com/u2i-rs/u2i" }
 //! ```
 //!

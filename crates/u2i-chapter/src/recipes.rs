@@ -138,6 +138,8 @@ pub fn experiment(
 
 #[cfg(test)]
 mod tests {
+    use u2i_models::TwoTowerConfig as _;
+
     use super::*;
     use u2i::ErrorKind;
     use u2i::built_in;

@@ -5,7 +5,7 @@ use u2i::config::Experiment;
 use u2i::device::{DeviceChoice, Opened};
 use u2i::pipeline::{COVERAGE_K, evaluate_model, open_device, prepare_features, read_dataset, train_model};
 use u2i::report::{Report, write_json};
-use u2i::run::{Counted, Follow, How, Measures, Names, REJECTS, Run, read_listing_rejects};
+use u2i::run::{self, Counted, Follow, Measures, Names, REJECTS, read_listing_rejects};
 use u2i::{Error, Progress, Stage, StageCost};
 use u2i_datasets::{Dataset, DatasetName, Places, resolve};
 use u2i_eval::Metric;
@@ -266,22 +266,18 @@ impl Job<'_> {
             label: format!("{dataset} {place}/{recipe} {model} seed {seed}"),
         };
         let folder = format!("{dataset}/{place}/{recipe}/{model}/seed-{seed}");
-        let run = Run {
-            experiment: &experiment,
-            raw: self.raw,
-            read: self.read,
-            names: &names,
-            device: self.device,
+        let measures = match self.options.check && protocol == Protocol::Time && recipe.is_ours() {
+            true => Measures::Parity,
+            false => Measures::Metrics,
         };
-        let how = How {
-            resume: self.options.resume,
-            checkpoint_every: self.options.checkpoint_every,
-            measures: match self.options.check && protocol == Protocol::Time && recipe.is_ours() {
-                true => Measures::Parity,
-                false => Measures::Metrics,
-            },
-        };
-        run.make(&self.options.out.join(folder), how, counted, progress)
+        run::Job::new(self.options.out.join(folder), self.device)
+            .data(self.raw)
+            .read_cost(self.read)
+            .names(names)
+            .resume(self.options.resume)
+            .checkpoint_every(self.options.checkpoint_every)
+            .measures(measures)
+            .train_sharing(counted, &experiment, progress)
     }
 
     fn guards(

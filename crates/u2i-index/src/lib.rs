@@ -60,6 +60,7 @@ mod measure;
 mod neighbors;
 mod query;
 mod row;
+mod seen;
 #[cfg(feature = "faiss")]
 mod sizes;
 mod spec;
@@ -75,6 +76,7 @@ pub use faiss::FaissIndex;
 pub use filter::{Filter, ItemSet};
 pub use measure::{SearchQuality, measure};
 pub use neighbors::{Neighbors, recall, same_lists};
+pub use seen::Seen;
 pub use spec::{FaissSpec, Similarity};
 pub use vectors::ItemVectors;
 

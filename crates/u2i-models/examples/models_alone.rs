@@ -1,7 +1,7 @@
 //! Scores of two users and three items.
 
 use u2i_models::burn::tensor::Device;
-use u2i_models::{FmConfig, Init, Inputs, ItemBatch, TwoTower, UserBatch};
+use u2i_models::{FmConfig, Init, Inputs, ItemBatch, TwoTower, TwoTowerConfig as _, UserBatch};
 use u2i_schema::{Column, ColumnRows, ItemRows, Side, Transform, UserRows, Vocabulary};
 
 fn main() {

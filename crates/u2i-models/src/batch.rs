@@ -104,7 +104,7 @@ pub struct UserBatch {
     pub example_age_days: Tensor<2>,
     /// Dropout of a training batch.
     pub noise: Option<Noise>,
-    at_once: bool,
+    parallel_gradients: bool,
 }
 
 impl UserBatch {
@@ -142,18 +142,18 @@ impl UserBatch {
             log_n_earlier: floats(logs, device).reshape([batch, 1]),
             example_age_days: floats(rows.example_age_days.clone(), device).reshape([batch, 1]),
             noise,
-            at_once: false,
+            parallel_gradients: false,
         }
     }
 
-    /// Has gradients of what is repeated or picked computed for all numbers at once, as GPUs like it. A CPU is faster
-    /// when it adds them one after another, which is what a new batch has it do. The values are the same.
-    pub fn at_once(self) -> Self {
-        UserBatch { at_once: true, ..self }
+    /// Has gradients of what is repeated or picked computed by products and sums of all numbers, as GPUs like it. A CPU
+    /// is faster when it adds them one after another, which is what a new batch has it do. The values are the same.
+    pub fn with_parallel_gradients(self) -> Self {
+        UserBatch { parallel_gradients: true, ..self }
     }
 
-    pub(crate) fn is_at_once(&self) -> bool {
-        self.at_once
+    pub(crate) fn has_parallel_gradients(&self) -> bool {
+        self.parallel_gradients
     }
 
     /// The table rows of a slot of the user side; `None` for a slot of the item side, or where the batch has none.
@@ -169,7 +169,7 @@ impl UserBatch {
     /// Repeats `[chunks, dim]` for the targets of each chunk: `[batch, dim]`.
     pub fn per_target(&self, per_chunk: Tensor<2>) -> Tensor<2> {
         match &self.chunk_of {
-            Some(_) if self.at_once => {
+            Some(_) if self.parallel_gradients => {
                 let [chunks, dim] = per_chunk.dims();
                 let all = per_chunk.reshape([chunks, 1, dim]).expand([chunks, self.targets, dim]);
                 self.at_places(all.reshape([chunks * self.targets, dim]))
@@ -183,7 +183,7 @@ impl UserBatch {
     pub fn at_places(&self, all: Tensor<2>) -> Tensor<2> {
         match &self.places {
             // The gradient of `select` is added up place by place, that of `gather_nd` at once: no place is there twice.
-            Some(places) if self.at_once => all.gather_nd(places.clone().reshape([self.batch, 1])),
+            Some(places) if self.parallel_gradients => all.gather_nd(places.clone().reshape([self.batch, 1])),
             Some(places) => all.select(0, places.clone()),
             None => all,
         }

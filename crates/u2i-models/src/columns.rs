@@ -81,6 +81,16 @@ impl ColumnTables {
     }
 }
 
+/// Numbers of sequences as looked up, masked, weighed and in the order of the product, of each target and number of a
+/// vector.
+pub(crate) fn sequence_numbers(columns: &[Column]) -> u64 {
+    let of = |column: &Column| match column.transform {
+        Transform::Sequence { length, .. } => 4 * u64::from(length),
+        _ => 0,
+    };
+    columns.iter().map(of).sum()
+}
+
 fn embed(table: Option<&Table>, pool: Option<&SequencePooling>, column: &ColumnBatch) -> Tensor<2> {
     let table = || table.expect("a column of rows has a table");
     match column {

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use u2i_schema::Slot;
 
 use crate::columns::ColumnTables;
+use crate::init::check_sd;
 use crate::user_tower::ITEM_SITE;
-use crate::youtube_dnn::check_sd;
 use crate::{
-    Init, Inputs, ItemBatch, Mlp, MlpConfig, ModelError, Normalization, Table, TwoTower, UserBatch,
-    UserTower, UserTowerConfig,
+    ColumnMismatch, DeclaredColumn, HistoryUse, Init, Inputs, ItemBatch, Mlp, MlpConfig, ModelError,
+    ModelTensors, Normalization, PooledHistoryConfig, Table, TwoTower, TwoTowerConfig, UserBatch, UserTower,
+    UserTowerConfig,
 };
 
 /// Two dense towers: Huang, He, Gao, Deng, Acero and Heck, "Learning Deep Structured Semantic Models for Web
@@ -57,13 +58,21 @@ pub struct Dssm {
     normalization: Normalization,
 }
 
-impl DssmConfig {
-    /// A model with weights drawn from `init`.
-    ///
+impl TwoTowerConfig for DssmConfig {
+    type Model = Dssm;
+
+    fn name(&self) -> &str {
+        "dssm"
+    }
+
+    fn description(&self) -> String {
+        "two towers of dense layers".to_owned()
+    }
+
     /// # Errors
     ///
     /// If the towers' outputs differ in length or a value is out of range.
-    pub fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<Dssm, ModelError> {
+    fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<Dssm, ModelError> {
         let (user_dim, item_dim) = (self.user.mlp.output_dim()?, self.item.mlp.output_dim()?);
         if user_dim != item_dim {
             return Err(ModelError::UnequalDims { user: user_dim, item: item_dim });
@@ -80,6 +89,31 @@ impl DssmConfig {
         let mlp = self.item.mlp.init(dim + columns.width(), ITEM_SITE, init)?;
         let (residual, normalization) = (self.item.residual, self.normalization);
         Ok(Dssm { user, history, ids, columns, mlp, residual, normalization })
+    }
+
+    fn history(&self) -> Option<HistoryUse> {
+        self.user.history.as_ref().map(PooledHistoryConfig::in_use)
+    }
+
+    fn check(&self, at: &str, columns: &[DeclaredColumn<'_>]) -> Result<(), ColumnMismatch> {
+        self.user.check(&format!("{at}.user"), columns)
+    }
+
+    fn tensors(&self, inputs: &Inputs, rows_per_item: u64) -> Option<ModelTensors> {
+        let (embedding, column) = (self.embedding_dim as u64, self.item.column_dim as u64);
+        let width = embedding + inputs.item.len() as u64 * column;
+        let dim = self.item.mlp.layers.last().copied().unwrap_or(0) as u64;
+        Some(ModelTensors {
+            history: self.user.history.as_ref().map(|history| history.tensors(self.embedding_dim, 1, inputs)),
+            per_target: self.user.numbers_per_target(inputs, self.embedding_dim),
+            per_item: 2 * embedding
+                + 2 * rows_per_item * column
+                + 2 * width
+                + self.item.mlp.numbers_per_row()
+                + 4 * dim,
+            dim,
+            has_user_bias: false,
+        })
     }
 }
 

@@ -3,10 +3,12 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use u2i_schema::{Column, Slot};
 
+use crate::columns::sequence_numbers;
+use crate::init::check_sd;
 use crate::user_tower::HISTORY_SITE;
-use crate::youtube_dnn::check_sd;
 use crate::{
-    ColumnBatch, HistoryConfig, Init, Inputs, ItemBatch, ModelError, Pooling, Table, TwoTower, UserBatch,
+    ColumnBatch, HistoryUse, Init, Inputs, ItemBatch, ModelError, ModelTensors, PooledHistoryConfig, Pooling,
+    ReferenceScores, Table, TwoTower, TwoTowerConfig, UserBatch,
 };
 
 mod plain;
@@ -34,7 +36,7 @@ pub struct FmConfig {
     /// Standard deviation of initial linear weights.
     pub linear_sd: f64,
     /// What the model looks back on; leave the section out for an FM on attributes alone.
-    pub history: Option<HistoryConfig>,
+    pub history: Option<PooledHistoryConfig>,
 }
 
 /// See [`FmConfig`].
@@ -72,13 +74,21 @@ struct Features {
     linear: Tensor<2>,
 }
 
-impl FmConfig {
-    /// A model with weights drawn from `init`.
-    ///
+impl TwoTowerConfig for FmConfig {
+    type Model = Fm;
+
+    fn name(&self) -> &str {
+        "fm"
+    }
+
+    fn description(&self) -> String {
+        "factorization machine".to_owned()
+    }
+
     /// # Errors
     ///
     /// If the user side has no feature or a value is out of range.
-    pub fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<Fm, ModelError> {
+    fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<Fm, ModelError> {
         check_sd(self.init_sd)?;
         check_sd(self.linear_sd)?;
         if self.dim == 0 {
@@ -87,7 +97,7 @@ impl FmConfig {
         if inputs.user.is_empty() && inputs.request.is_empty() && self.history.is_none() {
             return Err(ModelError::NoInput("user"));
         }
-        if let Some(HistoryConfig { pooling: crate::PoolingConfig::Max {}, .. }) = self.history {
+        if let Some(PooledHistoryConfig { pooling: crate::PoolingConfig::Max {}, .. }) = self.history {
             let reason = "a largest value is no feature of a factorization machine";
             return Err(ModelError::Unsupported { key: "history.pooling", reason });
         }
@@ -116,6 +126,27 @@ impl FmConfig {
         })
     }
 
+    fn history(&self) -> Option<HistoryUse> {
+        self.history.as_ref().map(PooledHistoryConfig::in_use)
+    }
+
+    fn tensors(&self, inputs: &Inputs, rows_per_item: u64) -> Option<ModelTensors> {
+        let dim = self.dim as u64 + 1;
+        let n_user = (inputs.user.len() + inputs.request.len()) as u64;
+        Some(ModelTensors {
+            // Each head has a table of its own.
+            history: self.history.as_ref().map(|history| history.tensors(self.dim, history.heads(), inputs)),
+            // Vector and weight of each feature as looked up and masked, and the sums over them.
+            per_target: (3 * n_user + 2 + sequence_numbers(&inputs.request)) * dim,
+            // The same, and squares.
+            per_item: (4 * (rows_per_item + 1) + 4) * dim,
+            dim,
+            has_user_bias: true,
+        })
+    }
+}
+
+impl FmConfig {
     fn factors(&self, columns: &[Column], slot: impl Fn(usize) -> Slot, init: &mut Init) -> Factors {
         let factor = |(i, column): (usize, &Column)| {
             let (rows, slots) = match column.transform.n_rows() {
@@ -274,6 +305,11 @@ impl TwoTower for Fm {
 
     fn ranks_cold_items(&self) -> bool {
         !self.item.columns.is_empty()
+    }
+
+    /// The plain form, in Rendle's O(kn).
+    fn reference(&self, users: &UserBatch, items: &ItemBatch) -> Option<Box<dyn ReferenceScores>> {
+        Some(Box::new(self.plain(users, items)))
     }
 
     fn tables(&self) -> Vec<&Table> {

@@ -3,6 +3,8 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use u2i_random::{Purpose, Stream};
 
+use crate::ModelError;
+
 /// Makes initial weights: draws them, one stream per parameter in the order in which they are made, or leaves them
 /// zero for those that are loaded next.
 #[derive(Debug)]
@@ -88,6 +90,13 @@ impl Init {
     pub fn constant<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
     }
+}
+
+pub(crate) fn check_sd(sd: f64) -> Result<(), ModelError> {
+    if sd.is_finite() && sd > 0.0 {
+        return Ok(());
+    }
+    Err(ModelError::Range { key: "init_sd", found: sd.to_string(), expected: "a positive number" })
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! functions, and dropout is part of the batch (its [`Noise`]), not of the model. The one exception is batch norm
 //! ([`NormKind::Batch`]).
 //!
-//! A config file names one of them by [`ModelConfig`], and [`AnyModel`] is whichever it was. [`weights`] takes the
-//! weights out of any of them as plain numbers by name, [`with_weights`] puts them in again.
+//! A config implements [`TwoTowerConfig`]: it makes its model and says what reports, checks and the memory estimate want
+//! to know of it. [`ModelConfig`] names one of ours in a file, and [`AnyModel`] is whichever it was. [`weights`] takes the
+//! weights out of any model as plain numbers by name, [`with_weights`] puts them in again.
 //!
 //! Any optimizer of burn can train the models. `u2i-train` trains their embedding [`Table`]s row by row, so that
 //! a step costs the same with 10⁴ and 10⁶ rows.
@@ -29,6 +30,7 @@
 mod any_model;
 mod batch;
 mod columns;
+mod config;
 mod dropout;
 mod dssm;
 mod error;
@@ -36,7 +38,9 @@ mod fm;
 mod init;
 mod mlp;
 mod pooling;
+mod reference;
 mod table;
+mod tensors;
 mod two_tower;
 mod user_tower;
 mod weights;
@@ -45,15 +49,18 @@ mod youtube_dnn;
 pub use any_model::{AnyModel, ModelConfig};
 pub use batch::{ColumnBatch, Ids, ItemBatch, UserBatch};
 pub use burn;
+pub use config::{ColumnMismatch, DeclaredColumn, TwoTowerConfig};
 pub use dropout::Noise;
 pub use dssm::{Dssm, DssmConfig, ItemTowerConfig};
 pub use error::ModelError;
 pub use fm::{Fm, FmConfig, PlainFm};
 pub use init::Init;
-pub use mlp::{Activation, Mlp, MlpConfig, NormKind, OutputKind};
-pub use pooling::{HistoryConfig, Pooling, PoolingConfig};
+pub use mlp::{ActivationKind, Mlp, MlpConfig, NormKind, OutputKind};
+pub use pooling::{HistoryTensors, Pass, PooledHistoryConfig, Pooling, PoolingConfig};
+pub use reference::ReferenceScores;
 pub use table::{Table, TableRows};
-pub use two_tower::{HistoryInput, Inputs, Normalization, TwoTower};
+pub use tensors::ModelTensors;
+pub use two_tower::{HistoryInput, HistoryUse, Inputs, Normalization, TwoTower};
 pub use user_tower::{UserTower, UserTowerConfig};
 pub use weights::{HostTensor, ModulePath, WeightError, load_weights, save_weights, weights, with_weights};
 pub use youtube_dnn::{YoutubeDnn, YoutubeDnnConfig};

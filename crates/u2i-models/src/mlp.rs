@@ -9,7 +9,7 @@ use crate::{Init, ModelError, Noise};
 /// What stands between two dense layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Activation {
+pub enum ActivationKind {
     /// `max(x, 0)`.
     Relu,
     /// `x Φ(x)`, with the error function (Hendrycks and Gimpel, 2016).
@@ -53,7 +53,7 @@ pub struct MlpConfig {
     /// Outputs of each layer; the last is the output dimension.
     pub layers: Vec<usize>,
     /// Follows each hidden layer.
-    pub activation: Activation,
+    pub activation: ActivationKind,
     /// Precedes each activation.
     pub norm: NormKind,
     /// What follows the last layer.
@@ -69,7 +69,7 @@ pub struct Mlp {
     batch_norms: Vec<BatchNorm>,
     layer_norms: Vec<LayerNorm>,
     #[module(skip)]
-    activation: Activation,
+    activation: ActivationKind,
     #[module(skip)]
     n_activated: usize,
     #[module(skip)]
@@ -93,6 +93,12 @@ impl MlpConfig {
                 expected: "at least one layer, each of at least one output",
             }),
         }
+    }
+
+    /// Numbers that the layers make for each row: sums, activations, dropout's mask and product.
+    pub fn numbers_per_row(&self) -> u64 {
+        let each = if self.dropout > 0.0 { 5 } else { 3 };
+        each * self.layers.iter().sum::<usize>() as u64
     }
 
     /// Layers for `inputs` numbers. `site` keeps the dropout of several stacks in one model apart.
@@ -159,13 +165,13 @@ impl Mlp {
             let is_activated = i < self.n_activated;
             let is_normed = !(self.batch_norms.is_empty() && self.layer_norms.is_empty());
             let with = match self.activation {
-                Activation::Relu if is_activated && !is_normed => u2i_ops::Activation::Relu,
-                Activation::Gelu if is_activated && !is_normed => u2i_ops::Activation::Gelu,
+                ActivationKind::Relu if is_activated && !is_normed => u2i_ops::Activation::Relu,
+                ActivationKind::Gelu if is_activated && !is_normed => u2i_ops::Activation::Gelu,
                 _ => u2i_ops::Activation::None,
             };
-            let at_once = at_once(layer, &x, with);
-            let is_done = at_once.is_some() && with != u2i_ops::Activation::None;
-            x = at_once.unwrap_or_else(|| layer.forward(x));
+            let fused = fused(layer, &x, with);
+            let is_done = fused.is_some() && with != u2i_ops::Activation::None;
+            x = fused.unwrap_or_else(|| layer.forward(x));
             if !is_activated {
                 continue;
             }
@@ -177,9 +183,9 @@ impl Mlp {
             }
             if !is_done {
                 x = match self.activation {
-                    Activation::Relu => activation::relu(x),
-                    Activation::Gelu => activation::gelu(x),
-                    Activation::Tanh => activation::tanh(x),
+                    ActivationKind::Relu => activation::relu(x),
+                    ActivationKind::Gelu => activation::gelu(x),
+                    ActivationKind::Tanh => activation::tanh(x),
                 };
             }
             x = dropout(x, self.dropout, noise, self.site + i as u64);
@@ -189,7 +195,7 @@ impl Mlp {
 }
 
 /// A layer and what follows it by one operator, where the device has it.
-fn at_once(layer: &Linear, x: &Tensor<2>, activation: u2i_ops::Activation) -> Option<Tensor<2>> {
+fn fused(layer: &Linear, x: &Tensor<2>, activation: u2i_ops::Activation) -> Option<Tensor<2>> {
     let bias = layer.bias.as_ref()?;
     u2i_ops::dense(x, &layer.weight.val(), &bias.val(), activation)
 }
@@ -212,7 +218,7 @@ mod tests {
         let (momentum, epsilon) = (0.25, 1e-3);
         let config = MlpConfig {
             layers: vec![1],
-            activation: Activation::Tanh,
+            activation: ActivationKind::Tanh,
             norm: NormKind::Batch { momentum, epsilon },
             output: OutputKind::Activated,
             dropout: 0.0,

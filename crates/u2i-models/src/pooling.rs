@@ -10,13 +10,16 @@ use crate::mlp::check_rate;
 use crate::{HistoryInput, Init, ModelError, Table, UserBatch};
 
 mod factors;
+mod tensors;
+
+pub use tensors::{HistoryTensors, Pass};
 
 use factors::{by_gap, weigh};
 
 /// What a model looks back on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HistoryConfig {
+pub struct PooledHistoryConfig {
     /// How their vectors become one, or one per head.
     pub pooling: PoolingConfig,
     /// Share of the numbers in history vectors dropped while training, one mask per chunk.
@@ -62,7 +65,7 @@ impl PoolingConfig {
     }
 }
 
-impl HistoryConfig {
+impl PooledHistoryConfig {
     /// Number of heads.
     pub fn heads(&self) -> usize {
         self.pooling.slopes().map_or(1, <[f64]>::len)
@@ -132,7 +135,7 @@ pub struct Pooling {
     #[module(skip)]
     length: usize,
     #[module(skip)]
-    config: HistoryConfig,
+    config: PooledHistoryConfig,
 }
 
 impl Pooling {
@@ -168,7 +171,7 @@ impl Pooling {
         let (heads, targets) = (self.heads(), users.targets);
         assert!([1, heads].contains(&tables.len()), "one table, or one per head");
         let looked_up = |table: &Table| table.lookup(ids.clone());
-        if let Some(pooled) = self.pool_at_once(tables, looked_up, mask, users, site) {
+        if let Some(pooled) = self.pool_fused(tables, looked_up, mask, users, site) {
             return users.at_places(pooled);
         }
         let vectors = |table: &Table, site| {
@@ -179,7 +182,7 @@ impl Pooling {
         if matches!(self.config.pooling, PoolingConfig::Max {}) {
             return users.at_places(self.max(vectors(&tables[0], site), mask, targets));
         }
-        let band = self.band(targets, width, mask, users.is_at_once());
+        let band = self.band(targets, width, mask, users.has_parallel_gradients());
         if self.queries.is_some() || self.gap_weights.is_some() {
             let vectors: Vec<Tensor<3>> =
                 tables.iter().zip(site..).map(|(table, site)| vectors(table, site)).collect();
@@ -211,7 +214,7 @@ impl Pooling {
     }
 
     /// `[chunks * targets, heads * dim]`, by one operator where the device has it.
-    fn pool_at_once(
+    fn pool_fused(
         &self,
         tables: &[Table],
         looked_up: impl Fn(&Table) -> Tensor<2>,
@@ -258,7 +261,7 @@ impl Pooling {
     }
 
     /// `[targets * heads, width]`: the weight of each event of a chunk for each target and head.
-    fn band(&self, targets: usize, width: usize, mask: &Tensor<2>, at_once: bool) -> Tensor<2> {
+    fn band(&self, targets: usize, width: usize, mask: &Tensor<2>, parallel_gradients: bool) -> Tensor<2> {
         let (length, device) = (self.length, mask.device());
         let mut lags = Vec::with_capacity(targets * width);
         let mut inside = Vec::with_capacity(targets * width);
@@ -277,7 +280,7 @@ impl Pooling {
                 let by_lag = by_lag(log_weights.val());
                 let heads = by_lag.dims()[0];
                 let lags = Tensor::<1, Int>::from_data(TensorData::new(lags, [targets * width]), &device);
-                let weights = match at_once {
+                let weights = match parallel_gradients {
                     // The gradient of `select` is added up lag by lag; that of a product is a product.
                     true => by_lag.matmul(one_hot(length, lags) * inside.unsqueeze_dim(0)),
                     false => by_lag.select(1, lags) * inside.unsqueeze_dim(0),

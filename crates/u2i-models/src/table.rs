@@ -15,15 +15,15 @@ pub struct Table {
     /// The slots of a batch whose rows are rows of this table. Row-sparse training touches just those rows.
     #[module(skip)]
     pub slots: Vec<Slot>,
-    /// What the next batch looks up, by slot; empty where it is looked up in the weights.
+    /// The vectors that the next batch looks up, by slot; empty where it reads the weights.
     #[module(skip)]
-    lent: Vec<(Slot, Tensor<2>)>,
+    prefetched: Vec<(Slot, Tensor<2>)>,
 }
 
 impl Table {
     /// A table of `[rows, dim]` normal draws for the rows of `slots`.
     pub fn new(rows: usize, dim: usize, sd: f64, slots: impl Into<Vec<Slot>>, init: &mut Init) -> Self {
-        Table { weight: init.table(rows, dim, sd), slots: slots.into(), lent: Vec::new() }
+        Table { weight: init.table(rows, dim, sd), slots: slots.into(), prefetched: Vec::new() }
     }
 
     /// The vectors of some rows.
@@ -37,8 +37,8 @@ impl Table {
     ///
     /// If the table has no such row. Devices do not agree on what they read there, and some do not check.
     pub fn lookup(&self, rows: TableRows) -> Tensor<2> {
-        if !self.lent.is_empty() {
-            return self.lent_to(rows.slot, rows.n);
+        if !self.prefetched.is_empty() {
+            return self.prefetched_for(rows.slot, rows.n);
         }
         let weight = self.weight.val();
         let n_rows = weight.dims()[0];
@@ -57,9 +57,9 @@ impl Table {
         self.weight.lazy_shape()[1]
     }
 
-    /// Takes what the next batch will look up, so that [`lookup`](Self::lookup) hands it out instead of reading the
-    /// weights: the gradient is then one of these vectors alone, however many rows the table has. An empty list ends
-    /// the loan.
+    /// Sets the vectors that the next batch will look up: [`lookup`](Self::lookup) returns them instead of reading the
+    /// weights. The gradient is then one of these vectors alone, however many rows the table has. After an empty list
+    /// lookups read the weights again.
     ///
     /// # Shapes
     ///
@@ -68,24 +68,24 @@ impl Table {
     /// # Panics
     ///
     /// If the vectors have another length.
-    pub fn lend(&mut self, vectors: Vec<(Slot, Tensor<2>)>) {
+    pub fn set_prefetched(&mut self, vectors: Vec<(Slot, Tensor<2>)>) {
         let dim = self.dim();
         assert!(
             vectors.iter().all(|(_, vectors)| vectors.dims()[1] == dim),
             "vectors as long as the table's"
         );
-        self.lent = vectors;
+        self.prefetched = vectors;
     }
 
-    /// What was lent.
-    pub fn lent(&self) -> &[(Slot, Tensor<2>)] {
-        &self.lent
+    /// The vectors that [`set_prefetched`](Self::set_prefetched) got, by slot.
+    pub fn prefetched(&self) -> &[(Slot, Tensor<2>)] {
+        &self.prefetched
     }
 
-    fn lent_to(&self, slot: Slot, n: usize) -> Tensor<2> {
-        let vectors = self.lent.iter().find_map(|(lent, vectors)| (*lent == slot).then_some(vectors));
+    fn prefetched_for(&self, slot: Slot, n: usize) -> Tensor<2> {
+        let vectors = self.prefetched.iter().find_map(|(own, vectors)| (*own == slot).then_some(vectors));
         let vectors = vectors.unwrap_or_else(|| panic!("{slot:?} is not among the slots {:?}", self.slots));
-        assert_eq!(vectors.dims()[0], n, "rows of {slot:?} in the batch that was lent to");
+        assert_eq!(vectors.dims()[0], n, "rows of {slot:?} in the batch that was prefetched for");
         vectors.clone()
     }
 }

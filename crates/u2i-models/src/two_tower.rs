@@ -3,11 +3,12 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use u2i_schema::{Column, Slot};
 
-use crate::{Init, ItemBatch, Table, UserBatch};
+use crate::{Init, ItemBatch, ReferenceScores, Table, UserBatch};
 
 /// A model whose score of a user and an item is the inner product of two vectors.
 ///
-/// Implement it to train a model of your own with `u2i-train`: the two towers are all that is needed.
+/// Implement it to train a model of your own with `u2i-train`: the two towers are all that is needed. With a config that
+/// implements [`TwoTowerConfig`](crate::TwoTowerConfig) it is also reported, exported and served as ours are.
 pub trait TwoTower: Module {
     /// User vectors.
     ///
@@ -47,6 +48,12 @@ pub trait TwoTower: Module {
     /// The same tables in the same order, to be exchanged.
     fn tables_mut(&mut self) -> Vec<&mut Table> {
         Vec::new()
+    }
+
+    /// The scores of some users and items in the form of the model's paper, where that is not an inner product of two
+    /// vectors; a check of parity compares both. `None` for a model that is made of two towers.
+    fn reference(&self, _users: &UserBatch, _items: &ItemBatch) -> Option<Box<dyn ReferenceScores>> {
+        None
     }
 }
 
@@ -101,6 +108,15 @@ pub struct HistoryInput {
     /// Edges in seconds of the intervals that batches tell the time since an event by; none where they do not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gap_edges_s: Vec<i64>,
+}
+
+/// How a model uses the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryUse {
+    /// How events become vectors, for reports: `the mean`, `4 pooled heads`.
+    pub pooling: String,
+    /// Whether events have learned weights, which may depend on the time since them.
+    pub has_weights: bool,
 }
 
 impl Inputs {

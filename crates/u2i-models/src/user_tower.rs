@@ -5,9 +5,10 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use u2i_schema::Slot;
 
-use crate::columns::ColumnTables;
+use crate::columns::{ColumnTables, sequence_numbers};
 use crate::{
-    HistoryConfig, Init, Inputs, Mlp, MlpConfig, ModelError, Pooling, PoolingConfig, Table, UserBatch,
+    ColumnMismatch, DeclaredColumn, Init, Inputs, Mlp, MlpConfig, ModelError, PooledHistoryConfig, Pooling,
+    PoolingConfig, Table, UserBatch,
 };
 
 /// The user side of DSSM and YouTubeDNN.
@@ -17,7 +18,7 @@ pub struct UserTowerConfig {
     /// Length of the vectors of user and request columns.
     pub column_dim: usize,
     /// What the tower looks back on; leave the section out for a tower without history.
-    pub history: Option<HistoryConfig>,
+    pub history: Option<PooledHistoryConfig>,
     /// How sequences of other events than those that are recommended are pooled, by the names of their columns; those that
     /// are not named become their mean.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -95,6 +96,43 @@ impl UserTowerConfig {
             history_size: self.history_size,
             example_age: self.example_age,
         })
+    }
+}
+
+impl UserTowerConfig {
+    /// Checks that the ways to pool sequences are of sequences that there are; `at` is the tower's key.
+    ///
+    /// # Errors
+    ///
+    /// The key of one that is of none.
+    pub fn check(&self, at: &str, columns: &[DeclaredColumn<'_>]) -> Result<(), ColumnMismatch> {
+        let is_sequence = |name: &str| {
+            let named = columns.iter().find(|column| column.name == name);
+            named.is_some_and(|column| column.is_sequence)
+        };
+        match self.sequences.keys().find(|name| !is_sequence(name)) {
+            Some(name) => {
+                let key = format!("{at}.sequences.{name}");
+                let message = format!("`{key}` is of no column of kind `sequence`");
+                Err(ColumnMismatch { key, message })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Numbers that the tower makes for each target, for an estimate of memory; pooled histories, of vectors of
+    /// `history_dim` numbers, apart.
+    pub fn numbers_per_target(&self, inputs: &Inputs, history_dim: usize) -> u64 {
+        let heads = self.history.as_ref().map_or(0, PooledHistoryConfig::heads);
+        let columns = (inputs.user.len() + inputs.request.len()) * self.column_dim;
+        let width = columns
+            + heads * history_dim
+            + usize::from(self.history_size)
+            + 2 * usize::from(self.example_age);
+        let skip = if self.skip { heads * history_dim } else { 0 };
+        let sequences = sequence_numbers(&inputs.request) * self.column_dim as u64;
+        let dim = self.mlp.layers.last().copied().unwrap_or(0);
+        (columns + width + skip + 4 * dim) as u64 + sequences + self.mlp.numbers_per_row()
     }
 }
 

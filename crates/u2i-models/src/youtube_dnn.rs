@@ -1,11 +1,13 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-use u2i_schema::Slot;
+use u2i_schema::{Side, Slot};
 
 use crate::columns::ColumnTables;
+use crate::init::check_sd;
 use crate::{
-    Init, Inputs, ItemBatch, ModelError, Normalization, Table, TwoTower, UserBatch, UserTower,
+    ColumnMismatch, DeclaredColumn, HistoryUse, Init, Inputs, ItemBatch, ModelError, ModelTensors,
+    Normalization, PooledHistoryConfig, Table, TwoTower, TwoTowerConfig, UserBatch, UserTower,
     UserTowerConfig,
 };
 
@@ -46,13 +48,21 @@ pub struct YoutubeDnn {
     normalization: Normalization,
 }
 
-impl YoutubeDnnConfig {
-    /// A model with weights drawn from `init`.
-    ///
+impl TwoTowerConfig for YoutubeDnnConfig {
+    type Model = YoutubeDnn;
+
+    fn name(&self) -> &str {
+        "youtube_dnn"
+    }
+
+    fn description(&self) -> String {
+        "tower of dense layers against a table of items".to_owned()
+    }
+
     /// # Errors
     ///
     /// If the user tower's output is not `dim` long or a value is out of range.
-    pub fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<YoutubeDnn, ModelError> {
+    fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<YoutubeDnn, ModelError> {
         let user_dim = self.user.mlp.output_dim()?;
         if user_dim != self.dim {
             return Err(ModelError::UnequalDims { user: user_dim, item: self.dim });
@@ -70,13 +80,35 @@ impl YoutubeDnnConfig {
             (n_numbers > 0).then(|| init.constant(vec![0.0; n_numbers * self.dim], [n_numbers, self.dim]));
         Ok(YoutubeDnn { user, items, history, attributes, numbers, normalization: self.normalization })
     }
-}
 
-pub(crate) fn check_sd(sd: f64) -> Result<(), ModelError> {
-    if sd.is_finite() && sd > 0.0 {
-        return Ok(());
+    fn history(&self) -> Option<HistoryUse> {
+        self.user.history.as_ref().map(PooledHistoryConfig::in_use)
     }
-    Err(ModelError::Range { key: "init_sd", found: sd.to_string(), expected: "a positive number" })
+
+    /// Columns of items need [`item_attributes`](Self::item_attributes), or they would reach no vector.
+    fn check(&self, at: &str, columns: &[DeclaredColumn<'_>]) -> Result<(), ColumnMismatch> {
+        let of_items = columns.iter().position(|column| column.side == Side::Item);
+        if let (Some(i), false) = (of_items, self.item_attributes) {
+            let message = format!(
+                "`{}` is of items, whose vectors `{at}` makes from ids alone unless `item_attributes` is true",
+                columns[i].name
+            );
+            return Err(ColumnMismatch { key: format!("features.column.{i}"), message });
+        }
+        self.user.check(&format!("{at}.user"), columns)
+    }
+
+    fn tensors(&self, inputs: &Inputs, rows_per_item: u64) -> Option<ModelTensors> {
+        let dim = self.dim as u64;
+        Some(ModelTensors {
+            history: self.user.history.as_ref().map(|history| history.tensors(self.dim, 1, inputs)),
+            per_target: self.user.numbers_per_target(inputs, self.dim),
+            // The vector of the id, and those of columns as looked up and added.
+            per_item: (5 + if self.item_attributes { 3 * rows_per_item } else { 0 }) * dim,
+            dim,
+            has_user_bias: false,
+        })
+    }
 }
 
 impl TwoTower for YoutubeDnn {

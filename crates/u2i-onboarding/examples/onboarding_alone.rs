@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use u2i::models::TwoTowerConfig as _;
 use u2i_onboarding::{InitOptions, ModelChoice, init};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -5,6 +5,7 @@
 //! experiment names and says what training would meet; it changes nothing.
 //!
 //! ```toml
+//! u2i = { git = "https://github.com/u2i-rs/u2i" }
 //! u2i-onboarding = { git = "https://github.com/u2i-rs/u2i" }
 //! ```
 //!

@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use u2i_models::{FmConfig, Init, Inputs};
+use u2i_models::{FmConfig, Init, Inputs, TwoTowerConfig as _};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{
     BatchMaker, Catalog, Column, ColumnData, EventStore, Sample, SampleTable, Side, Transform, Users,

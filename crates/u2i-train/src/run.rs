@@ -247,7 +247,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let autodiff = self.on.device.clone().autodiff();
         let noise = Some(Noise { seed: self.seed, step: step as u64 });
         let users = UserBatch::new(&users, noise, &autodiff);
-        let users = if self.on.is_gpu { users.at_once() } else { users };
+        let users = if self.on.is_gpu { users.with_parallel_gradients() } else { users };
         let items = ItemBatch::new(&items, noise, &autodiff);
         self.tables.lend(&mut self.model, &users, &items);
         let (of_users, of_items) = (self.model.encode_users(&users), self.model.encode_items(&items));

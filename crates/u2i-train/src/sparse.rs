@@ -81,7 +81,7 @@ impl SparseTables {
                 Some((slot, Tensor::from_inner(vectors).require_grad()))
             };
             let vectors = table.slots.iter().filter_map(look_up).collect();
-            table.lend(vectors);
+            table.set_prefetched(vectors);
         }
     }
 
@@ -97,17 +97,17 @@ impl SparseTables {
         let mut of = HashMap::new();
         for (own, table) in self.tables.iter().zip(model.tables_mut()) {
             let found: Vec<Option<Tensor<2>>> =
-                table.lent().iter().map(|(_, vectors)| vectors.grad_remove(gradients)).collect();
+                table.prefetched().iter().map(|(_, vectors)| vectors.grad_remove(gradients)).collect();
             if let Some(sums) = &sums[own.rows]
                 && found.iter().any(Option::is_some)
             {
-                let lent = table.lent().iter().zip(found);
+                let lent = table.prefetched().iter().zip(found);
                 let or_zeros = |(lent, found): (&(_, Tensor<2>), Option<_>)| {
                     found.unwrap_or_else(|| lent.1.clone().inner().zeros_like())
                 };
                 of.insert(table.weight.id, sums.add(lent.map(or_zeros).collect()));
             }
-            table.lend(Vec::new());
+            table.set_prefetched(Vec::new());
         }
         TableGradients { of }
     }

@@ -1,23 +1,51 @@
-//! A model of one's own: implement [`TwoTower`] and hand it to a `Trainer`. This one only averages the last items.
-#![expect(clippy::print_stdout, reason = "an example shows its result")]
+//! A model of one's own, by the same calls as ours: it averages the newest items of a user.
 
-use u2i::burn;
-use u2i::burn::module::Module;
-use u2i::burn::tensor::Tensor;
-use u2i::eval::{Accumulator, Metric};
-use u2i::index::{ExactIndex, Filter, ItemVectors};
-use u2i::models::{Init, ItemBatch, Table, TwoTower, UserBatch};
-use u2i::pipeline::{load_config, load_data, prepare_features};
-use u2i::schema::Slot;
-use u2i::train::{TrainData, Trainer, item_vectors, user_vectors};
-use u2i::{datasets, device::DeviceChoice};
+use serde::{Deserialize, Serialize};
+use u2i::bundle::{Options, Recommender, Request};
+use u2i::burn::{self, module::Module, tensor::Tensor};
+use u2i::config::DataSource;
+use u2i::models::{HistoryUse, Init, Inputs, ItemBatch, ModelError};
+use u2i::models::{Table, TwoTower, TwoTowerConfig, UserBatch};
+use u2i::pipeline::load_config;
+use u2i::run::{Job, Measures};
+use u2i::{datasets, device::DeviceChoice, eval::Metric, export::IndexChoice, schema::Slot};
 
-const HISTORY: usize = 5;
+/// What an experiment file and a bundle hold of the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LastItemsConfig {
+    dim: usize,
+    init_sd: f64,
+}
+
+impl TwoTowerConfig for LastItemsConfig {
+    type Model = LastItems;
+
+    fn name(&self) -> &str {
+        "last_items"
+    }
+
+    fn description(&self) -> String {
+        "mean of the newest items".into()
+    }
+
+    fn history(&self) -> Option<HistoryUse> {
+        Some(HistoryUse { pooling: "the mean".into(), has_weights: false })
+    }
+
+    fn init(&self, inputs: &Inputs, init: &mut Init) -> Result<LastItems, ModelError> {
+        let length = inputs.history.as_ref().map_or(0, |history| history.length);
+        let slots = [Slot::ItemId, Slot::History];
+        Ok(LastItems { items: Table::new(inputs.n_ids + 1, self.dim, self.init_sd, slots, init), length })
+    }
+}
 
 /// A user is the mean of the newest items; one table serves both sides.
 #[derive(Module, Debug)]
 struct LastItems {
     items: Table,
+    #[module(skip)]
+    length: usize,
 }
 
 impl TwoTower for LastItems {
@@ -34,7 +62,7 @@ impl TwoTower for LastItems {
     }
 
     fn history_len(&self) -> usize {
-        HISTORY
+        self.length
     }
 
     // Listed, so that the table is trained row by row. Without these two it would get dense updates.
@@ -48,38 +76,24 @@ impl TwoTower for LastItems {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mirror = datasets::Mirror::grouplens();
-    let places = datasets::Places { data_dir: None, env_dir: None, cache_dir: None, mirror };
-    // The experiment file lends its data, split, loss and training; the model is ours.
-    let mut config = load_config("synthetic/youtube_dnn")?;
-    config.train.chunk_targets = 1.try_into()?; // this model pools whole windows, one target each
-    config.train.chunks_per_step = 512.try_into()?;
-    let prepared = prepare_features(&config, &load_data(&config, &places, ".".as_ref())?)?;
-    let device = DeviceChoice::Cpu.open()?.device;
+    let raw = datasets::synthetic(1, &datasets::SyntheticConfig::STANDARD); // or from any reader
+    // The experiment lends its split, loss and training; the model and the data are our own.
+    let model = LastItemsConfig { dim: 32, init_sd: 0.3 };
+    let mut experiment = load_config("synthetic/youtube_dnn")?.with_model(model);
+    experiment.data = DataSource::Program { name: "clicks".into() };
+    experiment.train.chunk_targets = 1.try_into()?; // this model pools whole windows, one target each
+    experiment.train.chunks_per_step = 512.try_into()?;
 
-    let mut init = Init::new(config.seed, &device.clone().autodiff());
-    let rows = prepared.catalog.n_trained() + 1;
-    let model = LastItems { items: Table::new(rows, 32, 0.3, [Slot::ItemId, Slot::History], &mut init) };
-    let data =
-        TrainData { batches: prepared.train_batches(HISTORY), samples: &prepared.samples, id_dropout: &[] };
-    let fitted = Trainer::new(&data, &*config.loss.build()?, &config.train)
-        .seed(config.seed)
-        .device(&device)
-        .fit(model, |_, _| Ok(None))?;
+    let folder = std::env::temp_dir().join(format!("u2i-own-model-{}", std::process::id()));
+    let device = DeviceChoice::Cpu.open()?;
+    let job = Job::new(folder.join("run"), &device).data(&raw).measures(Measures::Metrics);
+    let report = job.train(&experiment, &mut ())?;
+    assert!(report.metrics.mean(Metric::HitRate(10)) > Some(3.0 * 10.0 / report.n_items as f64)); // 3 times chance
+    assert_eq!(job.evaluate::<LastItemsConfig>(&mut ())?.metrics, report.metrics);
 
-    let items = item_vectors(&fitted.model, &prepared.catalog, &device);
-    let index = ExactIndex::new(ItemVectors::new(items.ids, items.dim, items.data)?);
-    let users = user_vectors(&fitted.model, &prepared.eval_batches(HISTORY), &prepared.test, &device);
-    let item =
-        |target: &u2i::schema::Sample| prepared.events.items(target.user as usize)[target.position as usize];
-    let targets: Vec<u32> = prepared.test.iter().map(item).collect();
-    let seen = u2i::pipeline::seen_items(&prepared.events, &prepared.test);
-    let mut metrics = Accumulator::new(&[10])?;
-    for rank in index.rank(&users.data, &targets, Filter::excluding(&seen))? {
-        metrics.add_rank(rank);
-    }
-    let hit_rate = metrics.finish()?.mean(Metric::HitRate(10)).unwrap_or(0.0);
-    println!("hit_rate@10 {hit_rate:.4}");
-    assert!(hit_rate > 3.0 * 10.0 / prepared.catalog.n_items() as f64);
-    Ok(())
+    job.export::<LastItemsConfig>(&folder.join("bundle"), IndexChoice::Exact, &mut ())?;
+    let recommender = Recommender::open_as::<LastItemsConfig>(&folder.join("bundle"), &device.device)?;
+    let request = Request { user: Some(raw.user_ids[0].clone()), ..Request::default() };
+    assert_eq!(recommender.recommend(&[request], &Options::top(10.try_into()?))?[0].items.len(), 10);
+    Ok(std::fs::remove_dir_all(&folder)?)
 }

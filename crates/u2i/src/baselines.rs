@@ -21,11 +21,22 @@ use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 
 use rayon::prelude::*;
-use u2i_eval::Rank;
+use serde::Serialize;
+use u2i_eval::{Metrics, Rank};
+use u2i_index::Seen;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{EventStore, PADDING, Sample, TrainEvents};
 
-use crate::config::Seen;
+/// What counting reaches on the same targets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Baselines {
+    /// A random order.
+    pub random: Metrics,
+    /// The most popular items.
+    pub popularity: Metrics,
+    /// Items that followed the newest ones of the history.
+    pub markov_window: Metrics,
+}
 
 /// Something that scores all items for a history, without a model.
 pub trait Baseline: Sync {

@@ -12,15 +12,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use u2i_eval::{Accumulator, Metric, Metrics, Rank};
 use u2i_features::Prepared;
-use u2i_index::{ExactIndex, Filter, ItemSet};
-use u2i_models::TwoTower as _;
+use u2i_index::{ExactIndex, Filter, ItemSet, Seen};
+use u2i_models::{TwoTower as _, TwoTowerConfig};
 use u2i_schema::Sample;
 use u2i_train::user_vectors;
 
 use crate::Error;
-use crate::config::{Experiment, Seen};
+use crate::baselines::Baselines;
+use crate::config::Experiment;
 use crate::device::Opened;
-use crate::figures::{Baselines, half_widths};
+use crate::intervals::half_widths;
 use crate::pipeline::{Evaluation, Trained, seen_items};
 
 /// A value for each group of test targets.
@@ -126,9 +127,9 @@ pub struct AmongColdItems {
 /// # Errors
 ///
 /// If a vector is not finite.
-pub(crate) fn cold_report(
-    experiment: &Experiment,
-    trained: &Trained,
+pub(crate) fn cold_report<C: TwoTowerConfig>(
+    experiment: &Experiment<C>,
+    trained: &Trained<C::Model>,
     prepared: &Prepared,
     evaluation: &Evaluation,
     counted: &Groups<Option<Baselines>>,
@@ -157,9 +158,9 @@ pub(crate) fn cold_report(
     })
 }
 
-fn among_cold_items(
-    experiment: &Experiment,
-    trained: &Trained,
+fn among_cold_items<C: TwoTowerConfig>(
+    experiment: &Experiment<C>,
+    trained: &Trained<C::Model>,
     prepared: &Prepared,
     places: &[usize],
     device: &Opened,

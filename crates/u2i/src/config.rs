@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 use u2i_eval::Metric;
 use u2i_features::{ColumnKind, DataConfig, FeatureError, FeaturesConfig, SamplesConfig, SplitConfig};
 use u2i_index::FaissSpec;
-use u2i_models::ModelConfig;
+use u2i_models::{DeclaredColumn, ModelConfig, TwoTowerConfig};
 use u2i_schema::{Digest, Side};
 use u2i_train::{LossConfig, TrainConfig};
 
 use crate::{Error, built_in};
 
-/// One experiment, from data to evaluation.
+pub use u2i_index::Seen;
+
+/// One experiment, from data to evaluation, of one of our models or of any whose config is a `C`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Experiment {
+pub struct Experiment<C = ModelConfig> {
     /// Fixes samples, initial weights, shuffling, negatives and dropout.
     pub seed: u64,
     /// Where events come from.
@@ -28,7 +30,7 @@ pub struct Experiment {
     /// Which training events are targets.
     pub samples: SamplesConfig,
     /// The model.
-    pub model: ModelConfig,
+    pub model: C,
     /// What a step minimises.
     pub loss: LossConfig,
     /// How it is trained.
@@ -51,6 +53,12 @@ pub enum DataSource {
     },
     /// Files of one's own, `[data.files.tables]` or a MovieLens folder.
     Files(DataConfig),
+    /// Data that only the program that trains can read, `[data.program]`; it passes them to
+    /// [`Job::data`](crate::run::Job::data).
+    Program {
+        /// Name of the data set in reports.
+        name: String,
+    },
 }
 
 /// An index over the item vectors.
@@ -79,27 +87,22 @@ pub struct EvaluationConfig {
     pub validation_metric: String,
 }
 
-/// What becomes of items that a user has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Seen {
-    /// They are left out inside the search; a target among them counts as a miss.
-    Excluded,
-    /// They are ranked like any other.
-    Kept,
-}
-
-impl Seen {
-    /// `excluded` or `kept`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Seen::Excluded => "excluded",
-            Seen::Kept => "kept",
-        }
-    }
-}
-
 impl EvaluationConfig {
+    /// The `[evaluation]` section of an experiment file, whatever its model is; `path` is only for messages.
+    ///
+    /// # Errors
+    ///
+    /// If the text has no such section or it holds something else.
+    pub fn of_experiment(text: &str, path: &Path) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Evaluated {
+            evaluation: EvaluationConfig,
+        }
+        let Evaluated { evaluation } =
+            toml::from_str(text).map_err(|error| Error::of_toml(&error, text, path))?;
+        Ok(evaluation)
+    }
+
     /// List lengths, as numbers.
     pub fn cutoffs(&self) -> Vec<usize> {
         self.k.iter().map(|k| k.get()).collect()
@@ -134,12 +137,7 @@ impl Experiment {
     ///
     /// If the file cannot be read, or does not say just what an experiment needs; the error names line and column.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-            action: "read",
-            path: path.into(),
-            source,
-        })?;
-        Experiment::parse(&text, path)
+        Experiment::load_as(path)
     }
 
     /// An experiment that is built in, by its path below `configs/` without the ending, such as `ml-1m/fm`; `None` where
@@ -188,30 +186,70 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// The experiment as a file of its own.
-    pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("an experiment was read from TOML")
-    }
-
     /// Understands the text of an experiment file; `path` is only for messages.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let experiment: Experiment =
-            toml::from_str(text).map_err(|error| Error::of_toml(&error, text, path))?;
-        experiment.check().map_err(|(key, message)| Error::of_key(&key, message, text, path))?;
+        Experiment::parse_as(text, path)
+    }
+}
+
+impl<C: TwoTowerConfig> Experiment<C> {
+    /// Reads an experiment file of a model whose config is a `C`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Experiment::load`].
+    pub fn load_as(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
+            action: "read",
+            path: path.into(),
+            source,
+        })?;
+        Experiment::parse_as(&text, path)
+    }
+
+    /// Understands the text of an experiment file of a model whose config is a `C`; `path` is only for messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Experiment::load`].
+    pub fn parse_as(text: &str, path: &Path) -> Result<Self, Error> {
+        let experiment: Self = toml::from_str(text).map_err(|error| Error::of_toml(&error, text, path))?;
+        experiment.find_fault().map_err(|(key, message)| Error::of_key(&key, message, text, path))?;
         Ok(experiment)
     }
 
+    /// The experiment as a file of its own.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("an experiment was read from TOML")
+    }
+
+    /// The experiment with another model.
+    pub fn with_model<D: TwoTowerConfig>(self, model: D) -> Experiment<D> {
+        let Experiment { seed, data, split, features, samples, loss, train, index, evaluation, .. } = self;
+        Experiment { seed, data, split, features, samples, model, loss, train, index, evaluation }
+    }
+
+    /// Checks an experiment that a program made, as [`load_as`](Self::load_as) checks one that it read.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`](Error::Usage), with the key at fault.
+    pub fn check(&self) -> Result<(), Error> {
+        self.find_fault().map_err(|(_, message)| Error::Usage(message))
+    }
+
     /// What the types of keys do not say, as the key and what is wrong with it.
-    fn check(&self) -> Result<(), (String, String)> {
+    fn find_fault(&self) -> Result<(), (String, String)> {
         let at = |key: &str, message: String| Err((key.to_owned(), message));
         if self.evaluation.k.is_empty() {
             return at("evaluation.k", "`evaluation.k` is empty, expected at least one list length".into());
         }
-        if self.features.history.is_some() != self.model.has_history() {
+        let history = self.model.history();
+        if self.features.history.is_some() != history.is_some() {
             let name = self.model.name();
             let there = if self.features.history.is_some() { "features.history" } else { "model" };
             return at(
@@ -231,13 +269,12 @@ impl Experiment {
             return Err((key, error.to_string()));
         }
         let by_time = self.features.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty());
-        if by_time && !self.model.weighs_history() {
+        if by_time && !history.is_some_and(|history| history.has_weights) {
             let key = "features.history.gap_edges_s";
             let message = format!("`{key}` is for pooling with weights, `recency` or `attention`");
             return at(key, message);
         }
-        self.check_items()?;
-        self.check_sequences()?;
+        self.check_columns()?;
         self.loss.build().map_err(|error| ("loss".to_owned(), error.to_string()))?;
         for (i, index) in self.index.iter().enumerate() {
             if let Some(found) = index.min_recall.filter(|&least| !(least > 0.0 && least <= 1.0)) {
@@ -258,47 +295,20 @@ impl Experiment {
         metric.map(drop).map_err(|message| (key.to_owned(), format!("`{key}`: {message}")))
     }
 
-    /// That ways to pool are of sequences that there are.
-    fn check_sequences(&self) -> Result<(), (String, String)> {
-        let user = match &self.model {
-            ModelConfig::Fm(_) => return Ok(()),
-            ModelConfig::Dssm(config) => &config.user,
-            ModelConfig::YoutubeDnn(config) => &config.user,
-        };
-        let is_sequence = |name: &str| {
-            let named = self.features.column.iter().find(|column| column.name == name);
-            named.is_some_and(|column| matches!(column.kind, ColumnKind::Sequence { .. }))
-        };
-        match user.sequences.keys().find(|name| !is_sequence(name)) {
-            Some(name) => {
-                let key = format!("model.{}.user.sequences.{name}", self.model.name());
-                let message = format!("`{key}` is of no column of kind `sequence`");
-                Err((key, message))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// That what is said of items reaches their vectors.
-    fn check_items(&self) -> Result<(), (String, String)> {
-        let column = self.features.column.iter().position(|column| column.side == Side::Item);
-        if let (ModelConfig::YoutubeDnn(config), Some(i)) = (&self.model, column)
-            && !config.item_attributes
-        {
-            let key = format!("features.column.{i}");
-            let name = &self.features.column[i].name;
-            let message = format!(
-                "`{name}` is of items, whose vectors `model.youtube_dnn` makes from ids alone unless `item_attributes` \
-                 is true"
-            );
-            return Err((key, message));
-        }
-        if self.features.item_id.is_some() && column.is_none() {
+    /// That what is said of items reaches their vectors, and that the model can use the columns.
+    fn check_columns(&self) -> Result<(), (String, String)> {
+        let columns = self.features.column.iter().map(|column| DeclaredColumn {
+            name: &column.name,
+            side: column.side,
+            is_sequence: matches!(column.kind, ColumnKind::Sequence { .. }),
+        });
+        let columns: Vec<DeclaredColumn<'_>> = columns.collect();
+        if self.features.item_id.is_some() && !columns.iter().any(|column| column.side == Side::Item) {
             let message = "`features.item_id` is for items without training events, but there is no column of items to \
                            tell them apart by";
             return Err(("features.item_id".to_owned(), message.to_owned()));
         }
-        Ok(())
+        self.model.check("model", &columns).map_err(|fault| (fault.key, fault.message))
     }
 
     /// BLAKE3 of everything that the experiment says, independent of comments and the order of keys, and of the folders

@@ -1,13 +1,14 @@
 //! From a finished run to a bundle.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, Manifest};
 use u2i_datasets::Places;
 use u2i_features::{Prepared, RawData, RawValues};
 use u2i_index::{FaissSpec, Similarity};
+use u2i_models::{ModelConfig, TwoTowerConfig};
 use u2i_train::Vectors;
 
 use crate::Error;
@@ -15,7 +16,7 @@ use crate::config::{Experiment, IndexConfig};
 use crate::device::DeviceChoice;
 use crate::pipeline::{model_inputs, open_device, test_queries};
 use crate::progress::Progress;
-use crate::run::Finished;
+use crate::run::{Finished, Job};
 
 /// Users whose searches an index is measured with before it is published.
 const QUERIES: usize = 1000;
@@ -57,52 +58,72 @@ pub enum IndexChoice {
 /// the bundle cannot be written.
 pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Manifest, Error> {
     let device = open_device(options.device, progress)?;
-    let Finished { experiment, raw, prepared, trained, report, .. } =
-        Finished::open(&options.run, &options.places, &device, progress)?;
-    let model = &trained.fitted.model;
-    let queries = test_queries(&trained, &prepared, &device, QUERIES);
-    let n_items = trained.items.ids().len();
-    let index = match options.index {
-        IndexChoice::Exact => IndexPlan::Exact,
-        IndexChoice::Auto => plan(&experiment, n_items, &queries),
-    };
-    progress.line(&match index {
-        IndexPlan::Exact => format!("{n_items} items, to be searched exactly"),
-        IndexPlan::Faiss { spec, metric, .. } => format!(
-            "{n_items} items: building {}, to be measured with {} users",
-            spec.kind(metric),
-            queries.ids.len()
-        ),
-    });
-    let attributes = attributes(&raw, &prepared);
-    let columns = columns(&experiment, &prepared);
-    let hashes = ["data_hash", "split_hash", "config_hash", "weights_hash", "item_vectors_hash"];
-    let stamped = ["dataset", "protocol", "recipe", "seed", "device", "build", "version", "platform"];
-    let provenance =
-        hashes.iter().chain(&stamped).map(|&key| (key.to_owned(), report[key].clone())).collect();
-    let contents = Contents {
-        model: &experiment.model,
-        weights: &u2i_train::weights(model),
-        columns: &columns,
-        history: model_inputs(&experiment, &prepared).history,
-        catalog: &prepared.catalog,
-        item_attributes: &attributes,
-        users: &prepared.users,
-        events: &prepared.events,
-        sequences: &prepared.sequences,
-        item_vectors: &trained.items,
-        index,
-        provenance: serde_json::Value::Object(provenance),
-        metrics: json!({
-            "n_users": report["n_users"], "seen": report["seen"], "metrics": report["metrics"],
-            "metrics_seen_kept": report["metrics_seen_kept"], "baselines": report["baselines"],
-        }),
-    };
-    Ok(u2i_bundle::write(&options.out, &contents)?)
+    Job::new(&options.run, &device).places(options.places.clone()).export::<ModelConfig>(
+        &options.out,
+        options.index,
+        progress,
+    )
+}
+
+impl Job<'_> {
+    /// Writes the finished run in the folder as a bundle to the folder `out`.
+    ///
+    /// # Errors
+    ///
+    /// If the folder holds no finished run of a model whose config is a `C`, its data is not what it was trained on, the
+    /// index does not find what it must, or the bundle cannot be written.
+    pub fn export<C: TwoTowerConfig>(
+        &self,
+        out: &Path,
+        index: IndexChoice,
+        progress: &mut dyn Progress,
+    ) -> Result<Manifest, Error> {
+        let Finished { experiment, raw, prepared, trained, report, .. } = self.finished::<C>(progress)?;
+        let model = &trained.fitted.model;
+        let queries = test_queries(&trained, &prepared, self.device, QUERIES);
+        let n_items = trained.items.ids().len();
+        let index = match index {
+            IndexChoice::Exact => IndexPlan::Exact,
+            IndexChoice::Auto => plan(&experiment, n_items, &queries),
+        };
+        progress.line(&match index {
+            IndexPlan::Exact => format!("{n_items} items, to be searched exactly"),
+            IndexPlan::Faiss { spec, metric, .. } => format!(
+                "{n_items} items: building {}, to be measured with {} users",
+                spec.kind(metric),
+                queries.ids.len()
+            ),
+        });
+        let attributes = attributes(&raw, &prepared);
+        let columns = columns(&experiment, &prepared);
+        let hashes = ["data_hash", "split_hash", "config_hash", "weights_hash", "item_vectors_hash"];
+        let stamped = ["dataset", "protocol", "recipe", "seed", "device", "build", "version", "platform"];
+        let provenance =
+            hashes.iter().chain(&stamped).map(|&key| (key.to_owned(), report[key].clone())).collect();
+        let contents = Contents {
+            model: &experiment.model,
+            weights: &u2i_train::weights(model),
+            columns: &columns,
+            history: model_inputs(&experiment, &prepared).history,
+            catalog: &prepared.catalog,
+            item_attributes: &attributes,
+            users: &prepared.users,
+            events: &prepared.events,
+            sequences: &prepared.sequences,
+            item_vectors: &trained.items,
+            index,
+            provenance: serde_json::Value::Object(provenance),
+            metrics: json!({
+                "n_users": report["n_users"], "seen": report["seen"], "metrics": report["metrics"],
+                "metrics_seen_kept": report["metrics_seen_kept"], "baselines": report["baselines"],
+            }),
+        };
+        Ok(u2i_bundle::write(out, &contents)?)
+    }
 }
 
 /// The index that the experiment wants, or one by size, which a build without faiss does without.
-fn plan<'a>(experiment: &Experiment, n_items: usize, queries: &'a Vectors) -> IndexPlan<'a> {
+fn plan<'a, C>(experiment: &Experiment<C>, n_items: usize, queries: &'a Vectors) -> IndexPlan<'a> {
     let chosen = experiment.index.iter().find(|index| index.min_recall.is_some()).copied();
     if chosen.is_none() && !cfg!(feature = "faiss") {
         return IndexPlan::Exact;
@@ -143,7 +164,7 @@ fn attributes(raw: &RawData, prepared: &Prepared) -> Vec<Attribute> {
     raw.items.iter().filter(|column| column.name != "title").map(one).collect()
 }
 
-fn columns(experiment: &Experiment, prepared: &Prepared) -> Vec<BundleColumn> {
+fn columns<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Vec<BundleColumn> {
     let source = |name: &str| {
         let config =
             experiment.features.column.iter().find(|config| config.names().iter().any(|own| own == name));

@@ -6,7 +6,8 @@
 #![doc = include_str!("../examples/six_steps.rs")]
 //! ```
 //!
-//! A model of one's own is trained by implementing one trait:
+//! A model of one's own implements two traits, and is trained, evaluated, exported and served by the calls that ours go
+//! through:
 //!
 //! ```
 #![doc = include_str!("../examples/own_model.rs")]
@@ -30,7 +31,7 @@ pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod export;
-pub mod figures;
+pub mod intervals;
 pub mod memory;
 pub mod pipeline;
 pub mod recommend;

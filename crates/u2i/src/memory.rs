@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 use u2i_features::{Prepared, RawData};
+use u2i_models::TwoTowerConfig;
 use u2i_train::TrainError;
 
 use crate::Error;
@@ -65,14 +66,18 @@ impl MemoryEstimate {
     ///
     /// # Errors
     ///
-    /// If the experiment's model or loss cannot be built.
-    pub fn new(experiment: &Experiment, raw: &RawData, prepared: &Prepared) -> Result<Self, Error> {
+    /// If the experiment's model or loss cannot be built, or the model does not say what [tensors](TwoTowerConfig::tensors) it makes.
+    pub fn new<C: TwoTowerConfig>(
+        experiment: &Experiment<C>,
+        raw: &RawData,
+        prepared: &Prepared,
+    ) -> Result<Self, Error> {
         let Parameters { table, table_moments, dense } = Parameters::new(experiment, prepared)?;
         let train = &experiment.train;
         let n_moments = train.optimizer.n_moments() as u64;
         let of_number = if train.table_precision.is_some() { 2 } else { 4 };
         let loss = experiment.loss.build().map_err(TrainError::from)?;
-        let shape = Shape::new(experiment, prepared);
+        let shape = Shape::new(experiment, prepared)?;
         let step = shape.step(&Batch::of_training(experiment, prepared), &*loss);
         let validation = shape.validation(prepared);
         let bytes = |share: f64, numbers: u64| (share * 4.0 * numbers as f64) as u64;

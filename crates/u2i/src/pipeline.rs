@@ -8,8 +8,8 @@ use burn::tensor::Device;
 use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
 use u2i_eval::{Accumulator, Metrics};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
-use u2i_index::{ExactIndex, Filter, Index, ItemVectors};
-use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower};
+use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Seen};
+use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
     Ended, EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainError, TrainState, Trainer, Vectors,
@@ -18,7 +18,7 @@ use u2i_train::{
 
 use crate::Error;
 use crate::baselines::TargetRank;
-use crate::config::{DataSource, EvaluationConfig, Experiment, Seen};
+use crate::config::{DataSource, EvaluationConfig, Experiment};
 use crate::device::{DeviceChoice, Opened};
 use crate::progress::Progress;
 
@@ -35,6 +35,8 @@ pub const COVERAGE_K: usize = 10;
 /// # Examples
 ///
 /// ```
+/// use u2i::models::TwoTowerConfig as _;
+///
 /// let experiment = u2i::pipeline::load_config("ml-1m/youtube_dnn").unwrap();
 /// assert_eq!(experiment.model.name(), "youtube_dnn");
 /// ```
@@ -53,13 +55,16 @@ pub fn load_config(experiment: impl AsRef<Path>) -> Result<Experiment, Error> {
 /// # Errors
 ///
 /// If the data is not there or cannot be read.
-pub fn load_data(experiment: &Experiment, places: &Places, base: &Path) -> Result<RawData, Error> {
+pub fn load_data<C>(experiment: &Experiment<C>, places: &Places, base: &Path) -> Result<RawData, Error> {
     match &experiment.data {
         DataSource::Files(files) => Ok(files.read(base)?),
         DataSource::Named { dataset } => {
             let name: DatasetName = dataset.parse().map_err(|error| Error::Usage(format!("{error}")))?;
             read_dataset(&resolve(name, places)?.dataset)
         }
+        DataSource::Program { name } => Err(Error::Usage(format!(
+            "the data `{name}` is read by the program that trains, which has to pass it"
+        ))),
     }
 }
 
@@ -84,22 +89,22 @@ const SYNTHETIC_SEED: u64 = 1;
 /// # Errors
 ///
 /// If a column cannot be made, or nothing is left to train or to test on.
-pub fn prepare_features(experiment: &Experiment, raw: &RawData) -> Result<Prepared, Error> {
+pub fn prepare_features<C>(experiment: &Experiment<C>, raw: &RawData) -> Result<Prepared, Error> {
     let Experiment { split, features, samples, seed, .. } = experiment;
     Ok(prepare(raw, split, features, samples, *seed)?)
 }
 
 /// A trained model and its vectors.
 #[derive(Debug, Clone)]
-pub struct Trained {
+pub struct Trained<M = AnyModel> {
     /// The model of the best epoch and how it got there.
-    pub fitted: Fitted<AnyModel>,
+    pub fitted: Fitted<M>,
     /// Vectors of all items that the model can rank.
     pub items: ItemVectors,
 }
 
 /// The sizes that a model of this experiment is built for.
-pub fn model_inputs(experiment: &Experiment, prepared: &Prepared) -> Inputs {
+pub fn model_inputs<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Inputs {
     let columns = |side| prepared.columns(side).cloned().collect();
     Inputs {
         n_ids: prepared.catalog.n_id_rows(),
@@ -120,12 +125,12 @@ pub fn model_inputs(experiment: &Experiment, prepared: &Prepared) -> Inputs {
 ///
 /// If the model cannot be built or training fails, and [`Error::Interrupted`] if the observer stops it. One that has seen
 /// enough ends it by [`Flow::End`](u2i_train::Flow::End), and the model is kept.
-pub fn train_model(
-    experiment: &Experiment,
+pub fn train_model<C: TwoTowerConfig>(
+    experiment: &Experiment<C>,
     prepared: &Prepared,
     device: &Opened,
     observer: &mut dyn Observer,
-) -> Result<Trained, Error> {
+) -> Result<Trained<C::Model>, Error> {
     train_from(experiment, prepared, device, None, observer)
 }
 
@@ -134,13 +139,13 @@ pub fn train_model(
 /// # Errors
 ///
 /// As [`train_model`], and if the state is not one of this experiment.
-pub fn train_from(
-    experiment: &Experiment,
+pub fn train_from<C: TwoTowerConfig>(
+    experiment: &Experiment<C>,
     prepared: &Prepared,
     device: &Opened,
     state: Option<TrainState>,
     observer: &mut dyn Observer,
-) -> Result<Trained, Error> {
+) -> Result<Trained<C::Model>, Error> {
     let Experiment { seed, loss, train, evaluation, .. } = experiment;
     let inputs = model_inputs(experiment, prepared);
     let mut init = Init::new(*seed, &device.device.clone().autodiff());
@@ -152,7 +157,7 @@ pub fn train_from(
         id_dropout: &prepared.id_dropout,
     };
     let metric = evaluation.validation_metric();
-    let validate = |model: &AnyModel, _| {
+    let validate = |model: &C::Model, _| {
         if prepared.validation.is_empty() {
             return Ok(None);
         }
@@ -196,8 +201,8 @@ fn train_device(opened: &Opened) -> TrainDevice {
     }
 }
 
-pub(crate) fn vectors_of_items(
-    model: &AnyModel,
+pub(crate) fn vectors_of_items<M: TwoTower>(
+    model: &M,
     prepared: &Prepared,
     device: &Device,
 ) -> Result<ItemVectors, Error> {
@@ -206,7 +211,12 @@ pub(crate) fn vectors_of_items(
 }
 
 /// Vectors of the first test users, at most so many, as a server would make them: what indexes are measured with.
-pub(crate) fn test_queries(trained: &Trained, prepared: &Prepared, device: &Opened, most: usize) -> Vectors {
+pub(crate) fn test_queries<M: TwoTower>(
+    trained: &Trained<M>,
+    prepared: &Prepared,
+    device: &Opened,
+    most: usize,
+) -> Vectors {
     let model = &trained.fitted.model;
     let users = &prepared.test[..prepared.test.len().min(most)];
     user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device)
@@ -236,9 +246,9 @@ pub struct Evaluation {
 /// # Errors
 ///
 /// If a vector is not finite.
-pub fn evaluate_model(
-    experiment: &Experiment,
-    trained: &Trained,
+pub fn evaluate_model<C: TwoTowerConfig>(
+    experiment: &Experiment<C>,
+    trained: &Trained<C::Model>,
     prepared: &Prepared,
     device: &Opened,
 ) -> Result<Evaluation, Error> {
@@ -262,8 +272,8 @@ pub fn seen_items(events: &EventStore, targets: &[Sample]) -> Vec<Vec<u32>> {
     targets.iter().map(seen).collect()
 }
 
-fn rank(
-    model: &AnyModel,
+fn rank<M: TwoTower>(
+    model: &M,
     index: &ExactIndex,
     prepared: &Prepared,
     targets: &[Sample],

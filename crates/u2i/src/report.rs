@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use u2i_eval::Metrics;
 use u2i_features::Reject;
-use u2i_index::{FaissSpec, SearchQuality};
+use u2i_index::{FaissSpec, SearchQuality, Seen};
 
 use crate::Error;
+use crate::baselines::Baselines;
 use crate::cold::ColdReport;
-use crate::config::Seen;
-use crate::figures::Baselines;
 use crate::resources::StageCost;
 
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
 /// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// `fm`, `dssm` or `youtube_dnn`; `dssm_text` for the chapter's words instead of its code.
+    /// The model's own name: `fm`, `dssm`, `youtube_dnn` or one of somebody else's; `dssm_text` for the chapter's words
+    /// instead of its code.
     pub model: String,
     /// What that is and what it looks at, in words.
     pub description: String,
@@ -144,25 +144,6 @@ pub struct TrainReport {
     pub peak_rss_mib: Option<f64>,
 }
 
-/// An index against exact search.
-#[derive(Debug, Clone, Serialize)]
-pub struct IndexReport {
-    /// Its name with all settings.
-    pub kind: String,
-    /// Mean share of the exact top 10 that it finds.
-    #[serde(rename = "recall@10")]
-    pub recall_at_10: f64,
-    /// Users whose list is that of exact search, but for items whose scores differ by less than 1e-6, relative.
-    pub lists_as_exact: usize,
-    /// Users that were searched for.
-    pub n_queries: usize,
-    /// Building, saving, loading and searching, in seconds.
-    pub wall_s: f64,
-    /// What `kind` names.
-    #[serde(skip)]
-    pub faiss: FaissSpec,
-}
-
 /// Whether what is exported ranks as what was trained.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Parity {
@@ -183,6 +164,25 @@ pub struct PlainParity {
     /// The largest difference, over all users and items, between the score in f32 and the plain one in f64 less the
     /// user's constant, relative to the user's largest score.
     pub largest_difference: f64,
+}
+
+/// An index against exact search.
+#[derive(Debug, Clone, Serialize)]
+pub struct IndexReport {
+    /// Its name with all settings.
+    pub kind: String,
+    /// Mean share of the exact top 10 that it finds.
+    #[serde(rename = "recall@10")]
+    pub recall_at_10: f64,
+    /// Users whose list is that of exact search, but for items whose scores differ by less than 1e-6, relative.
+    pub lists_as_exact: usize,
+    /// Users that were searched for.
+    pub n_queries: usize,
+    /// Building, saving, loading and searching, in seconds.
+    pub wall_s: f64,
+    /// What `kind` names.
+    #[serde(skip)]
+    pub faiss: FaissSpec,
 }
 
 /// Writes rows that could not be used to a CSV file with the columns `file`, `line`, `column` (empty where the whole

@@ -10,9 +10,10 @@ use u2i_bundle::{
 use u2i_index::ItemVectors;
 use u2i_models::burn;
 use u2i_models::{
-    Activation, AnyModel, DssmConfig, FmConfig, HistoryConfig, HistoryInput, HostTensor, Init, Inputs,
-    ItemBatch, ItemTowerConfig, MlpConfig, ModelConfig, NormKind, Normalization, OutputKind, PoolingConfig,
-    TwoTower as _, UserTowerConfig, YoutubeDnnConfig, weights, with_weights,
+    ActivationKind, AnyModel, DssmConfig, FmConfig, HistoryInput, HostTensor, Init, Inputs, ItemBatch,
+    ItemTowerConfig, MlpConfig, ModelConfig, NormKind, Normalization, OutputKind, PooledHistoryConfig,
+    PoolingConfig, TwoTower as _, TwoTowerConfig as _, UserTowerConfig, YoutubeDnnConfig, weights,
+    with_weights,
 };
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{
@@ -86,7 +87,7 @@ pub const GENRES: [&str; 4] = ["Comedy", "Drama", "Film-Noir", "War"];
 fn mlp(layers: &[usize]) -> MlpConfig {
     MlpConfig {
         layers: layers.to_vec(),
-        activation: Activation::Gelu,
+        activation: ActivationKind::Gelu,
         norm: NormKind::Layer,
         output: OutputKind::Linear,
         dropout: 0.1,
@@ -99,7 +100,7 @@ fn config(kind: Kind) -> ModelConfig {
         Kind::Attentive => PoolingConfig::Attention { slopes },
         _ => PoolingConfig::Recency { slopes },
     };
-    let history = || HistoryConfig { pooling: pooling.clone(), dropout: 0.2 };
+    let history = || PooledHistoryConfig { pooling: pooling.clone(), dropout: 0.2 };
     let user = UserTowerConfig {
         column_dim: 3,
         history: Some(history()),

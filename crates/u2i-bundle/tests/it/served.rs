@@ -186,3 +186,10 @@ fn only_what_happened_before_the_moment_is_history() {
 fn ids_of(fixture: &Fixture, n: usize) -> Vec<&str> {
     fixture.events.items(3)[..n].iter().map(|&item| fixture.catalog.item_id(item)).collect()
 }
+
+/// A service asks one recommender from all its threads.
+#[test]
+fn a_recommender_is_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Recommender>();
+}

@@ -8,7 +8,7 @@ use u2i::Error;
 use u2i::pipeline::model_inputs;
 use u2i_datasets::DatasetName;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors};
-use u2i_models::{AnyModel, Init, ItemBatch, TwoTower as _, UserBatch};
+use u2i_models::{AnyModel, Init, ItemBatch, TwoTower as _, TwoTowerConfig as _, UserBatch};
 use u2i_page::{Kind, Picture, Scale, Series};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{BatchMaker, Chunk, ItemRows, Sample};

@@ -32,10 +32,10 @@ pub fn print(manifest: &Manifest, output: Output, terminal: &Terminal<'_>) {
 }
 
 fn text(manifest: &Manifest) -> String {
-    let Manifest { format, seal, model, sizes, index, metrics, provenance, parts, .. } = manifest;
+    let Manifest { format, seal, sizes, index, metrics, provenance, parts, .. } = manifest;
     let mut text = format!(
         "{} of {} users, {} events, {} items ({} ranked, {} dimensions, {} weights)\nbundle format {format}, seal {seal}\n",
-        model.name(),
+        manifest.model_name().unwrap_or("a model"),
         sizes.users,
         sizes.events,
         sizes.items,

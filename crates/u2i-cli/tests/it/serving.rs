@@ -16,7 +16,7 @@ use u2i::models::{HostTensor, Init, with_weights};
 use u2i::pipeline::{model_inputs, prepare_features, seen_items};
 use u2i::train::{item_vectors, user_vectors};
 use u2i_datasets::{SyntheticConfig, synthetic as make};
-use u2i_models::TwoTower as _;
+use u2i_models::{TwoTower as _, TwoTowerConfig as _};
 
 use crate::runs::{fail, json, succeed};
 use crate::{full, real_data, synthetic};

@@ -4,7 +4,7 @@ use std::ops::{Add, Mul, Sub};
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Features, Fm};
-use crate::{ItemBatch, UserBatch};
+use crate::{ItemBatch, ReferenceScores, UserBatch};
 
 /// The features of an FM on the host, and its score in Rendle's O(kn) form (ICDM 2010, lemma 3.1):
 ///
@@ -92,6 +92,20 @@ impl Side {
 
     fn vectors(&self, row: usize, dim: usize) -> &[f32] {
         &self.vectors[row * self.features * dim..][..self.features * dim]
+    }
+}
+
+impl ReferenceScores for PlainFm {
+    fn scores(&self, user: usize) -> Vec<f64> {
+        self.scores(user)
+    }
+
+    fn two_tower_scores(&self, user: usize) -> Vec<f64> {
+        self.two_tower_scores(user)
+    }
+
+    fn user_constant(&self, user: usize) -> f64 {
+        self.user_constant(user)
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn by_gap(band: Tensor<2>, log_weights: Tensor<2>, users: &UserBatch,
     let gaps = ints(gaps(users), &band.device());
     let (chunks, targets, width) = (users.chunks, users.targets, band.dims()[1]);
     let weights = bounded_exp(log_weights);
-    let weights = match users.is_at_once() {
+    let weights = match users.has_parallel_gradients() {
         true => {
             let intervals = weights.dims()[1];
             weights.matmul(one_hot(intervals, gaps))

@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use u2i_models::burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use u2i_models::burn::optim::GradientsParams;
 use u2i_models::burn::tensor::{Tensor, TensorData};
-use u2i_models::{HistoryConfig, HistoryInput, Init, Noise, Normalization, PoolingConfig, Table, UserBatch};
+use u2i_models::{
+    HistoryInput, Init, Noise, Normalization, PooledHistoryConfig, PoolingConfig, Table, UserBatch,
+};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{PADDING, Slot, UserRows};
 
@@ -193,7 +195,7 @@ fn pooling_is_its_formula() {
         let mut init = Init::new(step, &device().autodiff());
         let gap_edges_s = if step % 8 >= 6 { vec![10, 20] } else { vec![] };
         let input = Some(HistoryInput { length, shares_item_id: false, gap_edges_s });
-        let config = HistoryConfig { pooling: pooling.clone(), dropout: 0.0 };
+        let config = PooledHistoryConfig { pooling: pooling.clone(), dropout: 0.0 };
         let module = config.init(input.as_ref(), dim, &mut init).unwrap().map(&mut Draws(&mut stream));
         // Every other time each head has a table of its own.
         let n_tables = if step / 8 % 2 == 1 { module.heads() } else { 1 };
@@ -257,7 +259,7 @@ fn both_ways_drop_the_same_numbers() {
             let gap_edges_s = if case % 2 == 1 { vec![10, 20] } else { vec![] };
             let input = HistoryInput { length: histories.length, shares_item_id: false, gap_edges_s };
             let mut init = Init::new(case, &device().autodiff());
-            let config = HistoryConfig { pooling: pooling.clone(), dropout: 0.4 };
+            let config = PooledHistoryConfig { pooling: pooling.clone(), dropout: 0.4 };
             let module = config.init(Some(&input), 5, &mut init).unwrap().map(&mut Draws(&mut stream));
             let n_tables = if case < 2 { 1 } else { module.heads() };
             let table = |_| Table::new(9, 5, 1.0, [Slot::History], &mut init);

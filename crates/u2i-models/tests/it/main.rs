@@ -9,24 +9,24 @@ use u2i_models::burn::module::{Module, ModuleVisitor, Param};
 use u2i_models::burn::optim::{AdamConfig, GradientsParams};
 use u2i_models::burn::tensor::{Tensor, TensorData, activation};
 use u2i_models::{
-    Activation, Dssm, DssmConfig, Fm, FmConfig, HistoryConfig, HistoryInput, Init, ItemBatch,
-    ItemTowerConfig, MlpConfig, ModelError, Noise, NormKind, Normalization, OutputKind, PoolingConfig, Table,
-    TwoTower, UserBatch, UserTowerConfig, YoutubeDnn, YoutubeDnnConfig,
+    ActivationKind, Dssm, DssmConfig, Fm, FmConfig, HistoryInput, Init, ItemBatch, ItemTowerConfig,
+    MlpConfig, ModelError, Noise, NormKind, Normalization, OutputKind, PooledHistoryConfig, PoolingConfig,
+    Table, TwoTower, TwoTowerConfig as _, UserBatch, UserTowerConfig, YoutubeDnn, YoutubeDnnConfig,
 };
 use u2i_schema::{Chunk, ItemRows, Slot};
 
 fn mlp(layers: &[usize]) -> MlpConfig {
     MlpConfig {
         layers: layers.to_vec(),
-        activation: Activation::Gelu,
+        activation: ActivationKind::Gelu,
         norm: NormKind::None,
         output: OutputKind::Linear,
         dropout: 0.0,
     }
 }
 
-fn history(pooling: PoolingConfig) -> HistoryConfig {
-    HistoryConfig { pooling, dropout: 0.0 }
+fn history(pooling: PoolingConfig) -> PooledHistoryConfig {
+    PooledHistoryConfig { pooling, dropout: 0.0 }
 }
 
 fn recency() -> PoolingConfig {
@@ -258,7 +258,7 @@ fn dropout_is_part_of_the_batch() {
     let inputs = inputs(false);
     let mut config = youtube_dnn(recency());
     config.user.mlp.dropout = 0.5;
-    config.user.history = Some(HistoryConfig { pooling: recency(), dropout: 0.5 });
+    config.user.history = Some(PooledHistoryConfig { pooling: recency(), dropout: 0.5 });
     let model = config.init(&inputs, &mut Init::new(1, &device())).unwrap();
     let parts = maker_parts();
     let rows = parts.maker(4).users(&[Chunk { user: 0, first: 1, targets: 7 }]);

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use u2i_models::burn::tensor::Tensor;
-use u2i_models::{Init, ItemBatch, Table, TableRows, TwoTower, UserBatch};
+use u2i_models::{Init, ItemBatch, Table, TableRows, TwoTower, TwoTowerConfig as _, UserBatch};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{Chunk, ColumnRows, ItemRows, Slot, UserRows};
 

@@ -8,6 +8,7 @@ use u2i::baselines::{Popularity, rank_targets};
 use u2i::config::Experiment;
 use u2i::device::DeviceChoice;
 use u2i::eval::Metric;
+use u2i::models::TwoTowerConfig as _;
 use u2i::pipeline::{evaluate_model, load_config, load_data, prepare_features, train_model};
 use u2i_datasets::{Mirror, Places, SyntheticConfig, synthetic};
 use u2i_features::{RawData, RawValues};

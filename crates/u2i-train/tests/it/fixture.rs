@@ -2,9 +2,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use u2i_losses::Temperature;
 use u2i_models::{
-    Activation, Dssm, DssmConfig, Fm, FmConfig, HistoryConfig, HistoryInput, Init, Inputs, ItemTowerConfig,
-    MlpConfig, NormKind, Normalization, OutputKind, PoolingConfig, UserTowerConfig, YoutubeDnn,
-    YoutubeDnnConfig,
+    ActivationKind, Dssm, DssmConfig, Fm, FmConfig, HistoryInput, Init, Inputs, ItemTowerConfig, MlpConfig,
+    NormKind, Normalization, OutputKind, PooledHistoryConfig, PoolingConfig, TwoTowerConfig as _,
+    UserTowerConfig, YoutubeDnn, YoutubeDnnConfig,
 };
 use u2i_schema::{
     BatchMaker, Catalog, Column, ColumnData, EventStore, Sample, SampleTable, Side, Slot, Transform, Users,
@@ -88,8 +88,8 @@ impl Data {
     }
 }
 
-fn history() -> Option<HistoryConfig> {
-    Some(HistoryConfig { pooling: PoolingConfig::Recency { slopes: vec![0.0, 1.0] }, dropout: 0.1 })
+fn history() -> Option<PooledHistoryConfig> {
+    Some(PooledHistoryConfig { pooling: PoolingConfig::Recency { slopes: vec![0.0, 1.0] }, dropout: 0.1 })
 }
 
 pub fn youtube_dnn(data: &Data, init: &mut Init) -> YoutubeDnn {
@@ -99,7 +99,7 @@ pub fn youtube_dnn(data: &Data, init: &mut Init) -> YoutubeDnn {
 fn mlp(norm: NormKind) -> MlpConfig {
     MlpConfig {
         layers: vec![16, 8],
-        activation: Activation::Gelu,
+        activation: ActivationKind::Gelu,
         norm,
         output: OutputKind::Linear,
         dropout: 0.1,

@@ -1,9 +1,7 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
 use u2i_losses::{Loss, LossMemory};
-use u2i_models::{
-    HistoryConfig, Init, Inputs, MlpConfig, ModelConfig, PoolingConfig, TwoTower as _, UserTowerConfig,
-};
+use u2i_models::{Init, Inputs, ModelError, ModelTensors, Pass, TwoTower as _, TwoTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
 
 use crate::Error;
@@ -23,7 +21,7 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Counts them in the same model with tables of one row each, which is small whatever the vocabulary, and makes the
     /// tables as long as they will be.
-    pub fn new(experiment: &Experiment, prepared: &Prepared) -> Result<Self, Error> {
+    pub fn new<C: TwoTowerConfig>(experiment: &Experiment<C>, prepared: &Prepared) -> Result<Self, Error> {
         let inputs = model_inputs(experiment, prepared);
         let short = |columns: &[Column]| columns.iter().map(shortened).collect();
         let short = Inputs {
@@ -64,17 +62,8 @@ fn shortened(column: &Column) -> Column {
     Column { transform, ..column.clone() }
 }
 
-/// How large the tensors of a model are, in numbers.
-pub(super) struct Shape {
-    history: Option<History>,
-    /// Made for each target on the user side, pooled histories apart.
-    per_target: u64,
-    /// Made for each item.
-    per_item: u64,
-    /// Length of the vectors that are compared.
-    dim: u64,
-    has_user_bias: bool,
-}
+/// How large the tensors of a model are, as its config says.
+pub(super) struct Shape(ModelTensors);
 
 /// Numbers that are made on the way to a loss or to ranks.
 pub(super) struct Made {
@@ -90,22 +79,6 @@ pub(super) struct Made {
     pub vectors: u64,
 }
 
-#[derive(Clone, Copy)]
-struct History {
-    length: u64,
-    dim: u64,
-    heads: u64,
-    /// One, or one per head.
-    tables: u64,
-    drops: bool,
-    /// Only the largest numbers are kept, which is left to burn's operators.
-    is_max: bool,
-    /// Events are weighed by what they are.
-    attends: bool,
-    /// Events are weighed by the time since them.
-    tells_time: bool,
-}
-
 /// A batch of users.
 pub(super) struct Batch {
     chunks: u64,
@@ -119,7 +92,7 @@ pub(super) struct Batch {
 impl Batch {
     /// The largest batch that a run is likely to meet: chunks are drawn without replacement, so their sizes add up to
     /// the mean and, but for once in many thousand steps, four standard deviations.
-    pub fn of_training(experiment: &Experiment, prepared: &Prepared) -> Self {
+    pub fn of_training<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Self {
         let chunks = prepared.samples.chunks(experiment.train.chunk_targets);
         let mut sizes: Vec<u64> = chunks.iter().map(|chunk| u64::from(chunk.targets)).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
@@ -138,61 +111,15 @@ impl Batch {
 }
 
 impl Shape {
-    pub fn new(experiment: &Experiment, prepared: &Prepared) -> Self {
+    /// # Errors
+    ///
+    /// If the model does not say.
+    pub fn new<C: TwoTowerConfig>(experiment: &Experiment<C>, prepared: &Prepared) -> Result<Self, Error> {
         let inputs = model_inputs(experiment, prepared);
-        let length = inputs.history.as_ref().map_or(0, |history| history.length as u64);
-        let history = |config: Option<&HistoryConfig>, dim: usize, tables: Option<u64>| {
-            config.map(|config| History {
-                length,
-                dim: dim as u64,
-                heads: config.heads() as u64,
-                tables: tables.unwrap_or(config.heads() as u64),
-                drops: config.dropout > 0.0,
-                is_max: matches!(config.pooling, PoolingConfig::Max {}),
-                attends: matches!(config.pooling, PoolingConfig::Attention { .. }),
-                tells_time: inputs.history.as_ref().is_some_and(|history| !history.gap_edges_s.is_empty()),
-            })
-        };
-        let bags = prepared.catalog.columns().iter().map(widest).sum::<u64>();
-        match &experiment.model {
-            ModelConfig::Fm(config) => {
-                let dim = config.dim as u64;
-                let n_user = (inputs.user.len() + inputs.request.len()) as u64;
-                Shape {
-                    history: history(config.history.as_ref(), config.dim, None),
-                    // Vector and weight of each feature as looked up and masked, and the sums over them.
-                    per_target: (3 * n_user + 2 + sequences(&inputs) as u64) * (dim + 1),
-                    // The same, and squares.
-                    per_item: (4 * (bags + 1) + 4) * (dim + 1),
-                    dim: dim + 1,
-                    has_user_bias: true,
-                }
-            }
-            ModelConfig::YoutubeDnn(config) => Shape {
-                history: history(config.user.history.as_ref(), config.dim, Some(1)),
-                per_target: user_tower(&config.user, &inputs, config.dim),
-                // The vector of the id, and those of columns as looked up and added.
-                per_item: (5 + if config.item_attributes { 3 * bags } else { 0 }) * config.dim as u64,
-                dim: config.dim as u64,
-                has_user_bias: false,
-            },
-            ModelConfig::Dssm(config) => {
-                let (embedding, column) = (config.embedding_dim as u64, config.item.column_dim as u64);
-                let width = embedding + inputs.item.len() as u64 * column;
-                let dim = config.item.mlp.layers.last().copied().unwrap_or(0) as u64;
-                Shape {
-                    history: history(config.user.history.as_ref(), config.embedding_dim, Some(1)),
-                    per_target: user_tower(&config.user, &inputs, config.embedding_dim),
-                    per_item: 2 * embedding
-                        + 2 * bags * column
-                        + 2 * width
-                        + layers(&config.item.mlp)
-                        + 4 * dim,
-                    dim,
-                    has_user_bias: false,
-                }
-            }
-        }
+        let rows_per_item = prepared.catalog.columns().iter().map(widest).sum();
+        let tensors = experiment.model.tensors(&inputs, rows_per_item);
+        let reason = "the model does not say which tensors it makes, so its memory cannot be estimated";
+        tensors.map(Shape).ok_or_else(|| ModelError::Unsupported { key: "model", reason }.into())
     }
 
     /// What a step makes.
@@ -200,13 +127,13 @@ impl Shape {
         let &Batch { chunks, targets, batch, n_trained } = batch;
         let LossMemory { candidates, scores, vectors } = loss.memory(batch, n_trained);
         // Only a factorization machine has a bias of users, for which it looks at them once more.
-        let looks = if self.has_user_bias && loss.takes_user_bias() { 2 } else { 1 };
+        let looks = if self.0.has_user_bias && loss.takes_user_bias() { 2 } else { 1 };
         Made {
-            histories: looks * self.histories(chunks, targets, batch, true),
-            users: looks * batch * self.per_target,
-            items: candidates * self.per_item,
+            histories: looks * self.histories(chunks, targets, batch, Pass::Training),
+            users: looks * batch * self.0.per_target,
+            items: candidates * self.0.per_item,
             scores,
-            vectors: vectors * self.dim,
+            vectors: vectors * self.0.dim,
         }
     }
 
@@ -216,63 +143,18 @@ impl Shape {
         let n_users = prepared.validation.len() as u64;
         let block = n_users.min(1024);
         Made {
-            histories: self.histories(block, 1, block, false),
-            users: block * self.per_target,
-            items: n_items.min(4096) * self.per_item,
+            histories: self.histories(block, 1, block, Pass::Serving),
+            users: block * self.0.per_target,
+            items: n_items.min(4096) * self.0.per_item,
             scores: 0,
             // Of 4,096 users, and of items as they come, as they are kept and as they are searched.
-            vectors: (n_users.min(4096) + 3 * n_items) * self.dim,
+            vectors: (n_users.min(4096) + 3 * n_items) * self.0.dim,
         }
     }
 
-    fn histories(&self, chunks: u64, targets: u64, batch: u64, trains: bool) -> u64 {
-        let Some(History { length, dim, heads, tables, drops, is_max, attends, tells_time }) = self.history
-        else {
-            return 0;
-        };
-        let events = chunks * (length + targets - 1);
-        // Off the training device the vectors of a table are gone before those of the next come.
-        let looked_up = if trains { tables } else { 1 } * events * dim;
-        // Factors; where queries see what is left, that, too.
-        let dropped = if drops && trains { looked_up * if attends { 2 } else { 1 } } else { 0 };
-        let masked = if is_max { 2 * looked_up + chunks * targets * length * dim } else { 0 };
-        // A gradient of their own, and what becomes a weight.
-        let attended = if attends && trains { looked_up + 6 * events * heads } else { 0 };
-        let by_time = if tells_time { events * targets } else { 0 };
-        // As they are pooled, and side by side where tables are several.
-        let pooled = chunks * targets * heads * dim * if tables > 1 { 2 } else { 1 };
-        // With gradients: places of chunks, then targets, as picked, as an input and its gradient.
-        let gradients = if trains { (chunks * targets + 3 * batch) * heads * dim } else { 0 };
-        looked_up + dropped + masked + attended + by_time + pooled + gradients
+    fn histories(&self, chunks: u64, targets: u64, batch: u64, pass: Pass) -> u64 {
+        self.0.history.map_or(0, |history| history.numbers(chunks, targets, batch, pass))
     }
-}
-
-fn user_tower(config: &UserTowerConfig, inputs: &Inputs, history_dim: usize) -> u64 {
-    let heads = config.history.as_ref().map_or(0, HistoryConfig::heads);
-    let columns = (inputs.user.len() + inputs.request.len()) * config.column_dim;
-    let width = columns
-        + heads * history_dim
-        + usize::from(config.history_size)
-        + 2 * usize::from(config.example_age);
-    let skip = if config.skip { heads * history_dim } else { 0 };
-    let columns = columns + sequences(inputs) * config.column_dim;
-    let dim = config.mlp.layers.last().copied().unwrap_or(0);
-    (columns + width + skip + 4 * dim) as u64 + layers(&config.mlp)
-}
-
-/// Vectors of sequences as looked up, masked, weighed and in the order of the product, of each target.
-fn sequences(inputs: &Inputs) -> usize {
-    let of = |column: &Column| match column.transform {
-        Transform::Sequence { length, .. } => 4 * length as usize,
-        _ => 0,
-    };
-    inputs.request.iter().map(of).sum()
-}
-
-/// Made by a stack of layers for each row: sums, activations, dropout's mask and product.
-fn layers(config: &MlpConfig) -> u64 {
-    let each = if config.dropout > 0.0 { 5 } else { 3 };
-    each * config.layers.iter().sum::<usize>() as u64
 }
 
 /// Rows of the longest bag of a column.

@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use u2i_eval::{Metric, Rank};
+use u2i_index::Seen;
 
 use super::bootstrap::paired_bootstrap;
 use super::{CONFIG, RANKS, REPORT, RunFiles, TargetRow};
 use crate::Error;
-use crate::config::{Experiment, Seen};
+use crate::config::EvaluationConfig;
 use crate::table::grid;
 
 /// Resamples of users. The interval's ends move in the fourth digit beyond.
@@ -58,10 +59,11 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
         return Err(Error::Usage("wanted two runs or more to compare".into()));
     }
     let runs = folders.iter().map(|folder| RunFiles::read(folder)).collect::<Result<Vec<_>, _>>()?;
-    let experiments =
-        folders.iter().zip(&runs).map(|(folder, run)| Experiment::parse(&run.config, &folder.join(CONFIG)));
-    let experiments = experiments.collect::<Result<Vec<_>, _>>()?;
-    let seen = experiments[0].evaluation.seen;
+    let evaluation = |(folder, run): (&PathBuf, &RunFiles)| {
+        EvaluationConfig::of_experiment(&run.config, &folder.join(CONFIG))
+    };
+    let evaluations = folders.iter().zip(&runs).map(evaluation).collect::<Result<Vec<_>, _>>()?;
+    let seen = evaluations[0].seen;
     for (folder, run) in folders.iter().zip(&runs) {
         for key in ["split_hash", "seen"] {
             let (expected, found) = (text(&folders[0], &runs[0], key)?, text(folder, run, key)?);
@@ -84,7 +86,7 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
             });
         }
     }
-    let cutoffs = experiments[0].evaluation.cutoffs();
+    let cutoffs = evaluations[0].cutoffs();
     let kinds: [fn(usize) -> Metric; 2] = [Metric::HitRate, Metric::Ndcg];
     let at = |kind: fn(usize) -> Metric| cutoffs.iter().map(move |&k| kind(k));
     let metrics: Vec<Metric> = kinds.into_iter().flat_map(at).chain([Metric::Mrr]).collect();

@@ -2,12 +2,13 @@ use std::num::NonZeroUsize;
 
 use u2i_eval::Rank;
 use u2i_features::Prepared;
+use u2i_index::Seen;
+use u2i_models::TwoTowerConfig;
 
 use crate::Stage;
-use crate::baselines::{Baseline, MarkovWindow, Popularity, Random, rank_targets};
+use crate::baselines::{Baseline, Baselines, MarkovWindow, Popularity, Random, rank_targets};
 use crate::cold::{Groups, group_metrics, groups};
-use crate::config::{Experiment, Seen};
-use crate::figures::Baselines;
+use crate::config::Experiment;
 use crate::pipeline::COVERAGE_K;
 use crate::progress::Progress;
 
@@ -30,7 +31,11 @@ pub struct CountedMetrics {
 
 impl Counted {
     /// Counts the baselines on the test targets.
-    pub fn new(prepared: &Prepared, experiment: &Experiment, progress: &mut dyn Progress) -> Self {
+    pub fn new<C: TwoTowerConfig>(
+        prepared: &Prepared,
+        experiment: &Experiment<C>,
+        progress: &mut dyn Progress,
+    ) -> Self {
         let stage = Stage::begin();
         let (train, n_items) = (&prepared.train, prepared.catalog.n_items());
         let cutoffs = experiment.evaluation.cutoffs();

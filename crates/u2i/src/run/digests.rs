@@ -2,7 +2,7 @@
 
 use u2i_features::Prepared;
 use u2i_index::ItemVectors;
-use u2i_models::AnyModel;
+use u2i_models::TwoTower;
 use u2i_schema::Digest;
 use u2i_train::weights;
 
@@ -16,7 +16,7 @@ pub(crate) fn samples(prepared: &Prepared) -> String {
     Digest::new().numbers_of("samples", samples, |sample| [sample.user, sample.position]).finish()
 }
 
-pub(crate) fn model_weights(model: &AnyModel) -> String {
+pub(crate) fn model_weights<M: TwoTower>(model: &M) -> String {
     let mut digest = Digest::new();
     for (name, tensor) in weights(model) {
         digest = digest.numbers(&name, &tensor.data);

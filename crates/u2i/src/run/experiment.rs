@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use u2i_eval::{Metric, Metrics};
 use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
+use u2i_models::TwoTowerConfig;
 use u2i_train::{TrainError, TrainState};
 
 use super::describe::describe;
@@ -13,9 +14,9 @@ use super::parity::parity;
 use super::{CONFIG, Counted, REPORT, TRAIN_LOG, digests, results};
 use crate::checkpoint::{Checkpoints, RunLock};
 use crate::cold::cold_report;
-use crate::config::Experiment;
+use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
-use crate::figures::half_widths;
+use crate::intervals::half_widths;
 use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
 use crate::progress::Progress;
 use crate::report::{Report, TrainReport, write_json, write_text};
@@ -23,11 +24,9 @@ use crate::resources::cpu_model;
 use crate::{Error, Stage, StageCost};
 
 /// One run: an experiment, its data, and what it is called.
-#[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
-    /// What is run.
-    pub experiment: &'a Experiment,
-    /// Its data.
+#[derive(Debug)]
+pub(crate) struct Run<'a, C> {
+    pub experiment: &'a Experiment<C>,
     pub raw: &'a RawData,
     /// What reading the data took.
     pub read: StageCost,
@@ -37,30 +36,60 @@ pub struct Run<'a> {
     pub device: &'a Opened,
 }
 
-/// What a run is called in its report.
-#[derive(Debug, Clone)]
+/// The names of a run in its report.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
-    /// The model.
+    /// Of the model.
     pub model: String,
-    /// Whose hyper-parameters.
+    /// Of the hyper-parameters.
     pub recipe: String,
-    /// The data set.
+    /// Of the data set.
     pub dataset: String,
-    /// How events are divided.
+    /// `time`, `cut` or `book`.
     pub protocol: String,
-    /// In lines for people.
+    /// Of the run, in lines for people.
     pub label: String,
 }
 
-/// How a run is made.
+impl Names {
+    /// The names that an experiment gives, and that of its recipe.
+    pub fn of<C: TwoTowerConfig>(experiment: &Experiment<C>, recipe: String) -> Self {
+        let dataset = match &experiment.data {
+            DataSource::Named { dataset } => dataset.clone(),
+            DataSource::Files(files) => files.name(),
+            DataSource::Program { name } => name.clone(),
+        };
+        let protocol = match experiment.split {
+            SplitConfig::LeaveLastOut { .. } => "time",
+            SplitConfig::TimeCut { .. } => "cut",
+            SplitConfig::Book { .. } => "book",
+        };
+        let model = experiment.model.name().to_owned();
+        let label = format!("{dataset} {protocol} {model} seed {}", experiment.seed);
+        Names { model, recipe, dataset, protocol: protocol.to_owned(), label }
+    }
+}
+
+/// What a run does besides its experiment.
 #[derive(Debug, Clone, Copy)]
-pub struct How {
+pub(crate) struct Settings {
     /// Go on from the checkpoint of an earlier process, if there is one.
     pub resume: bool,
     /// How often training keeps what it has reached.
     pub checkpoint_every: Duration,
     /// What is measured besides metrics.
     pub measures: Measures,
+}
+
+/// What is trained, and everything besides that its report is made from.
+#[derive(Debug)]
+pub(crate) struct Learned<'a, M> {
+    pub trained: &'a Trained<M>,
+    pub prepared: &'a Prepared,
+    pub counted: &'a Counted,
+    pub train: TrainReport,
+    /// What reading and preparing the data took.
+    pub prepare: StageCost,
 }
 
 /// What is measured besides metrics.
@@ -74,16 +103,12 @@ pub enum Measures {
     Search,
 }
 
-impl Run<'_> {
+impl<C: TwoTowerConfig> Run<'_, C> {
     /// Trains and evaluates, and fills the folder. `counted` keeps the baselines for other runs on the same split.
-    ///
-    /// # Errors
-    ///
-    /// If the folder cannot be used, or training does not end well.
-    pub fn make(
+    pub fn train(
         &self,
         folder: &Path,
-        how: How,
+        settings: Settings,
         counted: &mut Option<Counted>,
         progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
@@ -97,7 +122,7 @@ impl Run<'_> {
         let prepared = prepare_features(experiment, self.raw)?;
         let prepare = self.read.and(stage.cost());
         let counted = counted.get_or_insert_with(|| Counted::new(&prepared, experiment, progress));
-        let (checkpoints, state) = self.checkpoints(folder, how.resume, &prepared, progress)?;
+        let (checkpoints, state) = self.checkpoints(folder, settings.resume, &prepared, progress)?;
         write_text(&folder.join(CONFIG), &experiment.to_toml())?;
         let (step, epochs) = state
             .as_ref()
@@ -107,7 +132,7 @@ impl Run<'_> {
 
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();
-        let keep = Keep::new(&checkpoints, how.checkpoint_every, log, step);
+        let keep = Keep::new(&checkpoints, settings.checkpoint_every, log, step);
         let mut follow = Follow::new(label, &metric, progress).keeping(keep);
         let trained = train_from(experiment, &prepared, device, state, &mut follow);
         let n_targets = follow.finish();
@@ -137,8 +162,9 @@ impl Run<'_> {
             cpu_s: cost.cpu_s,
             peak_rss_mib: cost.peak_rss_mib,
         };
-        self.tell(&trained, how.measures, progress);
-        let report = self.judge(folder, &trained, &prepared, counted, train, prepare, how.measures)?;
+        self.announce(&trained, settings.measures, progress);
+        let learned = Learned { trained: &trained, prepared: &prepared, counted, train, prepare };
+        let report = self.report(folder, learned, settings.measures)?;
         let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
         progress.line(&format!(
             "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; trained in {:.0} s ({:.0} s \
@@ -149,18 +175,14 @@ impl Run<'_> {
     }
 
     /// Evaluates a trained model on the test targets, and writes what came out.
-    #[expect(clippy::too_many_arguments, reason = "each is one part of a report")]
-    pub(super) fn judge(
+    pub fn report(
         &self,
         folder: &Path,
-        trained: &Trained,
-        prepared: &Prepared,
-        counted: &Counted,
-        train: TrainReport,
-        prepare: StageCost,
+        learned: Learned<'_, C::Model>,
         measures: Measures,
     ) -> Result<Report, Error> {
         let Run { experiment, names, device, .. } = *self;
+        let Learned { trained, prepared, counted, train, prepare } = learned;
         let stage = Stage::begin();
         let evaluation = evaluate_model(experiment, trained, prepared, device)?;
         let evaluate = stage.cost();
@@ -240,8 +262,8 @@ impl Run<'_> {
         Ok(report)
     }
 
-    /// Says what comes, where it takes a while.
-    pub(super) fn tell(&self, trained: &Trained, measures: Measures, progress: &mut dyn Progress) {
+    /// Announces measurements that take a while.
+    pub fn announce(&self, trained: &Trained<C::Model>, measures: Measures, progress: &mut dyn Progress) {
         if measures == Measures::Search {
             let n = trained.items.ids().len();
             progress.line(&format!("{}: measuring indexes over {n} items", self.names.label));

@@ -2,6 +2,7 @@ use std::num::NonZeroUsize;
 
 use u2i_features::Prepared;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, SearchQuality, measure, recall, same_lists};
+use u2i_models::{TwoTower, TwoTowerConfig};
 
 use crate::config::{Experiment, IndexConfig};
 use crate::device::Opened;
@@ -15,9 +16,9 @@ const INDEX_QUERIES: usize = 1000;
 pub(super) const TIE: f32 = 1e-6;
 
 /// Builds, saves and reloads the indexes of an experiment and compares them with exact search.
-pub(super) fn compare_indexes(
-    experiment: &Experiment,
-    trained: &Trained,
+pub(super) fn compare_indexes<C: TwoTowerConfig>(
+    experiment: &Experiment<C>,
+    trained: &Trained<C::Model>,
     prepared: &Prepared,
     device: &Opened,
 ) -> Result<Vec<IndexReport>, Error> {
@@ -62,8 +63,8 @@ fn build(_: &ItemVectors, _: &IndexConfig) -> Result<Option<Box<dyn u2i_index::I
 
 /// Recall and latency of the kinds of index over the item vectors, at settings from fast to thorough, on test users.
 /// Without faiss there is exact search alone.
-pub(super) fn sweep(
-    trained: &Trained,
+pub(super) fn sweep<M: TwoTower>(
+    trained: &Trained<M>,
     prepared: &Prepared,
     device: &Opened,
 ) -> Result<Vec<SearchQuality>, Error> {

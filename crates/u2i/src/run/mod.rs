@@ -11,7 +11,8 @@
 //! | `report.json` | hashes, metrics, baselines, costs; written last |
 //! | `report.html` | the same as pictures, by `u2i report` |
 //!
-//! [`train`] fills it, [`evaluate`] ranks the test targets once more, [`compare`] sets runs side by side.
+//! [`train`] fills it, [`evaluate`] ranks the test targets once more, [`compare`] sets runs side by side. A [`Job`] does
+//! so with data and models of one's own.
 
 mod bootstrap;
 mod compare;
@@ -22,8 +23,10 @@ mod digests;
 mod evaluate;
 mod experiment;
 mod files;
+mod finished;
 mod follow;
 mod indexes;
+mod job;
 mod log;
 mod parity;
 mod results;
@@ -33,14 +36,18 @@ pub use compare::{Compared, Comparison, compare};
 pub use counted::{Counted, CountedMetrics};
 pub use data::read_listing_rejects;
 pub use evaluate::evaluate;
-pub use experiment::{How, Measures, Names, Run};
+pub use experiment::{Measures, Names};
 pub use files::RunFiles;
 pub use follow::Follow;
+pub use job::Job;
 pub use log::{EpochLine, StepLine};
 pub use results::{ItemRow, TargetRow};
 pub use train::{TrainOptions, train};
 
-pub(crate) use evaluate::Finished;
+pub use crate::report::{Parity, PlainParity};
+
+pub(crate) use experiment::Run;
+pub(crate) use finished::Finished;
 
 /// The experiment as it was run.
 pub const CONFIG: &str = "config.toml";

@@ -1,10 +1,10 @@
 use std::num::NonZeroUsize;
 
-use burn::module::Module as _;
+use burn::tensor::Tensor;
 use rayon::prelude::*;
 use u2i_features::Prepared;
 use u2i_index::{ExactIndex, Filter, Index as _, ItemVectors, Neighbors, same_lists};
-use u2i_models::{AnyModel, Fm, ItemBatch, TwoTower as _, UserBatch};
+use u2i_models::{ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{Chunk, ItemRows, Sample};
 use u2i_train::user_vectors;
 
@@ -18,7 +18,11 @@ use crate::report::{Parity, PlainParity};
 const BLOCK: usize = 256;
 
 /// Compares a trained model with what it exports, over all test users.
-pub(super) fn parity(trained: &Trained, prepared: &Prepared, device: &Opened) -> Result<Parity, Error> {
+pub(super) fn parity<M: TwoTower>(
+    trained: &Trained<M>,
+    prepared: &Prepared,
+    device: &Opened,
+) -> Result<Parity, Error> {
     let model = &trained.fitted.model;
     let autodiff = device.device.clone().autodiff();
     // Without gradients: nobody would ever take the graph apart.
@@ -41,10 +45,7 @@ pub(super) fn parity(trained: &Trained, prepared: &Prepared, device: &Opened) ->
         let exported = exported_index.search(&exported.data, k, Filter::ALL)?;
         exported_as_trained += same_lists(&exported, &trained, TIE);
     }
-    let plain_fm = match model {
-        AnyModel::Fm(fm) => Some(plain_parity(fm, prepared, device)),
-        AnyModel::Dssm(_) | AnyModel::YoutubeDnn(_) => None,
-    };
+    let plain_fm = plain_parity(model, prepared, device);
     Ok(Parity { users: prepared.test.len(), exported_as_trained, plain_fm })
 }
 
@@ -52,20 +53,21 @@ fn chunks(targets: &[Sample]) -> Vec<Chunk> {
     targets.iter().copied().map(Chunk::from).collect()
 }
 
-fn plain_parity(fm: &Fm, prepared: &Prepared, device: &Opened) -> PlainParity {
+/// `None` for a model without a reference form.
+fn plain_parity<M: TwoTower>(model: &M, prepared: &Prepared, device: &Opened) -> Option<PlainParity> {
     let items = ItemBatch::new(&ItemRows::all(&prepared.catalog), None, &device.device);
-    let item_vectors = fm.encode_items(&items).transpose();
-    let maker = prepared.eval_batches(fm.history_len());
+    let mut item_vectors: Option<Tensor<2>> = None;
+    let maker = prepared.eval_batches(model.history_len());
     let mut found = PlainParity { same_order: 0, largest_difference: 0.0 };
     for targets in prepared.test.chunks(BLOCK) {
         let users = UserBatch::new(&maker.users(&chunks(targets)), None, &device.device);
-        let plain = fm.plain(&users, &items);
-        let n_items = plain.sizes().1;
-        let scores = fm.encode_users(&users).matmul(item_vectors.clone());
+        let plain = model.reference(&users, &items)?;
+        let item_vectors = item_vectors.get_or_insert_with(|| model.encode_items(&items).transpose());
+        let scores = model.encode_users(&users).matmul(item_vectors.clone());
         let scores: Vec<f32> = scores.into_data().try_into_vec().expect("scores are f32");
         let of_user = |(user, own): (usize, &[f32])| {
             let (exact, vector) = (plain.scores(user), plain.two_tower_scores(user));
-            let constant: f64 = plain.user_constant(user);
+            let constant = plain.user_constant(user);
             let largest =
                 exact.iter().fold(f64::MIN_POSITIVE, |most, score| most.max((score - constant).abs()));
             let differences = own
@@ -74,13 +76,13 @@ fn plain_parity(fm: &Fm, prepared: &Prepared, device: &Opened) -> PlainParity {
                 .map(|(own, exact)| (f64::from(*own) - (exact - constant)).abs() / largest);
             (order(&exact) == order(&vector), differences.fold(0.0, f64::max))
         };
-        let block: Vec<(bool, f64)> = scores.par_chunks(n_items).enumerate().map(of_user).collect();
+        let block: Vec<(bool, f64)> = scores.par_chunks(items.items).enumerate().map(of_user).collect();
         for (same, difference) in block {
             found.same_order += usize::from(same);
             found.largest_difference = found.largest_difference.max(difference);
         }
     }
-    found
+    Some(found)
 }
 
 /// All items, best first; ties in the order of the catalogue.

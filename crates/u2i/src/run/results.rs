@@ -17,7 +17,7 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use u2i_features::Prepared;
-use u2i_models::AnyModel;
+use u2i_models::TwoTower;
 use u2i_schema::Sample;
 
 use super::{MODEL, RANKS, RECOMMENDED};
@@ -75,9 +75,9 @@ const RECOMMENDED_SCHEMA: &str = "message recommended {
 }";
 
 /// Writes all of it, and returns the SHA-256 of each file, for the report.
-pub(super) fn write(
+pub(super) fn write<M: TwoTower>(
     folder: &Path,
-    trained: &Trained,
+    trained: &Trained<M>,
     prepared: &Prepared,
     evaluation: &Evaluation,
 ) -> Result<BTreeMap<String, String>, Error> {
@@ -125,7 +125,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Puts the weights of a run's model into a model of its shape.
-pub(super) fn read_weights(path: &Path, model: AnyModel) -> Result<AnyModel, Error> {
+pub(super) fn read_weights<M: TwoTower>(path: &Path, model: M) -> Result<M, Error> {
     let bytes = fs::read(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
     let broken = |reason: String| Error::RunFile { path: path.into(), reason };
     let tensors = checkpoint::decode(&bytes).map_err(broken)?;

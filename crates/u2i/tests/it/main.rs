@@ -6,6 +6,7 @@ mod long_lines;
 mod models;
 mod own_experiment;
 mod own_files;
+mod own_model;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;

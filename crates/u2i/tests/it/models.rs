@@ -1,8 +1,7 @@
 use u2i::device::DeviceChoice;
-use u2i::models::AnyModel;
 use u2i::pipeline::train_model;
 use u2i_models::burn::module::Module;
-use u2i_models::{ItemBatch, TwoTower, UserBatch};
+use u2i_models::{AnyModel, ItemBatch, TwoTower, UserBatch};
 use u2i_schema::{Chunk, ItemRows};
 use u2i_train::user_vectors;
 
