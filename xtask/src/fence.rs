@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::cargo::metadata;
-use crate::seeded_bugs;
-use crate::sources::{Sources, line_of, of_crates};
+use crate::sources::{Sources, below, line_of, of_crates};
+use crate::{circles, seeded_bugs};
 
 /// Who switches burn's backends on.
 const DEVICES: &str = "u2i-device";
@@ -132,6 +132,10 @@ pub fn run() -> Result<()> {
     let mut broken = violations(&metadata()?);
     broken.extend(switches_of_bugs(&sources));
     broken.extend(seeded_bugs::faults(&sources)?);
+    broken.extend(circles::find(&sources)?);
+    for tools in ["benches", "xtask"] {
+        broken.extend(circles::find(&below(tools)?)?);
+    }
     if !broken.is_empty() {
         bail!("the fence is broken:\n  {}", broken.join("\n  "));
     }

@@ -5,6 +5,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod circles;
 mod claims;
 mod fence;
 mod import_check;
