@@ -107,7 +107,7 @@ const HOUSE: &[Room] = &[
 const COMMAND_LINE: [&str; 4] = ["clap", "indicatif", "maud", "plotters"];
 
 /// The program `u2i`, which may use all of the house.
-const PROGRAM: &str = "u2i-cli";
+pub const PROGRAM: &str = "u2i-cli";
 
 struct Room {
     name: &'static str,

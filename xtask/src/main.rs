@@ -1,5 +1,5 @@
 //! Runs the project's jobs as `cargo xtask …`. It sequences commands and checks what only the workspace as
-//! a whole can be asked; experiments, tables and guards are library code in `u2i`.
+//! a whole can be asked; experiments, tables and guards are library code in `u2i-chapter`.
 #![allow(clippy::print_stderr, reason = "a command-line tool says what it does")]
 
 mod bench;
@@ -21,6 +21,8 @@ mod test;
 
 #[cfg(all(test, unix))]
 mod bootstrap;
+#[cfg(test)]
+mod documents;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cargo::{cargo, metadata, output, root, run as run_command};
 use crate::ci::unchecked;
-use crate::fence::library_crates;
+use crate::fence::{PROGRAM, library_crates};
 use crate::import_check::is_committed;
 
 /// Whether packages are built from what they hold, which compiles all that they stand on once more.
@@ -21,17 +21,17 @@ pub enum Verify {
     Packed,
 }
 
-/// Packs every library crate. The crates of the workspace that one needs are taken from their packages, not from where
-/// they stand.
+/// Packs every library crate, and the program. The crates of the workspace that one needs are taken from their packages,
+/// not from where they stand.
 pub fn package(verify: Verify) -> Result<()> {
     // It also downloads whatever is not there yet, so that packing needs no network.
     let metadata = metadata()?;
-    let faults: Vec<String> = library_packages(&metadata).flat_map(faults).collect();
+    let faults: Vec<String> = packages(&metadata).flat_map(faults).collect();
     ensure!(faults.is_empty(), "packages lack what a registry shows:\n  {}", faults.join("\n  "));
     rust_version(&metadata)?;
     let mut command = cargo();
     command.current_dir(root()).args(["package", "--offline", "--locked"]);
-    command.args(library_crates().flat_map(|name| ["--package", name]));
+    command.args(packaged().flat_map(|name| ["--package", name]));
     if verify == Verify::Packed {
         command.arg("--no-verify");
     }
@@ -70,7 +70,7 @@ fn faults(package: &Value) -> Vec<String> {
 fn rust_version(metadata: &Value) -> Result<()> {
     let toolchain = fs::read_to_string(root().join("rust-toolchain.toml")).context("rust-toolchain.toml")?;
     let toolchain = quoted(&toolchain, "channel").context("rust-toolchain.toml names no channel")?;
-    for package in library_packages(metadata) {
+    for package in packages(metadata) {
         let (name, promised) = (text(&package["name"]), text(&package["rust_version"]));
         if is_release_of(toolchain, promised) {
             continue;
@@ -145,10 +145,15 @@ pub fn api() -> Result<()> {
     run_command(command.args(library_crates().filter(was_there).flat_map(|name| ["--package", name])))
 }
 
-fn library_packages(metadata: &Value) -> impl Iterator<Item = &Value> {
+/// What a registry may have: the library crates, and the program that is installed by its name.
+fn packaged() -> impl Iterator<Item = &'static str> {
+    library_crates().chain([PROGRAM])
+}
+
+fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     packages.filter(|package| {
-        package["source"].is_null() && library_crates().any(|name| name == text(&package["name"]))
+        package["source"].is_null() && packaged().any(|name| name == text(&package["name"]))
     })
 }
 
@@ -210,7 +215,7 @@ mod tests {
     fn the_table_of_features_is_that_of_the_manifests() {
         let metadata = metadata().unwrap();
         let mut stated = BTreeSet::new();
-        for package in library_packages(&metadata) {
+        for package in packages(&metadata) {
             let on = default_features(package);
             for feature in package["features"].as_object().unwrap().keys().filter(|name| *name != "default") {
                 let by_default = if on.contains(feature) { "on" } else { "off" };
