@@ -2,7 +2,9 @@
 
 use u2i_device::DeviceChoice;
 use u2i_models::{Init, TwoTower};
-use u2i_train::{Flow, Observer, StepReport, TablePrecision, TrainConfig, TrainDevice, TrainError, fit};
+use u2i_train::{
+    Ended, Flow, Observer, StepReport, TablePrecision, TrainConfig, TrainDevice, TrainError, Trainer,
+};
 
 use crate::fixture::{Data, config, dssm, fm, sampled, youtube_dnn};
 
@@ -25,11 +27,13 @@ fn first_losses<M: TwoTower>(
     let data = Data::new();
     let model = model(&data, &mut Init::new(1, &on.device.clone().autodiff()));
     let mut first = First(20, Vec::new());
-    match fit(model, &data.train(4), &sampled(), config, 1, &on, &mut first, |_, _| Ok(None)) {
-        Err(TrainError::Interrupted { .. }) => Ok(first.1),
-        Err(error) => Err(error),
-        Ok(_) => panic!("two epochs have more than twenty steps"),
-    }
+    let fitted = Trainer::new(&data.train(4), &*sampled().build().expect("the fixture has losses"), config)
+        .seed(1)
+        .device(&on)
+        .observer(&mut first)
+        .fit(model, |_, _| Ok(None))?;
+    assert_eq!(fitted.ended, Ended::Stopped, "two epochs have more than twenty steps");
+    Ok(first.1)
 }
 
 fn check<M: TwoTower>(name: &str, model: impl Fn(&Data, &mut Init) -> M) {
