@@ -18,6 +18,7 @@ mod seeded_bugs;
 mod smoke;
 mod sources;
 mod test;
+mod unchecked;
 
 #[cfg(all(test, unix))]
 mod bootstrap;
