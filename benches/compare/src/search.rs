@@ -60,7 +60,7 @@ pub enum Side {
 const DIM: usize = 64;
 const K: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 const QUERIES: usize = 1_000;
-/// Centres that vectors lie about, as items of a catalogue do.
+/// Centres that vectors lie about, as items of a catalog do.
 const CENTRES: usize = 2_000;
 
 impl Kind {

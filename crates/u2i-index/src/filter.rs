@@ -2,7 +2,7 @@ use std::fmt;
 
 /// A set of items by id, as the items that a filter leaves.
 ///
-/// A bitmap in pages of 65,536 ids: 8 KiB for each page that holds an id, so that a catalogue of 10⁷ items takes
+/// A bitmap in pages of 65,536 ids: 8 KiB for each page that holds an id, so that a catalog of 10⁷ items takes
 /// 1.2 MiB and a stray id no more than a page.
 ///
 /// ```

@@ -132,7 +132,7 @@ pub(crate) fn check_finite(ids: &[u32], dim: usize, data: &[f32]) -> Result<(), 
 
 /// Position of an id among ascending ids.
 pub(crate) fn row_of(ids: &[u32], id: u32) -> Option<usize> {
-    // Ids of a whole catalogue are 1..=n, so the guess is nearly always right.
+    // Ids of a whole catalog are 1..=n, so the guess is nearly always right.
     let guess = (id as usize).wrapping_sub(1);
     if ids.get(guess) == Some(&id) { Some(guess) } else { ids.binary_search(&id).ok() }
 }

@@ -110,7 +110,7 @@ pub struct GroupReport {
 /// How a model orders items that it has not met in training.
 #[derive(Debug, Clone, Serialize)]
 pub struct AmongColdItems {
-    /// Items of the catalogue without a training event.
+    /// Items of the catalog without a training event.
     pub n_items: usize,
     /// Those that the model can rank: the candidates, less those that a user has seen where seen items are excluded.
     pub n_candidates: usize,
