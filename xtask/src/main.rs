@@ -9,6 +9,7 @@ mod circles;
 mod claims;
 mod fence;
 mod import_check;
+mod names;
 mod packages;
 mod python;
 #[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
