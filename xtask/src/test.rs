@@ -14,7 +14,7 @@ pub fn run() -> Result<()> {
     run_with(&[])
 }
 
-/// The same at the full figures of docs/reliability.md.
+/// Runs all tests at the full figures of docs/reliability.md.
 pub fn run_full() -> Result<()> {
     run_with(&[("U2I_FULL", "1")])
 }

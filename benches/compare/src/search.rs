@@ -53,7 +53,7 @@ pub enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Side {
     Ours,
-    /// The same work without us: faiss through C, and loops
+    /// Without us: faiss through C, and loops
     Bare,
 }
 

@@ -33,7 +33,7 @@ impl Protocol {
         }
     }
 
-    /// The same experiment under this protocol. A split that is of its kind already stays as it is.
+    /// The experiment under this protocol. A split that is of its kind already stays as it is.
     #[must_use]
     pub fn apply(self, mut experiment: Experiment) -> Experiment {
         if discriminant(&experiment.split) != discriminant(&self.split()) {

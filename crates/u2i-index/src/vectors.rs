@@ -81,7 +81,7 @@ impl ItemVectors {
         { lengths }.find(|(_, length)| (length - 1.0).abs() > UNIT_TOLERANCE)
     }
 
-    /// The same items with one more coordinate, `sqrt(max ‖v‖² - ‖v‖²)`, that gives all the same length.
+    /// These items with one more coordinate, `sqrt(max ‖v‖² - ‖v‖²)`, that gives all the same length.
     ///
     /// A query that gets a 0 there keeps its inner products, and L2, cosine and inner product now rank alike:
     /// Bachrach et al., "Speeding Up the Xbox Recommender System Using a Euclidean Transformation for

@@ -38,7 +38,7 @@ pub struct Groups<T> {
 }
 
 impl<T> Groups<T> {
-    /// The same of what `of` makes of each value.
+    /// The groups of what `of` makes of each value.
     pub fn map<U>(&self, of: impl Fn(&T) -> U) -> Groups<U> {
         Groups {
             cold_items: of(&self.cold_items),
@@ -103,7 +103,7 @@ pub struct GroupReport {
     pub metrics: Option<Metrics>,
     /// Half the width of their 95 % confidence intervals over users.
     pub metrics_ci95: Map<String, Value>,
-    /// The same of counting; null without targets.
+    /// Metrics of counting; null without targets.
     pub baselines: Option<Baselines>,
 }
 

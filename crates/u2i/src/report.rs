@@ -224,7 +224,7 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
     write_bytes(path, text.as_bytes())
 }
 
-/// The same with bytes.
+/// Writes `contents` to a temporary file beside `path`, syncs it and renames it.
 ///
 /// # Errors
 ///
