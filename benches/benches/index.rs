@@ -1,4 +1,4 @@
-//! Exact search over a whole catalogue.
+//! Exact search over a whole catalog.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;

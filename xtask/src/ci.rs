@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::cargo::{cargo, output, root, run as run_command};
 use crate::packages::{self, Verify};
 use crate::seeded_bugs::test_targets;
+use crate::unchecked::unchecked;
 use crate::{fence, import_check, python, seeded_bugs, smoke, test};
 
 /// One check. The order is that of a full run: cheapest first.
@@ -189,11 +190,6 @@ fn deny() -> Result<()> {
         return Ok(());
     }
     in_root(&["deny", "--locked", "check", "--disable-fetch", "advisories"])
-}
-
-/// In words that a search for what was left out finds.
-pub fn unchecked(why: &str, what: &str) {
-    eprintln!("xtask: UNCHECKED: {what}: {why}");
 }
 
 fn in_root(args: &[&str]) -> Result<()> {

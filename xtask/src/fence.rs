@@ -1,5 +1,5 @@
 //! The walls of the house: who may depend on whom, checked on what cargo resolves; and what the sources show alone:
-//! files that need each other in a circle, and seeded bugs that do not fit.
+//! files that need each other in a circle, names with two owners, and seeded bugs that do not fit.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cargo::metadata;
 use crate::sources::{Sources, below, line_of, of_crates};
-use crate::{circles, seeded_bugs};
+use crate::{circles, names, seeded_bugs};
 
 /// Who switches burn's backends on.
 const DEVICES: &str = "u2i-device";
@@ -133,6 +133,7 @@ pub fn run() -> Result<()> {
     broken.extend(switches_of_bugs(&sources));
     broken.extend(seeded_bugs::faults(&sources)?);
     broken.extend(circles::find(&sources)?);
+    broken.extend(names::find(library_crates(), &sources)?);
     for tools in ["benches", "xtask"] {
         broken.extend(circles::find(&below(tools)?)?);
     }

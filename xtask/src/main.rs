@@ -9,6 +9,7 @@ mod circles;
 mod claims;
 mod fence;
 mod import_check;
+mod names;
 mod packages;
 mod python;
 #[cfg_attr(test, allow(dead_code, reason = "tests of other crates call it"))]
@@ -18,6 +19,7 @@ mod seeded_bugs;
 mod smoke;
 mod sources;
 mod test;
+mod unchecked;
 
 #[cfg(all(test, unix))]
 mod bootstrap;

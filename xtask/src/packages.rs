@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cargo::{cargo, metadata, output, root, run as run_command};
-use crate::ci::unchecked;
 use crate::fence::{PROGRAM, library_crates};
 use crate::import_check::is_committed;
+use crate::unchecked::unchecked;
 
 /// Whether packages are built from what they hold, which compiles all that they stand on once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -93,7 +93,7 @@ fn run_all(bugs: &[Bug], tests: &Tests, log: &Path) -> Result<Vec<Result<(), Str
                     Entry::Vacant(unknown) => unknown.insert(test.run(&bug.test, None, log)?),
                 };
                 match without {
-                    Outcome::Passed => test.run(&bug.test, Some(&bug.name), log)?.judge(),
+                    Outcome::Passed => test.run(&bug.test, Some(&bug.name), log)?.catches_bug(),
                     other => Err(format!("without the bug, the test {other}")),
                 }
             }

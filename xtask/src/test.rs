@@ -14,7 +14,7 @@ pub fn run() -> Result<()> {
     run_with(&[])
 }
 
-/// The same at the full figures of docs/reliability.md.
+/// Runs all tests at the full figures of docs/reliability.md.
 pub fn run_full() -> Result<()> {
     run_with(&[("U2I_FULL", "1")])
 }
@@ -35,7 +35,7 @@ fn run_with(more: &[(&str, &str)]) -> Result<()> {
         command.env(DATA_DIR, dir);
     }
     run_command(&mut command)?;
-    judge(&read(&log)?, data_dir)
+    check_skipped(&read(&log)?, data_dir)
 }
 
 /// The tests of models, losses and training on a GPU, or on a driver that does its work on the CPU, and those of burn's
@@ -70,7 +70,7 @@ fn read(log: &Path) -> Result<String> {
 }
 
 /// Skipped tests are fine without data and an error with it.
-fn judge(skipped: &str, data_dir: Option<PathBuf>) -> Result<()> {
+fn check_skipped(skipped: &str, data_dir: Option<PathBuf>) -> Result<()> {
     let n = skipped.lines().count();
     match data_dir {
         Some(dir) if n > 0 => {
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn skipped_tests_fail_only_where_the_data_was_promised() {
         let line = "skipped: crates/u2i/tests/it/main.rs:7: no ml-1m\n";
-        assert!(judge("", None).is_ok());
-        assert!(judge(line, None).is_ok());
-        assert!(judge("", Some("data".into())).is_ok());
-        let error = judge(line, Some("data".into())).unwrap_err().to_string();
+        assert!(check_skipped("", None).is_ok());
+        assert!(check_skipped(line, None).is_ok());
+        assert!(check_skipped("", Some("data".into())).is_ok());
+        let error = check_skipped(line, Some("data".into())).unwrap_err().to_string();
         assert!(error.contains("1 tests skipped") && error.contains("main.rs:7"), "{error}");
     }
 

@@ -27,7 +27,7 @@ pub enum Contest {
     },
     /// Ten million events in one file, read, split and made to samples
     Events,
-    /// The same file read and sorted by polars alone
+    /// That file read and sorted by polars alone
     Polars,
 }
 

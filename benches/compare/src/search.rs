@@ -53,14 +53,14 @@ pub enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Side {
     Ours,
-    /// The same work without us: faiss through C, and loops
+    /// Without us: faiss through C, and loops
     Bare,
 }
 
 const DIM: usize = 64;
 const K: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 const QUERIES: usize = 1_000;
-/// Centres that vectors lie about, as items of a catalogue do.
+/// Centres that vectors lie about, as items of a catalog do.
 const CENTRES: usize = 2_000;
 
 impl Kind {

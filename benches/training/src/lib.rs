@@ -23,7 +23,7 @@ use u2i_train::{
 /// What is trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Items of the catalogue.
+    /// Items of the catalog.
     pub items: usize,
     /// Users.
     pub users: usize,

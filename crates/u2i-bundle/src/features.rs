@@ -76,7 +76,7 @@ impl Features {
         // The batch has no use for the request columns of past events.
         let past = self.request.iter().map(|served| blank(&served.column.transform, n_events)).collect();
         let events =
-            EventStore::new(offsets, items, times_s, past).expect("histories hold items of the catalogue");
+            EventStore::new(offsets, items, times_s, past).expect("histories hold items of the catalog");
         let own = self.user_columns(asked, users)?;
         let own = Users::new(vec![String::new(); asked.len()], own);
         let now = self.request_columns(asked)?;

@@ -197,7 +197,7 @@ pub struct IndexEntry {
     pub min_recall: f64,
     /// Its recall and latency, measured on the file as it was written and read again.
     pub measured: SearchQuality,
-    /// The same for exact search, for comparison.
+    /// Recall and latency of exact search, for comparison.
     pub exact: SearchQuality,
 }
 

@@ -18,7 +18,7 @@ pub enum Part {
     /// Vectors of the items that can be ranked.
     #[serde(rename = "item_vectors.npy")]
     ItemVectors,
-    /// The same vectors with the items' ids, for other programs.
+    /// These vectors with the items' ids, for other programs.
     #[serde(rename = "item_vectors.parquet")]
     ItemVectorTable,
     /// An approximate index over the vectors.

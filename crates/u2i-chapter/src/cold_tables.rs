@@ -32,7 +32,7 @@ pub(crate) fn cold_tables(rows: &[Row], layout: fn(&[Vec<String>]) -> String) ->
     let mut text = match n_cold {
         0 => "\nCold items: none, every target has training events.\n".to_owned(),
         _ => format!(
-            "\nCold items: {n_cold} of {n_users} targets have no training event, as {} of {} items of the catalogue. A \
+            "\nCold items: {n_cold} of {n_users} targets have no training event, as {} of {} items of the catalog. A \
              target that a model cannot rank is a miss.\n\n{}{}",
             first.cold.among_cold_items.n_items,
             first.n_items,

@@ -243,13 +243,13 @@ fn word(passed: bool) -> &'static str {
     if passed { "passed" } else { "FAILED" }
 }
 
-/// The same experiment with one epoch and its own schedule of that length.
+/// The experiment with one epoch, and a schedule of that length.
 pub(crate) fn one_epoch(mut experiment: Experiment) -> Experiment {
     experiment.train.epochs = 1.try_into().expect("1 is not 0");
     experiment
 }
 
-/// The same data with each user's training events in a random order, in targets and in histories; validation and
+/// The data with each user's training events in a random order, in targets and in histories; validation and
 /// test targets stay where they are.
 pub(crate) fn permuted(prepared: &Prepared, seed: u64) -> Prepared {
     let lengths: Vec<u32> =

@@ -33,7 +33,7 @@ impl Protocol {
         }
     }
 
-    /// The same experiment under this protocol. A split that is of its kind already stays as it is.
+    /// The experiment under this protocol. A split that is of its kind already stays as it is.
     #[must_use]
     pub fn apply(self, mut experiment: Experiment) -> Experiment {
         if discriminant(&experiment.split) != discriminant(&self.split()) {
@@ -49,12 +49,12 @@ impl Protocol {
     /// One line on what is measured.
     pub fn describe(self) -> &'static str {
         match self {
-            Protocol::Time => "time-ordered leave-last-out, full catalogue, seen items excluded",
+            Protocol::Time => "time-ordered leave-last-out, full catalog, seen items excluded",
             Protocol::Cut => {
-                "global time cut at the 80 % and 90 % quantiles, full catalogue, seen items excluded"
+                "global time cut at the 80 % and 90 % quantiles, full catalog, seen items excluded"
             }
             Protocol::Book => {
-                "the book's protocol: file order, last row per user, full catalogue, seen items kept"
+                "the book's protocol: file order, last row per user, full catalog, seen items kept"
             }
         }
     }

@@ -1,9 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "ndarray")]
 use burn::tensor::Device;
 
-use crate::{DeviceError, UnknownDevice};
+#[cfg(feature = "wgpu")]
+use crate::gpu;
+use crate::{Adapter, AdapterKind, DeviceError, Opened, UnknownDevice};
 
 /// What a user asks for.
 ///
@@ -21,7 +24,7 @@ pub enum DeviceChoice {
     Cpu,
     /// burn's ndarray backend, which upstream has deprecated in favour of flex.
     NdArray,
-    /// The n-th of [`adapters`](crate::adapters).
+    /// The n-th of [`adapters`].
     Wgpu(usize),
 }
 
@@ -53,45 +56,6 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// burn's flex backend, which every build has.
-pub fn cpu() -> Device {
-    Device::flex()
-}
-
-/// A device and its name.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    /// The device, without autodiff.
-    pub device: Device,
-    /// `cpu`, `ndarray` or `wgpu:N`.
-    pub name: String,
-    /// The adapter's own name and its API, as `NVIDIA L4 (Vulkan)`; `None` for the CPU.
-    pub adapter: Option<String>,
-    /// Why the GPU that is there was passed over for the CPU; only of [`DeviceChoice::Auto`].
-    pub passed_over: Option<DeviceError>,
-}
-
-/// The name, with the adapter's own where it has one: `wgpu:0, NVIDIA L4 (Vulkan)`.
-impl fmt::Display for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.adapter {
-            Some(adapter) => write!(f, "{}, {adapter}", self.name),
-            None => f.write_str(&self.name),
-        }
-    }
-}
-
-impl Opened {
-    /// Whether it is an adapter of the graphics API.
-    pub fn is_gpu(&self) -> bool {
-        self.adapter.is_some()
-    }
-
-    fn cpu() -> Self {
-        Opened { device: cpu(), name: "cpu".into(), adapter: None, passed_over: None }
-    }
-}
-
 impl DeviceChoice {
     /// Opens the device. An adapter is opened once in a process and handed out again from then on.
     ///
@@ -108,9 +72,18 @@ impl DeviceChoice {
     }
 }
 
+/// The adapters of this machine by their `N` in `wgpu:N`, GPUs before software drivers; empty in a build without the
+/// feature `wgpu`. They are found and not opened.
+pub fn adapters() -> Vec<Adapter> {
+    #[cfg(feature = "wgpu")]
+    return gpu::adapters();
+    #[cfg(not(feature = "wgpu"))]
+    Vec::new()
+}
+
 fn auto() -> Opened {
-    let adapters = crate::adapters();
-    match adapters.iter().position(|adapter| adapter.kind != crate::AdapterKind::Software) {
+    let adapters = adapters();
+    match adapters.iter().position(|adapter| adapter.kind != AdapterKind::Software) {
         None => Opened::cpu(),
         Some(n) => wgpu(n).unwrap_or_else(|error| Opened { passed_over: Some(error), ..Opened::cpu() }),
     }
@@ -129,7 +102,7 @@ fn ndarray() -> Result<Opened, DeviceError> {
 
 #[cfg(feature = "wgpu")]
 fn wgpu(n: usize) -> Result<Opened, DeviceError> {
-    crate::gpu::open(n)
+    gpu::open(n)
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -167,7 +140,7 @@ mod tests {
     #[cfg(not(feature = "wgpu"))]
     #[test]
     fn a_build_without_gpus_says_so() {
-        assert_eq!(crate::adapters(), []);
+        assert_eq!(adapters(), []);
         assert_eq!(DeviceChoice::Auto.open().unwrap().name, "cpu");
         let error = DeviceChoice::Wgpu(0).open().unwrap_err();
         assert_eq!(error.to_string(), "no device `wgpu:0`: this build lacks the cargo feature `wgpu`");

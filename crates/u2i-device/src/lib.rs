@@ -27,55 +27,15 @@
 #![doc = include_str!("../examples/device_alone.rs")]
 //! ```
 
+mod adapter;
 mod choice;
 mod error;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod opened;
 
+pub use adapter::{Adapter, AdapterKind};
 pub use burn;
-pub use choice::{DeviceChoice, Opened, cpu};
+pub use choice::{DeviceChoice, adapters};
 pub use error::{DeviceError, UnknownDevice};
-
-/// An adapter of the graphics API that this machine has: a GPU, or a driver that does its work on the CPU.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adapter {
-    /// Discrete, integrated or virtual GPU, or software.
-    pub kind: AdapterKind,
-    /// Its place among those of its kind.
-    pub index: usize,
-}
-
-/// What an [`Adapter`] is, in the order in which they are numbered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum AdapterKind {
-    /// A card of its own.
-    Discrete,
-    /// A part of the processor.
-    Integrated,
-    /// A GPU that a hypervisor passes on.
-    Virtual,
-    /// A driver that does its work on the CPU: for tests, slower than the `cpu` device. `auto` never takes it.
-    Software,
-}
-
-impl AdapterKind {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            AdapterKind::Discrete => "discrete GPU",
-            AdapterKind::Integrated => "integrated GPU",
-            AdapterKind::Virtual => "virtual GPU",
-            AdapterKind::Software => "software driver",
-        }
-    }
-}
-
-/// The adapters of this machine by their `N` in `wgpu:N`, GPUs before software drivers; empty in a build without the
-/// feature `wgpu`. They are found and not opened.
-pub fn adapters() -> Vec<Adapter> {
-    #[cfg(feature = "wgpu")]
-    return gpu::adapters();
-    #[cfg(not(feature = "wgpu"))]
-    Vec::new()
-}
+pub use opened::{Opened, cpu};

@@ -40,14 +40,16 @@
 #![doc = include_str!("../examples/disk_alone.rs")]
 //! ```
 
+mod action;
 mod error;
 mod file;
 mod folder;
 mod hex;
 mod step;
 
+pub use action::Action;
 pub use error::DiskError;
 pub use file::{replace, replace_with, sync, write_new};
 pub use folder::{FolderAside, folder_of, rename, sync_folder};
 pub use hex::hex;
-pub use step::{Action, Step, follow};
+pub use step::{Step, follow};

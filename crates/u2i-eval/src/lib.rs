@@ -20,7 +20,7 @@
 //! All are 0 where there is no hit. NDCG: Järvelin and Kekäläinen, "Cumulated Gain-Based Evaluation of IR
 //! Techniques", TOIS 2002, with gains of 0 and 1.
 //!
-//! Beside them: [`distinct_items`], [`lorenz`] and [`gini`] for how recommendations spread over a catalogue, [`wilson_95`]
+//! Beside them: [`distinct_items`], [`lorenz`] and [`gini`] for how recommendations spread over a catalog, [`wilson_95`]
 //! for the hit rate of a group of users, [`quantile_groups`] to make such groups, and [`Spread`] over seeds.
 //!
 //! # Examples

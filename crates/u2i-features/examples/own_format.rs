@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use u2i_features::{
-    Cells, EventsConfig, FeatureError, FileFormat, Formats, OtherFormat, Part, ReadLimits, Reject, RowFormat,
-    RowSource, TablesConfig, TimeConfig, TimeUnit, content_hash,
+    Cells, EventsConfig, FeatureError, FileFormat, FilePart, Formats, OtherFormat, ReadLimits, Reject,
+    RowFormat, RowSource, TablesConfig, TimeConfig, TimeUnit, content_hash,
 };
 
 /// Text whose columns have the same width on every line.
@@ -42,7 +42,7 @@ impl RowSource for Rows {
         &self.names
     }
 
-    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+    fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
         let Some(text) = self.text.take() else { return Ok(None) };
         let (mut cells, mut lines, mut rejects) =
             (vec![Vec::new(); self.widths.len()], Vec::new(), Vec::new());
@@ -61,7 +61,7 @@ impl RowSource for Rows {
             }
             lines.push(line);
         }
-        Ok(Some(Part::new(cells.into_iter().map(Cells::text).collect(), lines).with_rejects(rejects)))
+        Ok(Some(FilePart::new(cells.into_iter().map(Cells::text).collect(), lines).with_rejects(rejects)))
     }
 
     fn finish(self: Box<Self>) -> [u8; 32] {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-/// The cells of one column in a [`Part`](crate::Part) of a file, a missing one being `None`.
+/// The cells of one column in a [`FilePart`](crate::FilePart) of a file, a missing one being `None`.
 ///
 /// # Examples
 ///

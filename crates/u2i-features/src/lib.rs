@@ -59,7 +59,7 @@ pub use file_beginning::{FileBeginning, TextBeginning};
 pub use formats::{FileFormat, Formats, FoundFormat, OtherFormat, table_format};
 pub use limits::ReadLimits;
 pub use movielens::{read_ml_1m, read_ml_100k};
-pub use part::Part;
+pub use part::FilePart;
 pub use polars;
 pub use prepare::prepare;
 pub use prepared::Prepared;

@@ -133,9 +133,9 @@ impl<'a> Reader<'a> {
     fn events(&mut self, path: &Path) -> Result<(), FeatureError> {
         let mut ratings = Ratings::default();
         let separator = self.separator;
-        let at_once =
+        let keep_plain =
             |ratings: &mut Ratings, text: &[u8], expected| ratings.keep_plain(text, separator, expected);
-        self.rows(path, &mut ratings, at_once, |ratings, line, expected| {
+        self.rows(path, &mut ratings, keep_plain, |ratings, line, expected| {
             let fields = fields_of(separator, line, ["user", "item", "rating", "timestamp"])?;
             let (user, item) = (integer("user", fields[0])?, integer("item", fields[1])?);
             let [rating @ b'1'..=b'5'] = *fields[2] else {
@@ -233,14 +233,14 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// Hands each row of a file to `row` and counts what became of it. Before that `at_once` may keep some: it is given
+    /// Hands each row of a file to `row` and counts what became of it. Before that `keep_plain` may keep some: it is given
     /// the text that begins with a row, and says how many it has kept and how many bytes they have with their ends. Both
     /// are told the number of rows to be expected.
     fn rows<S>(
         &mut self,
         path: &Path,
         state: &mut S,
-        mut at_once: impl FnMut(&mut S, &[u8], usize) -> (usize, usize),
+        mut keep_plain: impl FnMut(&mut S, &[u8], usize) -> (usize, usize),
         mut row: impl FnMut(&mut S, &[u8], usize) -> Result<Fate, Bad>,
     ) -> Result<(), FeatureError> {
         let mut lines = Lines::open(path, self.limits)?;
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
         loop {
             // No row that is kept at once is longer than this.
             if max_line_bytes >= PLAIN_BYTES {
-                let (n_rows, n_bytes) = at_once(state, lines.in_memory(), lines.expected());
+                let (n_rows, n_bytes) = keep_plain(state, lines.in_memory(), lines.expected());
                 lines.pass(n_rows, n_bytes);
                 tally.kept(n_rows);
             }

@@ -6,14 +6,14 @@ use crate::raw::Reject;
 /// # Examples
 ///
 /// ```
-/// use u2i_features::{Cells, Part, Reject};
+/// use u2i_features::{Cells, FilePart, Reject};
 /// let who = Cells::text(["ann", "bob"].map(Some));
 /// let short = Reject { line: 3, column: String::new(), reason: "expected 2 fields, found 1".into() };
-/// let part = Part::new(vec![who, Cells::integers([Some(7), None])], vec![2, 4]).with_rejects(vec![short]);
+/// let part = FilePart::new(vec![who, Cells::integers([Some(7), None])], vec![2, 4]).with_rejects(vec![short]);
 /// assert_eq!(part.n_rows(), 2);
 /// ```
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct FilePart {
     columns: Vec<Cells>,
     lines: RowLines,
     rejects: Vec<Reject>,
@@ -27,7 +27,7 @@ enum RowLines {
     From(u64, usize),
 }
 
-impl Part {
+impl FilePart {
     /// Rows whose cells stand in `columns`, in the order of [`RowSource::columns`](crate::RowSource::columns), each on
     /// its line, counted from 1.
     ///
@@ -35,7 +35,7 @@ impl Part {
     ///
     /// If a column has not one cell per line.
     pub fn new(columns: Vec<Cells>, lines: Vec<u64>) -> Self {
-        Part::from_lines(columns, RowLines::Each(lines))
+        FilePart::from_lines(columns, RowLines::Each(lines))
     }
 
     /// `n_rows` rows of a file that has no lines: a row is named by its number, `first` and so on.
@@ -44,11 +44,11 @@ impl Part {
     ///
     /// If a column has not `n_rows` cells.
     pub fn numbered(columns: Vec<Cells>, first: u64, n_rows: usize) -> Self {
-        Part::from_lines(columns, RowLines::From(first, n_rows))
+        FilePart::from_lines(columns, RowLines::From(first, n_rows))
     }
 
     fn from_lines(columns: Vec<Cells>, lines: RowLines) -> Self {
-        let part = Part { columns, lines, rejects: Vec::new() };
+        let part = FilePart { columns, lines, rejects: Vec::new() };
         for (place, column) in part.columns.iter().enumerate() {
             let found = column.len().unwrap_or(part.n_rows());
             assert_eq!(found, part.n_rows(), "column {place}: expected a cell for each row");
@@ -58,7 +58,7 @@ impl Part {
 
     /// `n_columns` columns of text without a row.
     pub(crate) fn empty(n_columns: usize) -> Self {
-        Part::new(vec![Cells::text([None::<&str>; 0]); n_columns], Vec::new())
+        FilePart::new(vec![Cells::text([None::<&str>; 0]); n_columns], Vec::new())
     }
 
     /// The part with rows beside it that could not be told apart into cells.

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
-use crate::part::Part;
+use crate::part::FilePart;
 
 /// A format of files of rows: how it is called, how it is recognised, and how a file of it is opened.
 ///
@@ -58,7 +58,7 @@ pub trait RowSource {
     /// # Errors
     ///
     /// If the file cannot be read on. A row that cannot be used is no error but a reject of the part.
-    fn next_part(&mut self) -> Result<Option<Part>, FeatureError>;
+    fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError>;
 
     /// How many rows all parts have, as far as can be told; 0 if it cannot. Room is made for as many.
     fn expected_rows(&self) -> usize {

@@ -5,7 +5,7 @@ use u2i_schema::Digest;
 use crate::error::FeatureError;
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
-use crate::part::Part;
+use crate::part::FilePart;
 use crate::raw::{FileCounts, RawData};
 use crate::row_source::RowSource;
 use crate::tally::Tally;
@@ -14,7 +14,7 @@ use crate::typed_cells::{BindError, TypedCells, Wanted};
 /// A file of rows in whatever format, part by part, its rows still to be judged.
 pub(crate) struct Table {
     /// The part that is looked at.
-    part: Part,
+    part: FilePart,
     names: Vec<String>,
     source: Box<dyn RowSource>,
     pub(crate) tally: Tally,
@@ -40,7 +40,7 @@ impl Table {
         if let Some(repeated) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
             return Err(FeatureError::RepeatedHeader { path, column: names[repeated].clone(), found: names });
         }
-        let mut table = Table { part: Part::empty(names.len()), names, source, tally, path, key };
+        let mut table = Table { part: FilePart::empty(names.len()), names, source, tally, path, key };
         table.next_part()?;
         Ok(table)
     }
@@ -52,7 +52,7 @@ impl Table {
     /// If the source gives a part with another number of columns than names.
     pub(crate) fn next_part(&mut self) -> Result<bool, FeatureError> {
         // What was looked at makes room first.
-        self.part = Part::empty(self.names.len());
+        self.part = FilePart::empty(self.names.len());
         while let Some(mut part) = self.source.next_part()? {
             assert_eq!(part.columns().len(), self.names.len(), "expected as many columns as names");
             let rejects = part.take_rejects();
@@ -101,7 +101,7 @@ impl Table {
     }
 
     /// The part that is looked at.
-    pub(crate) fn part(&self) -> &Part {
+    pub(crate) fn part(&self) -> &FilePart {
         &self.part
     }
 

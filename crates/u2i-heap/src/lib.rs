@@ -134,13 +134,13 @@ mod tests {
     /// What the system says of the pages that an address lies in, `hg` among it where huge ones are asked for.
     fn flags(address: usize) -> String {
         let all = std::fs::read_to_string("/proc/self/smaps").unwrap();
-        let mut is_here = false;
+        let mut holds_address = false;
         for line in all.lines() {
             let range = line.split_once(' ').and_then(|(range, _)| range.split_once('-'));
             let parsed = range.map(|(from, to)| [from, to].map(|text| usize::from_str_radix(text, 16)));
             if let Some([Ok(from), Ok(to)]) = parsed {
-                is_here = (from..to).contains(&address);
-            } else if let (true, Some(flags)) = (is_here, line.strip_prefix("VmFlags:")) {
+                holds_address = (from..to).contains(&address);
+            } else if let (true, Some(flags)) = (holds_address, line.strip_prefix("VmFlags:")) {
                 return flags.to_owned();
             }
         }

@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Unit vectors, each near one of the centres, as items of a catalogue lie.
+/// Unit vectors, each near one of the centres, as items of a catalog lie.
 fn about(centres: &[f32], n: usize, seed: u64) -> Vec<f32> {
     let mut stream = Stream::new(seed, Purpose::SYNTHETIC, 0, 0);
     let mut data = Vec::with_capacity(n * DIM);

@@ -99,7 +99,7 @@ impl FaissIndex {
         Ok(FaissIndex { raw, ids, dim, spec, metric, longest, exact: OnceLock::new() })
     }
 
-    /// The same index searched with other settings, `nprobe` or `ef_search`; nothing is built anew.
+    /// This index, searched with other settings, `nprobe` or `ef_search`; nothing is built anew.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl FaissIndex {
         Ok(self)
     }
 
-    /// The same index with exact search over the same items, so that their vectors need not be copied out of faiss, and
+    /// This index with exact search over its items, so that their vectors need not be copied out of faiss, and
     /// for a compressed index are the true ones.
     ///
     /// # Errors
@@ -239,7 +239,7 @@ impl FaissIndex {
         Ok(lists)
     }
 
-    /// The same with rows left out for each query.
+    /// Searches with rows left out for each query.
     fn search_each(
         &self,
         queries: &[f32],

@@ -2,7 +2,7 @@ use std::fmt;
 
 /// A set of items by id, as the items that a filter leaves.
 ///
-/// A bitmap in pages of 65,536 ids: 8 KiB for each page that holds an id, so that a catalogue of 10⁷ items takes
+/// A bitmap in pages of 65,536 ids: 8 KiB for each page that holds an id, so that a catalog of 10⁷ items takes
 /// 1.2 MiB and a stray id no more than a page.
 ///
 /// ```
@@ -128,13 +128,13 @@ impl<'a> Filter<'a> {
         Filter::ALL.and_among(items)
     }
 
-    /// The same without one ascending list of ids per query, which take the place of lists given before.
+    /// This filter without one ascending list of ids per query, which take the place of lists given before.
     #[must_use]
     pub fn and_excluding(self, lists: &'a [Vec<u32>]) -> Self {
         Filter { excluded: Some(lists), ..self }
     }
 
-    /// The same among the items of one set, which takes the place of a set given before.
+    /// This filter among the items of one set, which takes the place of a set given before.
     #[must_use]
     pub fn and_among(self, items: &'a ItemSet) -> Self {
         Filter { among: Some(items), ..self }

@@ -40,7 +40,7 @@ pub enum FaissSpec {
     /// `dim` bytes a vector, a quarter of what `Flat` takes.
     Sq8,
     /// Clusters the items as `Ivf` does, and keeps of each only what names it among 256 examples for each of `m` parts
-    /// of the vectors: `m` bytes a vector and 8 for its place. For catalogues that memory does not hold. Jégou, Douze
+    /// of the vectors: `m` bytes a vector and 8 for its place. For catalogs that memory does not hold. Jégou, Douze
     /// and Schmid, "Product Quantization for Nearest Neighbor Search", TPAMI 2011.
     IvfPq {
         /// Number of clusters, at most one per 39 items. At least 9,984 items are needed to find the examples among.
@@ -81,7 +81,7 @@ impl Similarity {
 }
 
 impl FaissSpec {
-    /// An index that fits a catalogue of this size; [`measure`](crate::measure) says how well.
+    /// An index that fits a catalog of this size; [`measure`](crate::measure) says how well.
     ///
     /// - `Flat` up to 20,000 items: there it answers a query in 0.14 ms, which a graph does not undercut, and misses
     ///   nothing.

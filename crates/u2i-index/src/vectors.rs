@@ -81,7 +81,7 @@ impl ItemVectors {
         { lengths }.find(|(_, length)| (length - 1.0).abs() > UNIT_TOLERANCE)
     }
 
-    /// The same items with one more coordinate, `sqrt(max ‖v‖² - ‖v‖²)`, that gives all the same length.
+    /// These items with one more coordinate, `sqrt(max ‖v‖² - ‖v‖²)`, that gives all the same length.
     ///
     /// A query that gets a 0 there keeps its inner products, and L2, cosine and inner product now rank alike:
     /// Bachrach et al., "Speeding Up the Xbox Recommender System Using a Euclidean Transformation for
@@ -132,7 +132,7 @@ pub(crate) fn check_finite(ids: &[u32], dim: usize, data: &[f32]) -> Result<(), 
 
 /// Position of an id among ascending ids.
 pub(crate) fn row_of(ids: &[u32], id: u32) -> Option<usize> {
-    // Ids of a whole catalogue are 1..=n, so the guess is nearly always right.
+    // Ids of a whole catalog are 1..=n, so the guess is nearly always right.
     let guess = (id as usize).wrapping_sub(1);
     if ids.get(guess) == Some(&id) { Some(guess) } else { ids.binary_search(&id).ok() }
 }

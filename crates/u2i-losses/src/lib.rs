@@ -30,7 +30,7 @@
 //!
 //! # Examples
 //!
-//! A model that knows nothing scores all items of a catalogue of four the same. The loss of a user who likes
+//! A model that knows nothing scores all items of a catalog of four the same. The loss of a user who likes
 //! item 1 is then ln 4, and the sampled one estimates it.
 //!
 #![cfg_attr(feature = "tensor", doc = "```")]

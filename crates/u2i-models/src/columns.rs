@@ -31,7 +31,8 @@ impl ColumnTables {
             .expect("a mean is always possible")
     }
 
-    /// The same with ways to pool sequences, by the names of columns; a mean for those that are not named.
+    /// Tables as [`new`](Self::new) makes them, with ways to pool sequences by the names of columns; a mean for those that
+    /// are not named.
     pub fn with_sequences(
         columns: &[Column],
         slot: impl Fn(usize) -> Slot,

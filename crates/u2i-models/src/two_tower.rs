@@ -45,7 +45,7 @@ pub trait TwoTower: Module {
         Vec::new()
     }
 
-    /// The same tables in the same order, to be exchanged.
+    /// What [`tables`](Self::tables) lists, in that order, to be exchanged.
     fn tables_mut(&mut self) -> Vec<&mut Table> {
         Vec::new()
     }

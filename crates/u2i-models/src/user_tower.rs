@@ -183,7 +183,7 @@ impl UserTower {
         self.user.tables.iter().chain(&self.request.tables).flatten()
     }
 
-    /// The same, to be exchanged.
+    /// These tables, to be exchanged.
     pub(crate) fn tables_mut(&mut self) -> impl Iterator<Item = &mut Table> {
         self.user.tables.iter_mut().chain(&mut self.request.tables).flatten()
     }

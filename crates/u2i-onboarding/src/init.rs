@@ -43,7 +43,7 @@ pub struct Initialised {
     pub guesses: Vec<Guess>,
     /// What is in the files and not used, a line each.
     pub unused: Vec<String>,
-    /// The same config, as it is read back.
+    /// The config, as it is read back.
     #[serde(skip)]
     pub experiment: Experiment,
 }

@@ -29,5 +29,5 @@ mod write;
 
 pub use init::{InitOptions, Initialised, init};
 pub use model_choice::ModelChoice;
-pub use validate::{ColumnSummary, FileSummary, Sizes, SplitSummary, Validation, validate};
+pub use validate::{ColumnSummary, FileSummary, Quantiles, SplitSummary, Validation, validate};
 pub use write::Guess;

@@ -31,7 +31,7 @@ pub struct Validation {
     /// decides their order.
     pub ties_share: Option<f64>,
     /// Events for each user.
-    pub events_per_user: Sizes,
+    pub events_per_user: Quantiles,
     /// What is trained and tested.
     pub split: SplitSummary,
     /// The feature columns.
@@ -61,7 +61,7 @@ pub struct FileSummary {
 
 /// The distribution of a size over users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Sizes {
+pub struct Quantiles {
     /// The smallest.
     pub min: usize,
     /// A quarter is below.
@@ -96,7 +96,7 @@ pub struct SplitSummary {
     /// Share of test targets that their user has met before; misses where seen items are excluded.
     pub seen_targets_share: f64,
     /// Events before each test target.
-    pub history: Sizes,
+    pub history: Quantiles,
 }
 
 /// A feature column.
@@ -127,7 +127,7 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
     let prepared = prepare_features(experiment, &raw)?;
     let memory = MemoryEstimate::new(experiment, &raw, &prepared)?;
     let lengths =
-        |samples: &[Sample]| Sizes::of(samples.iter().map(|target| target.position as usize).collect());
+        |samples: &[Sample]| Quantiles::of(samples.iter().map(|target| target.position as usize).collect());
     let per_user = (0..prepared.events.n_users()).map(|user| prepared.events.items(user).len()).collect();
     Ok(Validation {
         files: raw.files.iter().map(file_summary).collect(),
@@ -136,7 +136,7 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
         n_events: raw.n_events(),
         times: times(&raw),
         ties_share: (raw.times == Times::Known).then(|| ties_share(&prepared)),
-        events_per_user: Sizes::of(per_user),
+        events_per_user: Quantiles::of(per_user),
         split: split_summary(&prepared, lengths(&prepared.test)),
         columns: columns(experiment, &raw, &prepared),
         memory_peak: memory.peak(),
@@ -144,14 +144,14 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
     })
 }
 
-impl Sizes {
+impl Quantiles {
     fn of(mut sizes: Vec<usize>) -> Self {
         sizes.sort_unstable();
         let at = |twentieths: usize| {
             sizes.get((twentieths * sizes.len() / 20).min(sizes.len().saturating_sub(1))).copied()
         };
         let at = |twentieths| at(twentieths).unwrap_or(0);
-        Sizes { min: at(0), quarter: at(5), median: at(10), tenth_largest: at(18), max: at(20) }
+        Quantiles { min: at(0), quarter: at(5), median: at(10), tenth_largest: at(18), max: at(20) }
     }
 }
 
@@ -195,7 +195,7 @@ fn ties_share(prepared: &Prepared) -> f64 {
     ties as f64 / f64::max(pairs as f64, 1.0)
 }
 
-fn split_summary(prepared: &Prepared, history: Sizes) -> SplitSummary {
+fn split_summary(prepared: &Prepared, history: Quantiles) -> SplitSummary {
     let Prepared { catalog, events, train, samples, validation, test, .. } = prepared;
     let share = |n: usize| n as f64 / test.len().max(1) as f64;
     let item = |target: &Sample| events.items(target.user as usize)[target.position as usize];
@@ -335,9 +335,9 @@ impl fmt::Display for Validation {
     }
 }
 
-impl fmt::Display for Sizes {
+impl fmt::Display for Quantiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sizes { min, quarter, median, tenth_largest, max } = self;
+        let Quantiles { min, quarter, median, tenth_largest, max } = self;
         write!(
             f,
             "{min} to {max}, a quarter below {quarter}, half below {median}, a tenth above {tenth_largest}"
@@ -351,9 +351,12 @@ mod tests {
 
     #[test]
     fn sizes_are_quantiles() {
-        let sizes = Sizes::of((0..=100).rev().collect());
-        assert_eq!(sizes, Sizes { min: 0, quarter: 25, median: 50, tenth_largest: 90, max: 100 });
-        assert_eq!(Sizes::of(vec![]).max, 0);
-        assert_eq!(Sizes::of(vec![7]), Sizes { min: 7, quarter: 7, median: 7, tenth_largest: 7, max: 7 });
+        let sizes = Quantiles::of((0..=100).rev().collect());
+        assert_eq!(sizes, Quantiles { min: 0, quarter: 25, median: 50, tenth_largest: 90, max: 100 });
+        assert_eq!(Quantiles::of(vec![]).max, 0);
+        assert_eq!(
+            Quantiles::of(vec![7]),
+            Quantiles { min: 7, quarter: 7, median: 7, tenth_largest: 7, max: 7 }
+        );
     }
 }

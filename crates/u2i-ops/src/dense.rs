@@ -1,15 +1,6 @@
 use burn::tensor::Tensor;
 
-/// What follows a dense layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// `max(x, 0)`.
-    Relu,
-    /// `x Φ(x)` with Φ the normal distribution (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016).
-    Gelu,
-}
+use crate::Activation;
 
 /// `activation(x W + b)`, or nothing where a tensor is not of 32-bit numbers of burn's flex backend.
 ///

@@ -29,15 +29,21 @@ use std::cell::Cell;
 
 use burn::tensor::Tensor;
 
+mod activation;
 mod dense;
+mod factors;
 #[cfg(feature = "flex")]
 mod flex;
 mod pool;
 mod pool_by;
+mod windows;
 
-pub use dense::{Activation, dense};
-pub use pool::{Divisor, LEAST_LOG_WEIGHT, Windows, pool};
-pub use pool_by::{Factors, pool_by};
+pub use activation::Activation;
+pub use dense::dense;
+pub use factors::Factors;
+pub use pool::pool;
+pub use pool_by::pool_by;
+pub use windows::{Divisor, LEAST_LOG_WEIGHT, Windows};
 
 /// Whether the operators take a tensor: it holds 32-bit numbers of burn's flex backend, with autodiff or without, the
 /// feature `flex` is on, and the caller does not run [`without_operators`].

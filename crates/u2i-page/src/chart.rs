@@ -40,7 +40,7 @@ pub(crate) struct Chart {
 pub(crate) enum Mark {
     /// A line through points.
     Line { points: Vec<[f64; 2]>, ink: Ink, width: f64 },
-    /// The same, dashed.
+    /// A dashed line through points.
     Dashed { points: Vec<[f64; 2]>, ink: Ink },
     /// A marker at each point.
     Dots { points: Vec<[f64; 2]>, ink: Ink, shape: Shape },

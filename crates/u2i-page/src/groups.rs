@@ -58,7 +58,7 @@ pub(crate) struct PopularityBounds {
 }
 
 impl PopularityBounds {
-    /// From the training counts of the catalogue. The head ends with the item at which half of the events is reached, the
+    /// From the training counts of the catalog. The head ends with the item at which half of the events is reached, the
     /// torso at nine tenths; items as popular as the last one belong to it.
     pub fn new(counts: impl IntoIterator<Item = u32>) -> Self {
         let mut counts: Vec<u32> = counts.into_iter().filter(|&count| count > 0).collect();

@@ -16,7 +16,7 @@
 //! ```
 
 mod axis;
-mod catalogue;
+mod catalog;
 mod chart;
 mod cold;
 mod format;
@@ -95,7 +95,7 @@ pub fn render(run: &RunFiles) -> Result<String, Error> {
                     (headline::tiles(&view))
                     (quality::section(&view, run))
                     (groups::section(&view, run, bounds))
-                    (catalogue::section(&view, run, bounds))
+                    (catalog::section(&view, run, bounds))
                     (training::section(&view, run))
                     section id="costs" {
                         h2 { "Search and costs" }

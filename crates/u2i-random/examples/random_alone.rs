@@ -1,4 +1,4 @@
-//! The same key names the same stream.
+//! A key names one stream, in every run.
 
 use u2i_random::{Purpose, Stream};
 

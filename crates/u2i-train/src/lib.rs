@@ -25,6 +25,7 @@
 
 mod batches;
 mod config;
+mod data;
 mod dense;
 mod device;
 mod encode;
@@ -45,14 +46,15 @@ mod trainer;
 
 pub use burn;
 pub use config::{Decay, EarlyStopping, OptimizerConfig, ScheduleConfig, TablePrecision, TrainConfig};
+pub use data::TrainData;
 pub use device::TrainDevice;
 pub use encode::{Vectors, item_vectors, user_vectors};
 pub use error::TrainError;
 pub use observer::{Flow, Observer};
-pub use report::{Ended, EpochReport, Fitted, StepReport};
+pub use report::{Ended, EpochReport, Fitted, StepReport, Validated};
 pub use schedule::Schedule;
 pub use state::{TrainProgress, TrainState};
-pub use trainer::{TrainData, Trainer, Validated};
+pub use trainer::Trainer;
 pub use u2i_losses::samplers::SamplerConfig;
 pub use u2i_losses::{
     Bce, Bpr, DrawConfig, FullSoftmax, InBatchSoftmax, Loss, LossConfig, LossError, MaskConfig, MixedSoftmax,

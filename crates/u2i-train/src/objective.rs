@@ -81,7 +81,7 @@ fn loss_by_tree(
     linear.clone() - linear.detach() + loss.detach()
 }
 
-/// The same numbers without what they were computed from.
+/// The numbers alone, without what they were computed from.
 fn leaf<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
     Tensor::from_inner(tensor.clone().inner()).require_grad()
 }

@@ -66,3 +66,6 @@ pub enum Ended {
     /// The observer stopped the run and has the state to go on from: [`Flow::Stop`](crate::Flow::Stop).
     Stopped,
 }
+
+/// What `validate` returns: a metric, higher is better, or `None`.
+pub type Validated = Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;

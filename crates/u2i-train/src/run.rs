@@ -249,7 +249,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         let users = UserBatch::new(&users, noise, &autodiff);
         let users = if self.on.is_gpu { users.with_parallel_gradients() } else { users };
         let items = ItemBatch::new(&items, noise, &autodiff);
-        self.tables.lend(&mut self.model, &users, &items);
+        self.tables.prefetch(&mut self.model, &users, &items);
         let (of_users, of_items) = (self.model.encode_users(&users), self.model.encode_items(&items));
         let user_bias = if self.loss.takes_user_bias() { self.model.user_bias(&users) } else { None };
         let learned = self.learned.tensors();

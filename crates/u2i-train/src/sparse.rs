@@ -11,8 +11,8 @@ use crate::{OptimizerConfig, TablePrecision, TrainConfig, TrainDevice, TrainErro
 
 /// Embedding tables with their optimizer state, outside of the model and of autodiff.
 ///
-/// A step looks up the rows of its batch and lends the vectors to the model; the model cannot tell. Their gradients,
-/// added up for each row, update the rows they came from. Row 0, padding, is never updated.
+/// A step looks up the rows of its batch and hands the vectors to the model, which runs as if it held the tables. Their
+/// gradients, added up for each row, update the rows they came from. Row 0, padding, is never updated.
 pub(crate) struct SparseTables {
     tables: Vec<SparseTable>,
     optimizer: OptimizerConfig,
@@ -72,8 +72,8 @@ impl SparseTables {
         Ok((SparseTables { tables, optimizer, precision, seed, on: on.clone() }, rows))
     }
 
-    /// Looks up what a batch looks up, in rows that its readers have found to be there, and lends it to `model`.
-    pub fn lend<M: TwoTower>(&self, model: &mut M, users: &UserBatch, items: &ItemBatch) {
+    /// Looks up the rows of a batch, which its readers have found to be there, and hands their vectors to `model`.
+    pub fn prefetch<M: TwoTower>(&self, model: &mut M, users: &UserBatch, items: &ItemBatch) {
         for (own, table) in self.tables.iter().zip(model.tables_mut()) {
             let look_up = |&slot| {
                 let rows = users.rows(slot).or_else(|| items.rows(slot))?;
@@ -85,7 +85,7 @@ impl SparseTables {
         }
     }
 
-    /// Takes the gradients of what was lent out of `gradients`, and the loan back.
+    /// Takes the gradients of the prefetched vectors out of `gradients`, and the vectors away from `model`.
     pub fn gradients<M: TwoTower>(
         &self,
         model: &mut M,
@@ -101,11 +101,11 @@ impl SparseTables {
             if let Some(sums) = &sums[own.rows]
                 && found.iter().any(Option::is_some)
             {
-                let lent = table.prefetched().iter().zip(found);
-                let or_zeros = |(lent, found): (&(_, Tensor<2>), Option<_>)| {
-                    found.unwrap_or_else(|| lent.1.clone().inner().zeros_like())
+                let prefetched = table.prefetched().iter().zip(found);
+                let or_zeros = |(prefetched, found): (&(_, Tensor<2>), Option<_>)| {
+                    found.unwrap_or_else(|| prefetched.1.clone().inner().zeros_like())
                 };
-                of.insert(table.weight.id, sums.add(lent.map(or_zeros).collect()));
+                of.insert(table.weight.id, sums.add(prefetched.map(or_zeros).collect()));
             }
             table.set_prefetched(Vec::new());
         }

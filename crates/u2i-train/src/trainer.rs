@@ -1,26 +1,8 @@
 use u2i_losses::Loss;
 use u2i_models::TwoTower;
-use u2i_schema::{BatchMaker, SampleTable, Slot};
 
 use crate::run::Run;
-use crate::{Fitted, Observer, TrainConfig, TrainDevice, TrainError, TrainState};
-
-/// What is learned from.
-#[derive(Debug, Clone, Copy)]
-pub struct TrainData<'a> {
-    /// Slices batches of training events.
-    pub batches: BatchMaker<'a>,
-    /// The targets.
-    pub samples: &'a SampleTable,
-    /// Columns, and item ids, of which a step takes a share for unknown: [`UserRows::forget`], [`ItemRows::forget`].
-    ///
-    /// [`UserRows::forget`]: u2i_schema::UserRows::forget
-    /// [`ItemRows::forget`]: u2i_schema::ItemRows::forget
-    pub id_dropout: &'a [(Slot, f64)],
-}
-
-/// What `validate` returns: a metric, higher is better, or `None`.
-pub type Validated = Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
+use crate::{Fitted, Observer, TrainConfig, TrainData, TrainDevice, TrainError, TrainState, Validated};
 
 /// Trains a model on data by a loss: what [`new`](Self::new) takes, and what may be set before [`fit`](Self::fit).
 ///

@@ -19,7 +19,7 @@ fn main() -> Result<(), u2i::Error> {
     let evaluation = evaluate_model(&config, &trained, &features, &device)?;
     println!("{}", build_metrics_table(&[("fm", &evaluation.metrics)]));
 
-    // Far better than ten random items out of the catalogue.
+    // Far better than ten random items out of the catalog.
     let by_chance = 10.0 / features.catalog.n_items() as f64;
     assert!(evaluation.metrics.mean(Metric::HitRate(10)).unwrap() > 3.0 * by_chance);
     Ok(())

@@ -1,6 +1,6 @@
 //! What counting reaches: the rows of every table that a model has to beat.
 //!
-//! All baselines are made from training events alone. They rank the whole catalogue; an item without a
+//! All baselines are made from training events alone. They rank the whole catalog; an item without a
 //! training event has score and popularity 0, so it comes last.
 //!
 //! ```
@@ -244,7 +244,7 @@ impl<'a> Successors<'a> {
 pub struct TargetRank {
     /// Among the items that are not in the history; a miss if the target is in it.
     pub excluded: Rank,
-    /// Among all items; a miss if the target is not in the catalogue.
+    /// Among all items; a miss if the target is not in the catalog.
     pub kept: Rank,
 }
 

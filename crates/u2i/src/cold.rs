@@ -38,7 +38,7 @@ pub struct Groups<T> {
 }
 
 impl<T> Groups<T> {
-    /// The same of what `of` makes of each value.
+    /// The groups of what `of` makes of each value.
     pub fn map<U>(&self, of: impl Fn(&T) -> U) -> Groups<U> {
         Groups {
             cold_items: of(&self.cold_items),
@@ -103,14 +103,14 @@ pub struct GroupReport {
     pub metrics: Option<Metrics>,
     /// Half the width of their 95 % confidence intervals over users.
     pub metrics_ci95: Map<String, Value>,
-    /// The same of counting; null without targets.
+    /// Metrics of counting; null without targets.
     pub baselines: Option<Baselines>,
 }
 
 /// How a model orders items that it has not met in training.
 #[derive(Debug, Clone, Serialize)]
 pub struct AmongColdItems {
-    /// Items of the catalogue without a training event.
+    /// Items of the catalog without a training event.
     pub n_items: usize,
     /// Those that the model can rank: the candidates, less those that a user has seen where seen items are excluded.
     pub n_candidates: usize,

@@ -142,7 +142,7 @@ fn plan<'a, C>(experiment: &Experiment<C>, n_items: usize, queries: &'a Vectors)
     }
 }
 
-/// The attributes of the items in the order of the catalogue.
+/// The attributes of the items in the order of the catalog.
 fn attributes(raw: &RawData, prepared: &Prepared) -> Vec<Attribute> {
     let catalog = &prepared.catalog;
     let mut row_of = vec![0; catalog.n_items()];

@@ -27,7 +27,7 @@ use shape::{Batch, Parameters, Shape};
 pub struct MemoryEstimate {
     /// The binary's pages that are in memory, thread pools, and what reading and counting left with the allocator.
     pub process: u64,
-    /// Raw data, events, training events, samples, columns, catalogue, chunks and samplers.
+    /// Raw data, events, training events, samples, columns, catalog, chunks and samplers.
     pub data: u64,
     /// Embedding tables.
     pub tables: u64,

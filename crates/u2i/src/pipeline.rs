@@ -222,7 +222,7 @@ pub(crate) fn test_queries<M: TwoTower>(
     user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device)
 }
 
-/// What came out of ranking the whole catalogue for each target.
+/// What came out of ranking the whole catalog for each target.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     /// Metrics with the experiment's rule for seen items.
@@ -241,7 +241,7 @@ pub struct Evaluation {
     pub n_lists: Vec<u32>,
 }
 
-/// Step 5: ranks the whole catalogue for each test target by exact search.
+/// Step 5: ranks the whole catalog for each test target by exact search.
 ///
 /// # Errors
 ///

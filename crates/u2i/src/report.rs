@@ -37,7 +37,7 @@ pub struct Report {
     pub config_hash: String,
     /// BLAKE3 of the training events.
     pub train_events_hash: String,
-    /// BLAKE3 of the catalogue: ids, training counts, columns.
+    /// BLAKE3 of the catalog: ids, training counts, columns.
     pub catalog_hash: String,
     /// BLAKE3 of the fitted columns: vocabularies, edges, means.
     pub columns_hash: String,
@@ -53,7 +53,7 @@ pub struct Report {
     pub n_users: usize,
     /// Users left out for want of any event before their target.
     pub n_users_without_history: usize,
-    /// Items in the catalogue.
+    /// Items in the catalog.
     pub n_items: usize,
     /// Items that the model can rank; a target among the others is a miss.
     pub n_items_ranked: usize,
@@ -224,7 +224,7 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
     write_bytes(path, text.as_bytes())
 }
 
-/// The same with bytes.
+/// Writes `contents` to a temporary file beside `path`, syncs it and renames it.
 ///
 /// # Errors
 ///

@@ -53,7 +53,7 @@ pub fn grid(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The same table in Markdown.
+/// The table in Markdown.
 pub fn markdown(rows: &[Vec<String>]) -> String {
     let widths = widths(rows);
     let mut text = String::new();

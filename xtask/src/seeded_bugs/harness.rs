@@ -80,7 +80,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// A bug is caught by a test that fails, and by nothing else.
-    pub fn judge(&self) -> Result<(), String> {
+    pub fn catches_bug(&self) -> Result<(), String> {
         match self {
             Outcome::Failed => Ok(()),
             other => Err(format!("with the bug, the test {other}")),
@@ -181,9 +181,9 @@ mod tests {
             assert!(matches!(run(&script), Outcome::Odd(_)), "{script}");
         }
         fs::remove_file(&log).unwrap();
-        assert!(Outcome::Failed.judge().is_ok());
+        assert!(Outcome::Failed.catches_bug().is_ok());
         for other in [Outcome::Passed, Outcome::Hung, Outcome::Odd(String::new())] {
-            assert!(other.judge().is_err());
+            assert!(other.catches_bug().is_err());
         }
     }
 }

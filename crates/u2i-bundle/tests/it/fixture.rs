@@ -1,4 +1,4 @@
-//! A small catalogue with every kind of column, and untrained models over it.
+//! A small catalog with every kind of column, and untrained models over it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

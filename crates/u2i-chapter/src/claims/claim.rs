@@ -81,7 +81,7 @@ impl Verdict {
         }
     }
 
-    /// The same in words, without the condition.
+    /// The verdict in words, without its condition.
     pub fn words(&self) -> &'static str {
         match self {
             Verdict::Holds => "holds",

@@ -53,7 +53,7 @@ program computes from the figures by the rule that stands beside it. *Holds unde
 not hold here* is about these data and sizes and no others.
 
 Where models are trained, the best epoch on validation targets is kept and judged on **test** targets: NDCG@10 over the full
-catalogue, seen items left out, splits in time order ([metrics.md](metrics.md)). Nothing is chosen by these figures. `±` is
+catalog, seen items left out, splits in time order ([metrics.md](metrics.md)). Nothing is chosen by these figures. `±` is
 one standard error over users and seeds, differences are taken user by user and seed by seed, and a difference counts only if
 it is more than two standard errors away from zero. Intervals in pictures are two standard errors on either side. Times are
 processor times, medians of rounds in which all that is compared runs in turn; another machine has others.

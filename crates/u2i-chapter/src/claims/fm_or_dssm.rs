@@ -58,7 +58,7 @@ fn verdict(leads: &[(&str, Estimate)]) -> Verdict {
     }
 }
 
-/// The same experiment without the history.
+/// The experiment without a history, in its features and its model.
 pub(super) fn without_history(mut experiment: Experiment) -> Experiment {
     experiment.features.history = None;
     match &mut experiment.model {

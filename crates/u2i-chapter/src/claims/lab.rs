@@ -153,7 +153,7 @@ impl<'a> Lab<'a> {
         self.train_on(label, experiment, &prepared, &[(TEST, &prepared)])
     }
 
-    /// The same with each of some seeds.
+    /// Trains an experiment once with each of some seeds.
     pub(super) fn train_seeds(
         &mut self,
         label: &str,
@@ -179,7 +179,7 @@ impl<'a> Lab<'a> {
         self.train_and_measure(label, experiment, prepared, judged, &[])
     }
 
-    /// The same, and measures something else, too.
+    /// Trains and evaluates an experiment as [`train_on`](Self::train_on) does, and takes further measures of the model.
     pub(super) fn train_and_measure(
         &mut self,
         label: &str,

@@ -37,7 +37,8 @@ struct Leak {
     name: &'static str,
     /// What the random split says less what its model reaches in truth.
     flatters: Estimate,
-    /// The same for the rollback: what the held-out event before the last is easier or harder by.
+    /// What the rollback says less what its model reaches in truth: by how much the held-out event before the last is
+    /// easier or harder.
     rollback_flatters: Estimate,
     /// What the rollback's model reaches in truth less what the random split's does.
     costs: Estimate,

@@ -20,9 +20,9 @@ pub(super) const TIME: Claim = Claim {
     title: "A few thousand negatives make training a hundred times faster",
     statement: "With some thousand drawn negatives in place of all items, training a softmax over millions of classes is more \
                 than a hundred times faster.",
-    measured: "Loss and gradients of 64 users with vectors of 64 numbers, as the catalogue grows: full softmax over all items, and \
+    measured: "Loss and gradients of 64 users with vectors of 64 numbers, as the catalog grows: full softmax over all items, and \
                sampled softmax with 20 to 5,000 shared uniform negatives, drawing and looking up included. Processor time.",
-    rule: "Holds if 2,000 negatives are at least 100 times faster at the smallest catalogue, which is about as large as that of \
+    rule: "Holds if 2,000 negatives are at least 100 times faster at the smallest catalog, which is about as large as that of \
            MovieLens 1M; under a condition if they are at a larger one that was measured; else it does not hold.",
     needs: &[],
     run: time,
@@ -57,7 +57,7 @@ fn time_verdict(faster: &[(usize, f64)]) -> Verdict {
         Some(place) => {
             let (items, times) = faster[place];
             Verdict::under(format!(
-                "the catalogue is large: of those measured, it is so from {items} items on ({times:.0} times), and with fewer \
+                "the catalog is large: of those measured, it is so from {items} items on ({times:.0} times), and with fewer \
                  items there is less to save"
             ))
         }
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundredfold_is_looked_for_from_small_catalogues_to_large() {
+    fn a_hundredfold_is_looked_for_from_small_catalogs_to_large() {
         assert_eq!(time_verdict(&[(4_000, 120.0), (9_000, 300.0)]), Verdict::Holds);
         match time_verdict(&[(4_000, 2.0), (256_000, 99.9), (1_000_000, 400.0)]) {
             Verdict::HoldsUnderACondition(text) => assert!(text.contains("from 1000000 items"), "{text}"),

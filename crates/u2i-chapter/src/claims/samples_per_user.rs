@@ -1,4 +1,4 @@
-//! The same number of targets from each user against all that there are.
+//! An equal number of targets from each user against all that there are.
 
 use u2i::Error;
 use u2i::config::Experiment;

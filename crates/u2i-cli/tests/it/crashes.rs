@@ -18,7 +18,7 @@ pub(crate) fn command(out: &Path, more: &[&str]) -> Command {
     every("0", out, more)
 }
 
-/// The same, with so many seconds between two states.
+/// A run of about a second that keeps its state at most once in so many seconds.
 pub(crate) fn every(seconds: &str, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_u2i"));
     command

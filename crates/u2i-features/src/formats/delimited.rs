@@ -6,7 +6,7 @@ use polars::prelude::*;
 
 use crate::cells::{Cells, Held};
 use crate::error::FeatureError;
-use crate::part::Part;
+use crate::part::FilePart;
 use crate::raw::Reject;
 use crate::row_source::RowSource;
 use crate::text::{Encoding, Line, Lines};
@@ -133,7 +133,7 @@ impl RowSource for DelimitedRows {
         &self.header
     }
 
-    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+    fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
         let Some(TextPart { bytes, lines, rejects }) = self.next_text()? else { return Ok(None) };
         let polars = |source| FeatureError::Polars { path: self.lines.path().to_owned(), source };
         let columns = match lines.len() {
@@ -141,7 +141,7 @@ impl RowSource for DelimitedRows {
             0 => vec![Cells::text([None::<&str>; 0]); self.header.len()],
             n_rows => self.parse(bytes, n_rows).map_err(polars)?,
         };
-        Ok(Some(Part::new(columns, lines).with_rejects(rejects)))
+        Ok(Some(FilePart::new(columns, lines).with_rejects(rejects)))
     }
 
     fn expected_rows(&self) -> usize {

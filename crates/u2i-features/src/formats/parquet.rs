@@ -13,7 +13,7 @@ use crate::cells::{Cells, Held, Ticks};
 use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
-use crate::part::Part;
+use crate::part::FilePart;
 use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, content_hash};
 
 /// Apache Parquet. Rows have no lines and are named by their numbers, from 1 on.
@@ -60,7 +60,7 @@ impl RowFormat for Parquet {
 /// The rows of a file, which are one part.
 struct ParquetRows {
     columns: Vec<String>,
-    part: Option<Part>,
+    part: Option<FilePart>,
     n_rows: usize,
     /// BLAKE3 of the file.
     hash: [u8; 32],
@@ -71,7 +71,7 @@ impl RowSource for ParquetRows {
         &self.columns
     }
 
-    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+    fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
         Ok(self.part.take())
     }
 
@@ -111,7 +111,7 @@ impl ReadFile {
             columns.push(name);
             cells.push(Cells::unreadable(type_name));
         }
-        ParquetRows { columns, part: Some(Part::numbered(cells, 1, n_rows)), n_rows, hash }
+        ParquetRows { columns, part: Some(FilePart::numbered(cells, 1, n_rows)), n_rows, hash }
     }
 }
 

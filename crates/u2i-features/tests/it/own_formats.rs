@@ -51,7 +51,7 @@ impl RowSource for PlainRows {
         &self.names
     }
 
-    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+    fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
         if self.next == self.lines.len() {
             return Ok(None);
         }
@@ -71,7 +71,7 @@ impl RowSource for PlainRows {
             at.push(line as u64);
         }
         self.next = until;
-        Ok(Some(Part::new(cells.into_iter().map(Cells::text).collect(), at).with_rejects(rejects)))
+        Ok(Some(FilePart::new(cells.into_iter().map(Cells::text).collect(), at).with_rejects(rejects)))
     }
 
     fn finish(self: Box<Self>) -> [u8; 32] {
@@ -197,7 +197,7 @@ fn rows_in_memory_keep_their_types() {
             &self.0
         }
 
-        fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+        fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
             let part = self.1.replace(self.1.get() + 1);
             let columns = vec![
                 Cells::text([Some("ann"), Some(" ")]),
@@ -207,7 +207,7 @@ fn rows_in_memory_keep_their_types() {
                 Cells::lists([vec!["a".into(), " ".into(), "b".into()], vec![]]),
                 Cells::unreadable("bytes"),
             ];
-            Ok((part < 2).then(|| Part::numbered(columns, 2 * part + 1, 2)))
+            Ok((part < 2).then(|| FilePart::numbered(columns, 2 * part + 1, 2)))
         }
 
         fn finish(self: Box<Self>) -> [u8; 32] {

@@ -15,9 +15,9 @@ const RECOMMENDATIONS: usize = 1_000_000;
 /// Answered together.
 const TOGETHER: usize = 250;
 
-/// Items of a catalogue that trained or has attributes: the ids between them are those of items without a vector, and
+/// Items of a catalog that trained or has attributes: the ids between them are those of items without a vector, and
 /// 0 is padding. Some vectors are zero, and some are equal.
-fn catalogue(unit_length: bool, stream: &mut Stream) -> ItemVectors {
+fn catalog(unit_length: bool, stream: &mut Stream) -> ItemVectors {
     let (n_items, dim) = (1 + stream.index(400), 1 + stream.index(8));
     let mut id = 0;
     let ids = (0..n_items).map(|_| {
@@ -133,7 +133,7 @@ pub(crate) fn check(index: &dyn Index, vectors: &ItemVectors, stream: &mut Strea
     found.iter().map(<[u32]>::len).sum()
 }
 
-/// Asks indexes over random catalogues until the promised numbers are reached.
+/// Asks indexes over random catalogs until the promised numbers are reached.
 fn check_kind(purpose: u64, build: impl Fn(&mut Stream) -> Option<(Box<dyn Index>, ItemVectors)>) {
     let (mut queries, mut recommendations, mut step) = (0, 0, 0);
     while queries < QUERIES || recommendations < RECOMMENDATIONS {
@@ -148,12 +148,12 @@ fn check_kind(purpose: u64, build: impl Fn(&mut Stream) -> Option<(Box<dyn Index
 #[test]
 fn exact_search_returns_as_many_eligible_items_as_there_are() {
     check_kind(70, |stream| {
-        let vectors = catalogue(false, stream);
+        let vectors = catalog(false, stream);
         Some((Box::new(ExactIndex::new(vectors.clone())), vectors))
     });
 }
 
-/// An index of a kind over a random catalogue, by a random metric; `None` if there are too few items for the kind.
+/// An index of a kind over a random catalog, by a random metric; `None` if there are too few items for the kind.
 #[cfg(feature = "faiss")]
 fn faiss(
     stream: &mut Stream,
@@ -161,7 +161,7 @@ fn faiss(
 ) -> Option<(Box<dyn Index>, ItemVectors)> {
     let metric =
         [Similarity::InnerProduct, Similarity::AugmentedInnerProduct, Similarity::L2][stream.index(3)];
-    let vectors = catalogue(metric == Similarity::L2, stream);
+    let vectors = catalog(metric == Similarity::L2, stream);
     let spec = spec(vectors.ids().len(), stream);
     spec.check(vectors.ids().len(), vectors.dim(), metric).ok()?;
     Some((Box::new(FaissIndex::build(&vectors, spec, metric).unwrap()), vectors))
@@ -202,7 +202,7 @@ fn hnsw_returns_as_many_eligible_items_as_there_are() {
 fn sq8_returns_as_many_eligible_items_as_there_are() {
     check_kind(74, |stream| {
         let metric = [Similarity::InnerProduct, Similarity::AugmentedInnerProduct][stream.index(2)];
-        let index = FaissIndex::build(&catalogue(false, stream), FaissSpec::Sq8, metric).unwrap();
+        let index = FaissIndex::build(&catalog(false, stream), FaissSpec::Sq8, metric).unwrap();
         let vectors = crate::compressed::held(&index);
         Some((Box::new(index), vectors))
     });

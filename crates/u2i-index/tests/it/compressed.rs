@@ -20,7 +20,7 @@ fn ivf_pq(nprobe: usize, m: usize) -> FaissSpec {
     FaissSpec::IvfPq { nlist: n(32), nprobe: n(nprobe), m: n(m) }
 }
 
-/// Unit vectors, each near one of 200 centres, as items of a catalogue lie.
+/// Unit vectors, each near one of 200 centres, as items of a catalog lie.
 fn clustered(rows: usize, purpose: u64) -> Vec<f32> {
     let centres = normals(200, DIM, 60);
     let mut stream = Stream::new(0, Purpose::SYNTHETIC, purpose, 0);

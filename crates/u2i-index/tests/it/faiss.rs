@@ -25,7 +25,7 @@ fn units(rows: usize, dim: usize, purpose: u64) -> Vec<f32> {
     data
 }
 
-/// The same, with log-normal lengths as popularity gives to the vectors of a factorization machine.
+/// Vectors in random directions, with log-normal lengths as popularity gives to the vectors of a factorization machine.
 fn varying(rows: usize, dim: usize, purpose: u64) -> Vec<f32> {
     let mut data = units(rows, dim, purpose);
     let mut stream = Stream::new(0, Purpose::SYNTHETIC, purpose, 1);
@@ -52,7 +52,7 @@ fn search(index: &dyn Index, queries: &[f32], k: usize, filter: Filter<'_>) -> N
     index.search(queries, n(k), filter).unwrap()
 }
 
-/// The same items, but that neighbours whose exact scores differ by less than one millionth may change
+/// Fails unless both found equal items; neighbours whose exact scores differ by less than one millionth may change
 /// places.
 fn assert_same(found: &Neighbors, exact: &Neighbors, scale: f32) {
     for query in 0..exact.n_queries() {

@@ -1,6 +1,6 @@
 use u2i_random::Stream;
 
-use super::{Negatives, Sampler, SamplerError, distinct};
+use super::{Negatives, Sampler, SamplerError, sampler};
 
 /// Every item with the same probability.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ impl Sampler for Uniform {
 
     /// Each item is among them with probability `n / items`, which is exact and the same for all.
     fn draw_distinct(&self, n: usize, stream: &mut Stream) -> Negatives {
-        let mut drawn = distinct::draw(self, n, stream);
+        let mut drawn = sampler::draw_distinct(self, n, stream);
         let log_share = (drawn.items.len() as f64 / f64::from(self.n_items)).ln() as f32;
         drawn.log_expected.fill(log_share);
         drawn

@@ -167,22 +167,22 @@ fn popularity_is_the_share_of_training_events() {
     assert_eq!(popularity_log_q(&[0, 0]), [f32::NEG_INFINITY; 2]);
 }
 
-/// Scores and vectors of a catalogue; the positive is item 1.
-struct Catalogue {
+/// Scores and vectors of a catalog; the positive is item 1.
+struct Catalog {
     scores: Vec<f64>,
     vectors: Vec<[f64; DIM]>,
 }
 
 const DIM: usize = 4;
 
-impl Catalogue {
+impl Catalog {
     fn new(n_items: usize) -> Self {
         let mut stream = Stream::new(8, Purpose::SYNTHETIC, 0, 0);
         let mut vector = |_| [(); DIM].map(|()| stream.normal());
         let vectors: Vec<_> = (0..=n_items).map(&mut vector).collect();
         let user = [0.5, -0.25, 0.75, 0.25];
         let score = |v: &[f64; DIM]| v.iter().zip(user).map(|(v, u)| v * u).sum();
-        Catalogue { scores: vectors.iter().map(score).collect(), vectors }
+        Catalog { scores: vectors.iter().map(score).collect(), vectors }
     }
 
     /// `exp(s_j)` and `exp(s_j) v_j`.
@@ -226,23 +226,23 @@ fn length(x: [f64; DIM]) -> f64 {
 ///
 /// With log q left out, each draw counts as one item instead of as all the items it stands for.
 ///
-/// The bias is the mean over draws less the gradient over the whole catalogue. The noise of that mean falls as 1/√n and
+/// The bias is the mean over draws less the gradient over the whole catalog. The noise of that mean falls as 1/√n and
 /// would hide it, so the first-order change, whose mean is known from the probabilities, is taken off each draw.
 #[test]
 fn the_bias_of_the_gradient_falls_as_one_over_n_and_without_log_q_it_stays() {
     // A popular tenth, a long tail, and some items that were never seen.
     let counts: Vec<u32> =
         (0u32..=500).map(|item| if item == 0 || item % 10 == 7 { 0 } else { 1 + 600 / item }).collect();
-    let catalogue = Catalogue::new(500);
+    let catalog = Catalog::new(500);
     for (name, sampler) in samplers_of(&counts) {
         let q = |item: u32| f64::from(sampler.log_q(item)).exp();
         let drawable: Vec<u32> = (2..=500).filter(|&item| q(item) > 0.0).collect();
-        let wanted = catalogue.gradient(sum(drawable.iter().map(|&item| catalogue.terms(item))));
+        let wanted = catalog.gradient(sum(drawable.iter().map(|&item| catalog.terms(item))));
 
         // Mean of the sums that a draw gives: the whole sums, or those of each draw's mean, n times over n.
         let bias = |n: usize, with_log_q: bool| -> f64 {
             let share = |item: u32| if with_log_q { 1.0 } else { q(item) };
-            let mean = sum(drawable.iter().map(|&item| catalogue.terms(item).map(|x| x * share(item))));
+            let mean = sum(drawable.iter().map(|&item| catalog.terms(item).map(|x| x * share(item))));
             let rounds = 3_000;
             let total: [f64; DIM] = sum((0..rounds).map(|round| {
                 let mut drawn = sampler.draw(n, &mut negatives(round));
@@ -250,10 +250,10 @@ fn the_bias_of_the_gradient_falls_as_one_over_n_and_without_log_q_it_stays() {
                     let log_q = drawn.items.iter().map(|&item| sampler.log_q(item));
                     drawn.log_expected.iter_mut().zip(log_q).for_each(|(log, log_q)| *log -= log_q);
                 }
-                let sums = catalogue.sums(&drawn);
+                let sums = catalog.sums(&drawn);
                 let change = std::array::from_fn(|d| sums[d] - mean[d]);
-                let first_order = catalogue.slope(mean, change);
-                let found = catalogue.gradient(sums);
+                let first_order = catalog.slope(mean, change);
+                let found = catalog.gradient(sums);
                 std::array::from_fn(|d| found[d] - first_order[d])
             }));
             length(std::array::from_fn(|d| total[d] / rounds as f64 - wanted[d]))
@@ -276,10 +276,10 @@ fn sampled_softmax_takes_a_draw_as_the_samplers_correct_it() {
     use u2i_losses::{Temperature, sampled_softmax};
 
     let counts: Vec<u32> = (0u32..=500).map(|item| 600u32.checked_div(item).map_or(0, |n| 1 + n)).collect();
-    let catalogue = Catalogue::new(500);
+    let catalog = Catalog::new(500);
     let device = Device::flex().autodiff();
     let rows = |items: &[u32]| -> Tensor<2> {
-        let values = items.iter().flat_map(|&item| catalogue.vectors[item as usize].map(|x| x as f32));
+        let values = items.iter().flat_map(|&item| catalog.vectors[item as usize].map(|x| x as f32));
         Tensor::from_data(TensorData::new(values.collect::<Vec<_>>(), [items.len(), DIM]), &device)
     };
     for (name, sampler) in samplers_of(&counts) {
@@ -294,7 +294,7 @@ fn sampled_softmax_takes_a_draw_as_the_samplers_correct_it() {
             let loss =
                 sampled_softmax(user.clone(), positive, negatives, hits, log_expected, Temperature::ONE);
             let found: Vec<f32> = user.grad(&loss.backward()).unwrap().try_into_vec_as().unwrap();
-            let wanted = catalogue.gradient(catalogue.sums(&drawn));
+            let wanted = catalog.gradient(catalog.sums(&drawn));
             for (found, wanted) in found.into_iter().zip(wanted) {
                 assert!((f64::from(found) - wanted).abs() <= 1e-5, "{name}, {n}: {found}, wanted {wanted}");
             }

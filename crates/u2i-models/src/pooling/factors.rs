@@ -4,69 +4,22 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use u2i_host::ints;
-use u2i_ops::{Activation, Factors, Windows};
 
-use super::{Pooling, broadcast_matmul, by_lag, narrowed, one_hot};
-use crate::dropout::{dropout, dropout_mask};
-use crate::{Table, UserBatch};
+use super::lags::{broadcast_matmul, one_hot};
+use crate::UserBatch;
 
-impl Pooling {
-    /// `[chunks * targets, heads * dim]`, by one operator where the device has it.
-    pub(super) fn pool_by(
-        &self,
-        tables: &[Table],
-        looked_up: impl Fn(&Table) -> Tensor<2>,
-        seen: &Tensor<2>,
-        users: &UserBatch,
-        windows: Windows,
-        site: u64,
-    ) -> Option<Tensor<2>> {
-        let by_lag = self.log_weights.as_ref().map(|log_weights| by_lag(log_weights.val()));
-        let by_gap =
-            self.gap_weights.as_ref().map(|log_weights| (bounded_exp(log_weights.val()), gaps(users)));
-        let queries = self.queries.as_ref().map(|queries| queries.val());
-        self.side_by_side(tables, |table, heads| {
-            let (site, rate) = (site + heads.start as u64, self.config.dropout);
-            let mut vectors = looked_up(table);
-            let n = vectors.dims().iter().product();
-            let mut keep = None;
-            let by_event = match &queries {
-                None => {
-                    keep = dropout_mask(n, rate, users.noise, site);
-                    None
-                }
-                Some(queries) => {
-                    // A query sees what is pooled.
-                    vectors = dropout(vectors, rate, users.noise, site);
-                    let none = Tensor::zeros([heads.len()], &vectors.device());
-                    let queries = narrowed(queries, 1, heads.clone());
-                    Some(bounded_exp(u2i_ops::dense(&vectors, &queries, &none, Activation::None)?))
-                }
-            };
-            let by_lag = by_lag.as_ref().map(|weights| narrowed(weights, 0, heads.clone()));
-            let by_gap = by_gap.as_ref().map(|(weights, gaps)| (narrowed(weights, 0, heads), *gaps));
-            let factors = Factors {
-                by_lag: by_lag.as_ref(),
-                by_gap: by_gap.as_ref().map(|(weights, gaps)| (weights, *gaps)),
-                by_event: by_event.as_ref(),
-            };
-            u2i_ops::pool_by(&vectors, seen, keep, factors, windows, LEAST_OF_PRODUCTS as f32)
-        })
-    }
-}
-
-fn gaps(users: &UserBatch) -> &Arc<[u32]> {
+pub(super) fn gaps(users: &UserBatch) -> &Arc<[u32]> {
     users.gaps.as_ref().expect("the batch tells the time since each event")
 }
 
 /// Least sum of weights that is divided by. Up to two factors beside that of the lag are each at least `exp(-2 * BOUND)` of the
 /// largest.
-const LEAST_OF_PRODUCTS: f64 = 1e-16;
+pub(super) const LEAST_OF_PRODUCTS: f64 = 1e-16;
 
 const BOUND: f64 = 5.0;
 
 /// `exp(b(z))` with `b(z) = 5 tanh(z / 5)`.
-fn bounded_exp<const D: usize>(z: Tensor<D>) -> Tensor<D> {
+pub(super) fn bounded_exp<const D: usize>(z: Tensor<D>) -> Tensor<D> {
     ((z / BOUND).tanh() * BOUND).exp()
 }
 

@@ -129,7 +129,7 @@ fn assert_close(what: &str, found: &[f32], wanted: &[f64]) {
     assert_close_of(1.0, what, found, wanted);
 }
 
-/// The same where terms of about `terms` may cancel.
+/// Fails unless the numbers are close, where terms of about `terms` may cancel.
 fn assert_close_of(terms: f64, what: &str, found: &[f32], wanted: &[f64]) {
     assert_eq!(found.len(), wanted.len(), "{what}");
     let bound = wanted.iter().fold(1e-6 * terms, |bound: f64, w| bound.max(1e-5 * w.abs()));

@@ -243,7 +243,7 @@ fn sums<S: Simd>(simd: S, window: &Window, events: &[f32], weights: Weights<'_>,
     }
 }
 
-/// The same of `N` targets and heads beside each other.
+/// Those sums for `N` targets and heads beside each other.
 ///
 /// Where they are of several targets, each of them meets up to three events more than it sees, with a weight of 0, which
 /// changes no bit of its sum.

@@ -55,7 +55,7 @@ pub fn slope(inputs: &[f64], at: usize, of: impl Fn(&[f64]) -> f64) -> f64 {
     (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
 }
 
-/// The same numbers, of 64 bits.
+/// The numbers in 64 bits.
 pub fn wide(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|&number| f64::from(number)).collect()
 }

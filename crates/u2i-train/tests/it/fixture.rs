@@ -57,7 +57,7 @@ impl Data {
         }
     }
 
-    /// The same with a number for each user.
+    /// The data with a number for each user.
     pub fn with_ages(ages: Vec<f32>) -> Self {
         let data = Data::new();
         let columns = vec![data.users.columns()[0].clone(), ColumnData::Values(ages)];

@@ -53,7 +53,7 @@ fn weights<M: TwoTower>(model: &M) -> Vec<u32> {
     model.tables().into_iter().flat_map(bits).map(f32::to_bits).collect()
 }
 
-/// The same model, without its tables being listed: burn's Adam trains them densely.
+/// YouTubeDNN without its tables being listed: burn's Adam trains them densely.
 #[derive(Module, Debug)]
 struct Dense {
     model: YoutubeDnn,

@@ -72,7 +72,7 @@ fn steps_too_small_to_be_stored_add_up() {
     assert!((0.8..1.2).contains(&share), "{share} of the way");
 }
 
-/// The same bits with batches made here and there, and the same on a device that is worked with as a GPU but for the
+/// The bits do not depend on the thread that makes the batches. A device that is worked with as a GPU differs only by the
 /// order of sums.
 #[test]
 fn rounding_is_repeatable_on_every_device() {

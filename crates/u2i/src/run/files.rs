@@ -20,7 +20,7 @@ pub struct RunFiles {
     pub epochs: Vec<EpochLine>,
     /// Test targets.
     pub ranks: Vec<TargetRow>,
-    /// Items of the catalogue.
+    /// Items of the catalog.
     pub recommended: Vec<ItemRow>,
 }
 

@@ -85,7 +85,7 @@ fn plain_parity<M: TwoTower>(model: &M, prepared: &Prepared, device: &Opened) ->
     Some(found)
 }
 
-/// All items, best first; ties in the order of the catalogue.
+/// All items, best first; ties in the order of the catalog.
 fn order(scores: &[f64]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..scores.len() as u32).collect();
     order.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));

@@ -41,7 +41,7 @@ pub struct TargetRow {
     /// Rank among the items that the user has not seen, the mean over ties; `None` for a miss: a target that the model
     /// cannot rank, or that was seen before.
     pub rank: Option<f64>,
-    /// The same among all items.
+    /// Its rank among all items.
     pub rank_kept: Option<f64>,
 }
 

@@ -34,7 +34,7 @@ fn with_signal(seed: u64) -> RawData {
     raw
 }
 
-/// The same with the items shuffled among all events: users, times and popularity stay, and nothing can be learned.
+/// That data with the items shuffled among all events: users, times and popularity stay, and nothing can be learned.
 fn shuffled(seed: u64) -> RawData {
     let mut raw = with_signal(seed);
     Stream::new(seed, Purpose::PERMUTATION, 90, 0).shuffle(&mut raw.events.item);

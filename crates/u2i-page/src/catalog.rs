@@ -199,7 +199,7 @@ fn concentration(events: &Use, lists: &Use) -> Markup {
 
 fn top_items(view: &View, items: &[ItemRow], lists: &Use) -> Markup {
     let mut order: Vec<usize> = (0..items.len()).filter(|&i| items[i].n_lists > 0).collect();
-    // By lists, then in the order of the catalogue.
+    // By lists, then in the order of the catalog.
     order.sort_by(|&a, &b| items[b].n_lists.cmp(&items[a].n_lists));
     let mut by_events: Vec<u32> = items.iter().map(|item| item.n_train).collect();
     by_events.sort_unstable_by(|a, b| b.cmp(a));
