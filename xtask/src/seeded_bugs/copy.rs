@@ -20,6 +20,10 @@ pub fn update(from: &Path, to: &Path, without: &Path, changed: &Sources) -> Resu
     }
     for file in &files {
         let original = from.join(file);
+        if original.is_symlink() {
+            link(&to.join(file), &original)?;
+            continue;
+        }
         let bytes = match file.to_str().and_then(|file| changed.get(file)) {
             Some(text) => text.clone().into_bytes(),
             None => fs::read(&original).with_context(|| format!("cannot read {}", original.display()))?,
@@ -37,7 +41,7 @@ fn files(from: &Path, without: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(files
         .filter(|file| {
             let path = from.join(file);
-            path.is_file() && !path.starts_with(without)
+            (path.is_file() || path.is_symlink()) && !path.starts_with(without)
         })
         .collect())
 }
@@ -57,6 +61,21 @@ fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Resul
         }
     }
     Ok(())
+}
+
+/// Makes `path` a link to where `original` leads, to a file or a folder; git has the configs in packages as links.
+fn link(path: &Path, original: &Path) -> Result<()> {
+    let unwritable = || format!("cannot write {}", path.display());
+    let leads_to = fs::read_link(original).with_context(|| format!("cannot read {}", original.display()))?;
+    if fs::read_link(path).is_ok_and(|old| old == leads_to) {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().with_context(unwritable)?).with_context(unwritable)?;
+    let _ = fs::remove_file(path);
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(&leads_to, path).with_context(unwritable);
+    #[cfg(not(unix))]
+    anyhow::bail!("{} is a link, which is only copied on Unix", original.display());
 }
 
 fn write(path: &Path, bytes: &[u8], original: &Path) -> Result<()> {
@@ -95,6 +114,8 @@ mod tests {
         ] {
             set(file, text);
         }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("sub", from.join("link")).unwrap();
         output(Command::new("git").args(["init", "--quiet"]).arg(&from)).unwrap();
         output(Command::new("git").current_dir(&from).args(["add", "a.rs", "gone"])).unwrap();
         let changed = Sources::from([("a.rs".to_owned(), "planted".to_owned())]);
@@ -118,6 +139,8 @@ mod tests {
         let time = |file: &str| fs::metadata(to.join(file)).unwrap().modified().unwrap();
         assert!(time("a.rs") <= old && time("sub/b.rs") > old);
         assert_eq!(text("sub/b.rs").as_deref(), Some("new"));
+        #[cfg(unix)]
+        assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("sub"));
         assert!(!to.join("gone").exists() && !to.join("left.txt").exists());
         fs::remove_dir_all(&top).unwrap();
     }
