@@ -5,6 +5,9 @@
 //! documentation includes. The lines name the repository; a clean checkout stands in for it by
 //! `git = "file://…"`, one with changes by `path = "…"`, so that what is checked is what lies here.
 //!
+//! One more project, `outside`, is a whole program of somebody else's: a model, a loss and a file format that no crate
+//! knows. Its dependencies are the lines of the `toml` block in its own documentation.
+//!
 //! The lock file is the workspace's, and so is the target directory. `u2i` and what stands on it resolve to the same
 //! features as the workspace, but for one that their projects add: they are built as released and find their
 //! dependencies built. Alone, any other crate gives some small dependency fewer features, so that polars or burn are
@@ -38,8 +41,11 @@ const LIGHT: &[&str] = &[
 /// Must not bring in what only the program `u2i` needs.
 const WITHOUT_PROGRAM: [&str; 3] = ["u2i", "u2i-datasets", "u2i-onboarding"];
 
+/// A program with a model, a loss and a file format of its own, by its name and its file.
+const OUTSIDE: (&str, &str) = ("outside", "crates/u2i/examples/outside.rs");
+
 /// Are built as released.
-const AS_RELEASED: [&str; 4] = ["u2i", "u2i-onboarding", "u2i-page", "u2i-chapter"];
+const AS_RELEASED: [&str; 5] = ["u2i", "u2i-onboarding", "u2i-page", "u2i-chapter", OUTSIDE.0];
 
 /// What gives them the features of the workspace: burn stands on it, and the program's progress bars switch its default
 /// features on.
@@ -54,56 +60,81 @@ fn unwanted(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Checks the named crates, or all.
-pub fn run(crates: &[String]) -> Result<()> {
-    if let Some(unknown) = crates.iter().find(|name| !library_crates().any(|known| known == *name)) {
-        bail!("no library crate {unknown}, only {}", library_crates().collect::<Vec<_>>().join(", "));
+/// Checks the named crates and programs, or all.
+pub fn run(names: &[String]) -> Result<()> {
+    let all: Vec<&str> = library_crates().chain([OUTSIDE.0]).collect();
+    if let Some(unknown) = names.iter().find(|name| !all.contains(&name.as_str())) {
+        bail!("no library crate {unknown}, only {}", all.join(", "));
     }
     let committed = is_committed()?;
-    for name in library_crates().filter(|name| crates.is_empty() || crates.iter().any(|one| one == name)) {
-        check(name, committed).with_context(|| format!("{name} cannot be used alone"))?;
+    for name in all.into_iter().filter(|name| names.is_empty() || names.iter().any(|one| one == name)) {
+        let project = Project::of(name)?;
+        project.check(committed).with_context(|| format!("{name} cannot be used alone"))?;
     }
     Ok(())
 }
 
-fn check(name: &str, committed: bool) -> Result<()> {
-    let folder = root().join("crates").join(name);
-    let project = target_dir().join("import-check").join(name);
-    fs::create_dir_all(project.join("src")).with_context(|| format!("cannot make {}", project.display()))?;
+/// What is built and run alone.
+struct Project<'a> {
+    name: &'a str,
+    /// The crate that it must depend on.
+    needs: &'a str,
+    /// Where its dependencies stand.
+    documentation: PathBuf,
+    program: PathBuf,
+}
 
-    let lib = read(&folder.join("src/lib.rs"))?;
-    let stand_in = |used: &str| {
-        if committed {
-            format!("git = {:?}", format!("file://{}", root().display()))
-        } else {
-            format!("path = {:?}", root().join("crates").join(used))
+impl<'a> Project<'a> {
+    fn of(name: &'a str) -> Result<Self> {
+        if name == OUTSIDE.0 {
+            let program = root().join(OUTSIDE.1);
+            return Ok(Project { name, needs: "u2i", documentation: program.clone(), program });
         }
-    };
-    let dependencies = dependency_lines(&lib, name, stand_in)?;
-    let as_released = AS_RELEASED.contains(&name);
-    let more = if as_released { AS_IN_THE_WORKSPACE } else { "" };
-    let profile = release_profile(&read(&root().join("Cargo.toml"))?)?;
-    let manifest = format!(
-        "[package]\nname = \"{name}-alone\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\n{dependencies}{more}\n{profile}\n[profile.dev]\ndebug = false\n"
-    );
-    write(&project.join("Cargo.toml"), &manifest)?;
-    write(&project.join("Cargo.lock"), &read(&root().join("Cargo.lock"))?)?;
-    write(&project.join("src/main.rs"), &read(&folder.join("examples").join(example(&lib)?))?)?;
-
-    eprintln!("xtask: {name} alone, with\n{dependencies}");
-    let in_project = || {
-        let mut command = cargo();
-        command.current_dir(&project).env("CARGO_TARGET_DIR", target_dir());
-        command
-    };
-    run_command(in_project().arg("run").args(as_released.then_some("--release")))?;
-    if !unwanted(name).is_empty() {
-        let tree = output(in_project().args(["tree", "--edges", "normal,build", "--prefix", "none"]))?;
-        let heavy = tree.lines().find(|line| unwanted(name).iter().any(|own| is_of(line, own)));
-        ensure!(heavy.is_none(), "it brings in {}", heavy.unwrap_or_default());
+        let folder = root().join("crates").join(name);
+        let documentation = folder.join("src/lib.rs");
+        let program = folder.join("examples").join(example(&read(&documentation)?)?);
+        Ok(Project { name, needs: name, documentation, program })
     }
-    Ok(())
+
+    fn check(&self, committed: bool) -> Result<()> {
+        let Project { name, needs, documentation, program } = self;
+        let project = target_dir().join("import-check").join(name);
+        fs::create_dir_all(project.join("src"))
+            .with_context(|| format!("cannot make {}", project.display()))?;
+
+        let stand_in = |used: &str| {
+            if committed {
+                format!("git = {:?}", format!("file://{}", root().display()))
+            } else {
+                format!("path = {:?}", root().join("crates").join(used))
+            }
+        };
+        let dependencies = dependency_lines(&read(documentation)?, needs, stand_in)?;
+        let as_released = AS_RELEASED.contains(name);
+        let more = if as_released { AS_IN_THE_WORKSPACE } else { "" };
+        let profile = release_profile(&read(&root().join("Cargo.toml"))?)?;
+        let manifest = format!(
+            "[package]\nname = \"{name}-alone\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+             [dependencies]\n{dependencies}{more}\n{profile}\n[profile.dev]\ndebug = false\n"
+        );
+        write(&project.join("Cargo.toml"), &manifest)?;
+        write(&project.join("Cargo.lock"), &read(&root().join("Cargo.lock"))?)?;
+        write(&project.join("src/main.rs"), &read(program)?)?;
+
+        eprintln!("xtask: {name} alone, with\n{dependencies}");
+        let in_project = || {
+            let mut command = cargo();
+            command.current_dir(&project).env("CARGO_TARGET_DIR", target_dir());
+            command
+        };
+        run_command(in_project().arg("run").args(as_released.then_some("--release")))?;
+        if !unwanted(name).is_empty() {
+            let tree = output(in_project().args(["tree", "--edges", "normal,build", "--prefix", "none"]))?;
+            let heavy = tree.lines().find(|line| unwanted(name).iter().any(|own| is_of(line, own)));
+            ensure!(heavy.is_none(), "it brings in {}", heavy.unwrap_or_default());
+        }
+        Ok(())
+    }
 }
 
 /// Whether a line of `cargo tree` names a package or a part of it: `polars v1`, `polars-core v1`.
@@ -111,10 +142,10 @@ fn is_of(line: &str, package: &str) -> bool {
     line.strip_prefix(package).is_some_and(|rest| rest.starts_with([' ', '-']))
 }
 
-/// The dependency lines of a crate's documentation, with the repository replaced by `stand_in` of each crate.
+/// The dependency lines of a documentation, one of which is that of the crate `name`, with the repository replaced by `stand_in` of each crate.
 /// Where a block gives alternatives for one crate, the first counts.
-fn dependency_lines(lib: &str, name: &str, stand_in: impl Fn(&str) -> String) -> Result<String> {
-    let block = lib
+fn dependency_lines(text: &str, name: &str, stand_in: impl Fn(&str) -> String) -> Result<String> {
+    let block = text
         .lines()
         .skip_while(|line| *line != "//! ```toml")
         .skip(1)
@@ -130,7 +161,7 @@ fn dependency_lines(lib: &str, name: &str, stand_in: impl Fn(&str) -> String) ->
     }
     ensure!(
         lines.iter().any(|(used, _)| *used == name),
-        "src/lib.rs has no `toml` block in its documentation with a line `{name} = {{ {REPOSITORY} }}`"
+        "there is no `toml` block in the documentation with a line `{name} = {{ {REPOSITORY} }}`"
     );
     Ok(lines.into_iter().map(|(_, line)| line + "\n").collect())
 }

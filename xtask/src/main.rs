@@ -69,7 +69,8 @@ enum Job {
     /// Which crate may depend on which, who switches on polars, faiss and burn's backends, which files need each other in
     /// a circle, and which seeded bugs do not fit their sources
     Fence,
-    /// Use each crate alone: a project outside the workspace, from the dependency lines of the crate's docs
+    /// Use each crate alone: a project outside the workspace, from the dependency lines of the crate's docs; and a whole
+    /// program with a model, a loss and a file format of its own, `outside`
     ImportCheck {
         /// Crates to check, all if none is named
         crates: Vec<String>,

@@ -67,7 +67,7 @@ pub use profile::{ColumnProfile, SEPARATORS, Separated, TableProfile, profile_ta
 pub use raw::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times};
 pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
-pub use row_source::{Evidence, Recognition, RowFormat, RowSource, content_hash};
+pub use row_source::{Evidence, Recognition, RowFormat, RowSource, RowsInMemory, content_hash};
 pub use sequences::read_sequences;
 pub use text::Encoding;
 pub use time::{TimeUnit, datetime};

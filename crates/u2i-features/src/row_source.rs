@@ -70,6 +70,53 @@ pub trait RowSource {
     fn finish(self: Box<Self>) -> [u8; 32];
 }
 
+/// Rows that are all in memory, as one part: the least that [`RowFormat::open`] can return.
+///
+/// # Examples
+///
+/// ```
+/// use u2i_features::{Cells, Part, RowSource as _, RowsInMemory, content_hash};
+/// let part = Part::numbered(vec![Cells::text(["ann", "bob"].map(Some))], 1, 2);
+/// let mut rows = RowsInMemory::new(["user"], part, content_hash(b"ann bob"));
+/// assert_eq!((rows.columns(), rows.expected_rows()), (&["user".to_owned()][..], 2));
+/// assert_eq!(rows.next_part()?.map(|part| part.n_rows()), Some(2));
+/// assert!(rows.next_part()?.is_none());
+/// # Ok::<(), u2i_features::FeatureError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RowsInMemory {
+    columns: Vec<String>,
+    n_rows: usize,
+    part: Option<Part>,
+    hash: [u8; 32],
+}
+
+impl RowsInMemory {
+    /// The rows of `part`, whose columns have these names, and what tells them from other rows.
+    pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = N>, part: Part, hash: [u8; 32]) -> Self {
+        let columns = columns.into_iter().map(Into::into).collect();
+        RowsInMemory { columns, n_rows: part.n_rows(), part: Some(part), hash }
+    }
+}
+
+impl RowSource for RowsInMemory {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+        Ok(self.part.take())
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    fn finish(self: Box<Self>) -> [u8; 32] {
+        self.hash
+    }
+}
+
 /// BLAKE3 of all bytes of a file: what built-in formats give at [`RowSource::finish`].
 pub fn content_hash(bytes: &[u8]) -> [u8; 32] {
     blake3::hash(bytes).into()

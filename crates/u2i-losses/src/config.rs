@@ -1,6 +1,40 @@
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Bce, Bpr, FullSoftmax, InBatchSoftmax, Loss, LossError, MixedSoftmax, SampledSoftmax};
+
+/// What an experiment file says of a loss, under `[loss]`.
+///
+/// [`LossConfig`] is one. So is every [`Loss`] that is plain serde, and an enum of several of your own implements it as
+/// [`LossConfig`] does.
+///
+/// # Examples
+///
+/// ```
+/// use u2i_losses::{Bpr, LossSource, samplers::SamplerConfig};
+/// fn learns_nothing(loss: &impl LossSource) -> bool {
+///     loss.build().is_ok_and(|loss| loss.parameters().is_empty())
+/// }
+/// assert!(learns_nothing(&Bpr { negatives: 4.try_into()?, sampler: SamplerConfig::Uniform {} }));
+/// # Ok::<(), std::num::TryFromIntError>(())
+/// ```
+pub trait LossSource: Clone + Debug + PartialEq + Serialize + DeserializeOwned + 'static {
+    /// The loss.
+    ///
+    /// # Errors
+    ///
+    /// If its values do not go together. A file with a key that is out of range by itself is refused where it is read.
+    fn build(&self) -> Result<Box<dyn Loss>, LossError>;
+}
+
+impl<L: Loss + Clone + PartialEq + Serialize + DeserializeOwned + 'static> LossSource for L {
+    fn build(&self) -> Result<Box<dyn Loss>, LossError> {
+        self.check()?;
+        Ok(Box::new(self.clone()))
+    }
+}
 
 /// The losses of this crate, as an experiment file names them: `[loss.sampled_softmax]`.
 ///
@@ -36,17 +70,21 @@ impl LossConfig {
     ///
     /// # Errors
     ///
-    /// If its values do not go together. A file with a key that is out of range by itself is refused where it is read.
+    /// As [`LossSource::build`].
     pub fn build(&self) -> Result<Box<dyn Loss>, LossError> {
-        let loss: Box<dyn Loss> = match self {
-            LossConfig::SampledSoftmax(loss) => Box::new(loss.clone()),
-            LossConfig::InBatchSoftmax(loss) => Box::new(loss.clone()),
-            LossConfig::MixedSoftmax(loss) => Box::new(loss.clone()),
-            LossConfig::FullSoftmax(loss) => Box::new(loss.clone()),
-            LossConfig::Bce(loss) => Box::new(loss.clone()),
-            LossConfig::Bpr(loss) => Box::new(loss.clone()),
-        };
-        loss.check()?;
-        Ok(loss)
+        match self {
+            LossConfig::SampledSoftmax(loss) => loss.build(),
+            LossConfig::InBatchSoftmax(loss) => loss.build(),
+            LossConfig::MixedSoftmax(loss) => loss.build(),
+            LossConfig::FullSoftmax(loss) => loss.build(),
+            LossConfig::Bce(loss) => loss.build(),
+            LossConfig::Bpr(loss) => loss.build(),
+        }
+    }
+}
+
+impl LossSource for LossConfig {
+    fn build(&self) -> Result<Box<dyn Loss>, LossError> {
+        LossConfig::build(self)
     }
 }

@@ -26,7 +26,7 @@
 //!
 //! Each of these functions has a struct beside it, such as [`SampledSoftmax`], which implements [`Loss`]: what it draws, what
 //! it computes, what it learns itself and what memory it takes. `u2i_train` trains by any [`Loss`], also by one of your own;
-//! [`LossConfig`] names those of this crate in a config file.
+//! [`LossConfig`] names those of this crate in a config file, and a [`LossSource`] those of anybody.
 //!
 //! # Examples
 //!
@@ -84,7 +84,7 @@ pub use candidates::{Candidates, Drawn};
 #[cfg(feature = "tensor")]
 pub use comparison::{CandidateVectors, Comparison};
 #[cfg(feature = "tensor")]
-pub use config::LossConfig;
+pub use config::{LossConfig, LossSource};
 #[cfg(feature = "tensor")]
 pub use draw::{Draw, RowDraw, TrainingItems};
 #[cfg(feature = "tensor")]

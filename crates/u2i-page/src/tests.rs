@@ -106,6 +106,17 @@ fn markup_in_the_data_is_text_on_the_page() {
 }
 
 #[test]
+fn a_model_of_somebody_elses_is_on_the_page_by_its_name_and_description() {
+    let mut run = run();
+    set(&mut run, "/model", json!("turned"));
+    set(&mut run, "/description", json!("sum of the newest items, turned by a matrix"));
+    let page = render(&run).unwrap();
+    assert!(page.contains("<h1>turned on shop</h1>"));
+    assert!(page.contains("<dd>sum of the newest items, turned by a matrix</dd>"));
+    assert!(!page.contains("youtube_dnn"));
+}
+
+#[test]
 fn the_page_fetches_nothing() {
     let page = render(&run()).unwrap();
     for from_elsewhere in ["http:", "https:", "src=", "url(", "@import", "<link", "<script", "<iframe"] {

@@ -57,7 +57,7 @@ pub use state::{TrainProgress, TrainState};
 pub use trainer::Trainer;
 pub use u2i_losses::samplers::SamplerConfig;
 pub use u2i_losses::{
-    Bce, Bpr, DrawConfig, FullSoftmax, InBatchSoftmax, Loss, LossConfig, LossError, MaskConfig, MixedSoftmax,
-    SampledSoftmax, StreamingConfig,
+    Bce, Bpr, DrawConfig, FullSoftmax, InBatchSoftmax, Loss, LossConfig, LossError, LossSource, MaskConfig,
+    MixedSoftmax, SampledSoftmax, StreamingConfig,
 };
 pub use u2i_models::{HostTensor as StateTensor, weights};

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use u2i::bundle::{Options, Recommender, Request};
 use u2i::burn::{self, module::Module, tensor::Tensor};
-use u2i::config::DataSource;
 use u2i::models::{HistoryUse, Init, Inputs, ItemBatch, ModelError};
 use u2i::models::{Table, TwoTower, TwoTowerConfig, UserBatch};
 use u2i::pipeline::load_config;
 use u2i::run::{Job, Measures};
+use u2i::{config::DataSource, losses::LossConfig};
 use u2i::{datasets, device::DeviceChoice, eval::Metric, export::IndexChoice, schema::Slot};
 
 /// What an experiment file and a bundle hold of the model.
@@ -89,9 +89,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let job = Job::new(folder.join("run"), &device).data(&raw).measures(Measures::Metrics);
     let report = job.train(&experiment, &mut ())?;
     assert!(report.metrics.mean(Metric::HitRate(10)) > Some(3.0 * 10.0 / report.n_items as f64)); // 3 times chance
-    assert_eq!(job.evaluate::<LastItemsConfig>(&mut ())?.metrics, report.metrics);
+    assert_eq!(job.evaluate::<LastItemsConfig, LossConfig>(&mut ())?.metrics, report.metrics);
 
-    job.export::<LastItemsConfig>(&folder.join("bundle"), IndexChoice::Exact, &mut ())?;
+    job.export::<LastItemsConfig, LossConfig>(&folder.join("bundle"), IndexChoice::Exact, &mut ())?;
     let recommender = Recommender::open_as::<LastItemsConfig>(&folder.join("bundle"), &device.device)?;
     let request = Request { user: Some(raw.user_ids[0].clone()), ..Request::default() };
     assert_eq!(recommender.recommend(&[request], &Options::top(10.try_into()?))?[0].items.len(), 10);

@@ -127,8 +127,8 @@ pub struct AmongColdItems {
 /// # Errors
 ///
 /// If a vector is not finite.
-pub(crate) fn cold_report<C: TwoTowerConfig>(
-    experiment: &Experiment<C>,
+pub(crate) fn cold_report<C: TwoTowerConfig, L>(
+    experiment: &Experiment<C, L>,
     trained: &Trained<C::Model>,
     prepared: &Prepared,
     evaluation: &Evaluation,
@@ -158,8 +158,8 @@ pub(crate) fn cold_report<C: TwoTowerConfig>(
     })
 }
 
-fn among_cold_items<C: TwoTowerConfig>(
-    experiment: &Experiment<C>,
+fn among_cold_items<C: TwoTowerConfig, L>(
+    experiment: &Experiment<C, L>,
     trained: &Trained<C::Model>,
     prepared: &Prepared,
     places: &[usize],

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use u2i_eval::Metric;
 use u2i_features::{ColumnKind, DataConfig, FeatureError, FeaturesConfig, SamplesConfig, SplitConfig};
 use u2i_index::FaissSpec;
+use u2i_losses::LossSource;
 use u2i_models::{DeclaredColumn, ModelConfig, TwoTowerConfig};
 use u2i_schema::{Digest, Side};
 use u2i_train::{LossConfig, TrainConfig};
@@ -15,10 +16,11 @@ use crate::{Error, built_in};
 
 pub use u2i_index::Seen;
 
-/// One experiment, from data to evaluation, of one of our models or of any whose config is a `C`.
+/// One experiment, from data to evaluation, of one of our models or of any whose config is a `C`, and of one of our losses
+/// or of any whose config is an `L`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Experiment<C = ModelConfig> {
+pub struct Experiment<C = ModelConfig, L = LossConfig> {
     /// Fixes samples, initial weights, shuffling, negatives and dropout.
     pub seed: u64,
     /// Where events come from.
@@ -32,7 +34,7 @@ pub struct Experiment<C = ModelConfig> {
     /// The model.
     pub model: C,
     /// What a step minimises.
-    pub loss: LossConfig,
+    pub loss: L,
     /// How it is trained.
     pub train: TrainConfig,
     /// Indexes to be built over the item vectors and compared with exact search, `[[index]]`.
@@ -196,8 +198,8 @@ impl Experiment {
     }
 }
 
-impl<C: TwoTowerConfig> Experiment<C> {
-    /// Reads an experiment file of a model whose config is a `C`.
+impl<C: TwoTowerConfig, L: LossSource> Experiment<C, L> {
+    /// Reads an experiment file of a model whose config is a `C` and a loss whose config is an `L`.
     ///
     /// # Errors
     ///
@@ -211,7 +213,8 @@ impl<C: TwoTowerConfig> Experiment<C> {
         Experiment::parse_as(&text, path)
     }
 
-    /// Understands the text of an experiment file of a model whose config is a `C`; `path` is only for messages.
+    /// Understands the text of an experiment file of a model whose config is a `C` and a loss whose config is an `L`; `path`
+    /// is only for messages.
     ///
     /// # Errors
     ///
@@ -228,8 +231,14 @@ impl<C: TwoTowerConfig> Experiment<C> {
     }
 
     /// The experiment with another model.
-    pub fn with_model<D: TwoTowerConfig>(self, model: D) -> Experiment<D> {
+    pub fn with_model<D: TwoTowerConfig>(self, model: D) -> Experiment<D, L> {
         let Experiment { seed, data, split, features, samples, loss, train, index, evaluation, .. } = self;
+        Experiment { seed, data, split, features, samples, model, loss, train, index, evaluation }
+    }
+
+    /// The experiment with another loss.
+    pub fn with_loss<M: LossSource>(self, loss: M) -> Experiment<C, M> {
+        let Experiment { seed, data, split, features, samples, model, train, index, evaluation, .. } = self;
         Experiment { seed, data, split, features, samples, model, loss, train, index, evaluation }
     }
 

@@ -8,6 +8,7 @@ use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, 
 use u2i_datasets::Places;
 use u2i_features::{Prepared, RawData, RawValues};
 use u2i_index::{FaissSpec, Similarity};
+use u2i_losses::{LossConfig, LossSource};
 use u2i_models::{ModelConfig, TwoTowerConfig};
 use u2i_train::Vectors;
 
@@ -58,7 +59,7 @@ pub enum IndexChoice {
 /// the bundle cannot be written.
 pub fn export(options: &ExportOptions, progress: &mut dyn Progress) -> Result<Manifest, Error> {
     let device = open_device(options.device, progress)?;
-    Job::new(&options.run, &device).places(options.places.clone()).export::<ModelConfig>(
+    Job::new(&options.run, &device).places(options.places.clone()).export::<ModelConfig, LossConfig>(
         &options.out,
         options.index,
         progress,
@@ -70,15 +71,15 @@ impl Job<'_> {
     ///
     /// # Errors
     ///
-    /// If the folder holds no finished run of a model whose config is a `C`, its data is not what it was trained on, the
+    /// If the folder holds no finished run of a model whose config is a `C` and a loss whose config is an `L`, its data is not what it was trained on, the
     /// index does not find what it must, or the bundle cannot be written.
-    pub fn export<C: TwoTowerConfig>(
+    pub fn export<C: TwoTowerConfig, L: LossSource>(
         &self,
         out: &Path,
         index: IndexChoice,
         progress: &mut dyn Progress,
     ) -> Result<Manifest, Error> {
-        let Finished { experiment, raw, prepared, trained, report, .. } = self.finished::<C>(progress)?;
+        let Finished { experiment, raw, prepared, trained, report, .. } = self.finished::<C, L>(progress)?;
         let model = &trained.fitted.model;
         let queries = test_queries(&trained, &prepared, self.device, QUERIES);
         let n_items = trained.items.ids().len();
@@ -123,7 +124,7 @@ impl Job<'_> {
 }
 
 /// The index that the experiment wants, or one by size, which a build without faiss does without.
-fn plan<'a, C>(experiment: &Experiment<C>, n_items: usize, queries: &'a Vectors) -> IndexPlan<'a> {
+fn plan<'a, C, L>(experiment: &Experiment<C, L>, n_items: usize, queries: &'a Vectors) -> IndexPlan<'a> {
     let chosen = experiment.index.iter().find(|index| index.min_recall.is_some()).copied();
     if chosen.is_none() && !cfg!(feature = "faiss") {
         return IndexPlan::Exact;
@@ -164,7 +165,7 @@ fn attributes(raw: &RawData, prepared: &Prepared) -> Vec<Attribute> {
     raw.items.iter().filter(|column| column.name != "title").map(one).collect()
 }
 
-fn columns<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Vec<BundleColumn> {
+fn columns<C, L>(experiment: &Experiment<C, L>, prepared: &Prepared) -> Vec<BundleColumn> {
     let source = |name: &str| {
         let config =
             experiment.features.column.iter().find(|config| config.names().iter().any(|own| own == name));

@@ -13,6 +13,12 @@
 #![doc = include_str!("../examples/own_model.rs")]
 //! ```
 //!
+//! A loss of one's own implements one trait, and goes the same way:
+//!
+//! ```
+#![doc = include_str!("../examples/own_loss.rs")]
+//! ```
+//!
 //! This crate joins the others. It reads experiment files ([`config`]), some of which are [`built_in`], finds data
 //! ([`datasets`]), counts baselines ([`baselines`]), tells cold items and users from warm ones ([`cold`]), fills the folder
 //! of a run ([`run`]) and keeps what training has reached ([`checkpoint`]), writes reports ([`report`]) and tables

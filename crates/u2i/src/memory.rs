@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 use u2i_features::{Prepared, RawData};
+use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
 use u2i_train::TrainError;
 
@@ -67,8 +68,8 @@ impl MemoryEstimate {
     /// # Errors
     ///
     /// If the experiment's model or loss cannot be built, or the model does not say what [tensors](TwoTowerConfig::tensors) it makes.
-    pub fn new<C: TwoTowerConfig>(
-        experiment: &Experiment<C>,
+    pub fn new<C: TwoTowerConfig, L: LossSource>(
+        experiment: &Experiment<C, L>,
         raw: &RawData,
         prepared: &Prepared,
     ) -> Result<Self, Error> {

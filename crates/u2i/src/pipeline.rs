@@ -9,6 +9,7 @@ use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synth
 use u2i_eval::{Accumulator, Metrics};
 use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
 use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Seen};
+use u2i_losses::LossSource;
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
@@ -55,7 +56,11 @@ pub fn load_config(experiment: impl AsRef<Path>) -> Result<Experiment, Error> {
 /// # Errors
 ///
 /// If the data is not there or cannot be read.
-pub fn load_data<C>(experiment: &Experiment<C>, places: &Places, base: &Path) -> Result<RawData, Error> {
+pub fn load_data<C, L>(
+    experiment: &Experiment<C, L>,
+    places: &Places,
+    base: &Path,
+) -> Result<RawData, Error> {
     match &experiment.data {
         DataSource::Files(files) => Ok(files.read(base)?),
         DataSource::Named { dataset } => {
@@ -89,7 +94,7 @@ const SYNTHETIC_SEED: u64 = 1;
 /// # Errors
 ///
 /// If a column cannot be made, or nothing is left to train or to test on.
-pub fn prepare_features<C>(experiment: &Experiment<C>, raw: &RawData) -> Result<Prepared, Error> {
+pub fn prepare_features<C, L>(experiment: &Experiment<C, L>, raw: &RawData) -> Result<Prepared, Error> {
     let Experiment { split, features, samples, seed, .. } = experiment;
     Ok(prepare(raw, split, features, samples, *seed)?)
 }
@@ -104,7 +109,7 @@ pub struct Trained<M = AnyModel> {
 }
 
 /// The sizes that a model of this experiment is built for.
-pub fn model_inputs<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Inputs {
+pub fn model_inputs<C, L>(experiment: &Experiment<C, L>, prepared: &Prepared) -> Inputs {
     let columns = |side| prepared.columns(side).cloned().collect();
     Inputs {
         n_ids: prepared.catalog.n_id_rows(),
@@ -125,8 +130,8 @@ pub fn model_inputs<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Input
 ///
 /// If the model cannot be built or training fails, and [`Error::Interrupted`] if the observer stops it. One that has seen
 /// enough ends it by [`Flow::End`](u2i_train::Flow::End), and the model is kept.
-pub fn train_model<C: TwoTowerConfig>(
-    experiment: &Experiment<C>,
+pub fn train_model<C: TwoTowerConfig, L: LossSource>(
+    experiment: &Experiment<C, L>,
     prepared: &Prepared,
     device: &Opened,
     observer: &mut dyn Observer,
@@ -139,8 +144,8 @@ pub fn train_model<C: TwoTowerConfig>(
 /// # Errors
 ///
 /// As [`train_model`], and if the state is not one of this experiment.
-pub fn train_from<C: TwoTowerConfig>(
-    experiment: &Experiment<C>,
+pub fn train_from<C: TwoTowerConfig, L: LossSource>(
+    experiment: &Experiment<C, L>,
     prepared: &Prepared,
     device: &Opened,
     state: Option<TrainState>,
@@ -246,8 +251,8 @@ pub struct Evaluation {
 /// # Errors
 ///
 /// If a vector is not finite.
-pub fn evaluate_model<C: TwoTowerConfig>(
-    experiment: &Experiment<C>,
+pub fn evaluate_model<C: TwoTowerConfig, L>(
+    experiment: &Experiment<C, L>,
     trained: &Trained<C::Model>,
     prepared: &Prepared,
     device: &Opened,

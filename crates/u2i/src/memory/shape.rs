@@ -21,7 +21,10 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Counts them in the same model with tables of one row each, which is small whatever the vocabulary, and makes the
     /// tables as long as they will be.
-    pub fn new<C: TwoTowerConfig>(experiment: &Experiment<C>, prepared: &Prepared) -> Result<Self, Error> {
+    pub fn new<C: TwoTowerConfig, L>(
+        experiment: &Experiment<C, L>,
+        prepared: &Prepared,
+    ) -> Result<Self, Error> {
         let inputs = model_inputs(experiment, prepared);
         let short = |columns: &[Column]| columns.iter().map(shortened).collect();
         let short = Inputs {
@@ -92,7 +95,7 @@ pub(super) struct Batch {
 impl Batch {
     /// The largest batch that a run is likely to meet: chunks are drawn without replacement, so their sizes add up to
     /// the mean and, but for once in many thousand steps, four standard deviations.
-    pub fn of_training<C>(experiment: &Experiment<C>, prepared: &Prepared) -> Self {
+    pub fn of_training<C, L>(experiment: &Experiment<C, L>, prepared: &Prepared) -> Self {
         let chunks = prepared.samples.chunks(experiment.train.chunk_targets);
         let mut sizes: Vec<u64> = chunks.iter().map(|chunk| u64::from(chunk.targets)).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
@@ -114,7 +117,10 @@ impl Shape {
     /// # Errors
     ///
     /// If the model does not say.
-    pub fn new<C: TwoTowerConfig>(experiment: &Experiment<C>, prepared: &Prepared) -> Result<Self, Error> {
+    pub fn new<C: TwoTowerConfig, L>(
+        experiment: &Experiment<C, L>,
+        prepared: &Prepared,
+    ) -> Result<Self, Error> {
         let inputs = model_inputs(experiment, prepared);
         let rows_per_item = prepared.catalog.columns().iter().map(widest).sum();
         let tensors = experiment.model.tensors(&inputs, rows_per_item);

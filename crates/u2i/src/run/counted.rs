@@ -31,9 +31,9 @@ pub struct CountedMetrics {
 
 impl Counted {
     /// Counts the baselines on the test targets.
-    pub fn new<C: TwoTowerConfig>(
+    pub fn new<C: TwoTowerConfig, L>(
         prepared: &Prepared,
-        experiment: &Experiment<C>,
+        experiment: &Experiment<C, L>,
         progress: &mut dyn Progress,
     ) -> Self {
         let stage = Stage::begin();

@@ -4,7 +4,7 @@ use crate::config::Experiment;
 
 /// A model by what it is, and by what it looks at: a factorization machine over pooled histories is not what everybody
 /// means by FM.
-pub(super) fn describe<C: TwoTowerConfig>(experiment: &Experiment<C>) -> String {
+pub(super) fn describe<C: TwoTowerConfig, L>(experiment: &Experiment<C, L>) -> String {
     let mut text = experiment.model.description();
     if let (Some(history), Some(events)) = (experiment.model.history(), &experiment.features.history) {
         text += &format!(" with history features: {} of the last {} events", history.pooling, events.length);

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use u2i_datasets::Places;
+use u2i_losses::LossConfig;
 use u2i_models::ModelConfig;
 
 use super::Job;
@@ -22,5 +23,5 @@ pub fn evaluate(
     progress: &mut dyn Progress,
 ) -> Result<Report, Error> {
     let device = open_device(device, progress)?;
-    Job::new(folder, &device).places(places.clone()).evaluate::<ModelConfig>(progress)
+    Job::new(folder, &device).places(places.clone()).evaluate::<ModelConfig, LossConfig>(progress)
 }

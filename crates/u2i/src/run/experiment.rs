@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use u2i_eval::{Metric, Metrics};
 use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
+use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
 use u2i_train::{TrainError, TrainState};
 
@@ -25,8 +26,8 @@ use crate::{Error, Stage, StageCost};
 
 /// One run: an experiment, its data, and what it is called.
 #[derive(Debug)]
-pub(crate) struct Run<'a, C> {
-    pub experiment: &'a Experiment<C>,
+pub(crate) struct Run<'a, C, L> {
+    pub experiment: &'a Experiment<C, L>,
     pub raw: &'a RawData,
     /// What reading the data took.
     pub read: StageCost,
@@ -53,7 +54,7 @@ pub struct Names {
 
 impl Names {
     /// The names that an experiment gives, and that of its recipe.
-    pub fn of<C: TwoTowerConfig>(experiment: &Experiment<C>, recipe: String) -> Self {
+    pub fn of<C: TwoTowerConfig, L>(experiment: &Experiment<C, L>, recipe: String) -> Self {
         let dataset = match &experiment.data {
             DataSource::Named { dataset } => dataset.clone(),
             DataSource::Files(files) => files.name(),
@@ -103,7 +104,7 @@ pub enum Measures {
     Search,
 }
 
-impl<C: TwoTowerConfig> Run<'_, C> {
+impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
     /// Trains and evaluates, and fills the folder. `counted` keeps the baselines for other runs on the same split.
     pub fn train(
         &self,

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use u2i_features::{Prepared, RawData};
+use u2i_losses::LossSource;
 use u2i_models::{Init, TwoTowerConfig};
 use u2i_train::{Ended, EpochReport, Fitted};
 
@@ -15,8 +16,8 @@ use crate::report::TrainReport;
 use crate::{Error, Stage, StageCost};
 
 /// A finished run, read back: its experiment, its data, its model.
-pub(crate) struct Finished<'a, C: TwoTowerConfig> {
-    pub experiment: Experiment<C>,
+pub(crate) struct Finished<'a, C: TwoTowerConfig, L: LossSource> {
+    pub experiment: Experiment<C, L>,
     pub raw: Cow<'a, RawData>,
     pub prepared: Prepared,
     pub trained: Trained<C::Model>,
@@ -28,7 +29,7 @@ pub(crate) struct Finished<'a, C: TwoTowerConfig> {
     pub prepare: StageCost,
 }
 
-impl<'a, C: TwoTowerConfig> Finished<'a, C> {
+impl<'a, C: TwoTowerConfig, L: LossSource> Finished<'a, C, L> {
     /// Reads the folder and its data, and sees that they belong together: data, split and weights must be those that
     /// `report.json` names.
     ///
@@ -36,7 +37,7 @@ impl<'a, C: TwoTowerConfig> Finished<'a, C> {
     pub fn open(
         folder: &Path,
         device: &Opened,
-        read: impl FnOnce(&Experiment<C>) -> Result<Cow<'a, RawData>, Error>,
+        read: impl FnOnce(&Experiment<C, L>) -> Result<Cow<'a, RawData>, Error>,
     ) -> Result<Self, Error> {
         let path = folder.join(REPORT);
         let text = std::fs::read_to_string(&path).map_err(|source| Error::Io {
@@ -53,7 +54,7 @@ impl<'a, C: TwoTowerConfig> Finished<'a, C> {
             let value = report[key].as_str().map(str::to_owned);
             value.ok_or_else(|| broken(format!("there is no text under `{key}`")))
         };
-        let experiment = Experiment::<C>::load_as(&folder.join(CONFIG))?;
+        let experiment = Experiment::<C, L>::load_as(&folder.join(CONFIG))?;
         let same = |key: &str, found: String| {
             let expected = said(key)?;
             if expected == found {

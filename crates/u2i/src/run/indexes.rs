@@ -16,8 +16,8 @@ const INDEX_QUERIES: usize = 1000;
 pub(super) const TIE: f32 = 1e-6;
 
 /// Builds, saves and reloads the indexes of an experiment and compares them with exact search.
-pub(super) fn compare_indexes<C: TwoTowerConfig>(
-    experiment: &Experiment<C>,
+pub(super) fn compare_indexes<C: TwoTowerConfig, L>(
+    experiment: &Experiment<C, L>,
     trained: &Trained<C::Model>,
     prepared: &Prepared,
     device: &Opened,

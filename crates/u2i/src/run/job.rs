@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use u2i_datasets::{DatasetName, Mirror, Places, resolve};
 use u2i_features::RawData;
+use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
 
 use super::experiment::{Learned, Settings};
@@ -17,7 +18,7 @@ use crate::report::Report;
 use crate::{Error, Stage, StageCost};
 
 /// Trains into the folder of a run, evaluates what is there, and exports it, of any model whose config implements
-/// [`TwoTowerConfig`].
+/// [`TwoTowerConfig`] and any loss whose config implements [`LossSource`].
 ///
 /// The data is what the experiment names, or what the program has read by itself ([`data`](Self::data)).
 ///
@@ -100,9 +101,9 @@ impl<'a> Job<'a> {
     /// # Errors
     ///
     /// If the experiment, the data or the folder cannot be used, or training does not end well.
-    pub fn train<C: TwoTowerConfig>(
+    pub fn train<C: TwoTowerConfig, L: LossSource>(
         &self,
-        experiment: &Experiment<C>,
+        experiment: &Experiment<C, L>,
         progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
         self.train_sharing(&mut None, experiment, progress)
@@ -113,10 +114,10 @@ impl<'a> Job<'a> {
     /// # Errors
     ///
     /// As [`train`](Self::train).
-    pub fn train_sharing<C: TwoTowerConfig>(
+    pub fn train_sharing<C: TwoTowerConfig, L: LossSource>(
         &self,
         counted: &mut Option<Counted>,
-        experiment: &Experiment<C>,
+        experiment: &Experiment<C, L>,
         progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
         experiment.check()?;
@@ -149,11 +150,14 @@ impl<'a> Job<'a> {
     ///
     /// # Errors
     ///
-    /// If the folder does not hold a finished run of a model whose config is a `C`, or its data is not what it was
+    /// If the folder does not hold a finished run of a model whose config is a `C` and a loss whose config is an `L`, or its data is not what it was
     /// trained on.
-    pub fn evaluate<C: TwoTowerConfig>(&self, progress: &mut dyn Progress) -> Result<Report, Error> {
+    pub fn evaluate<C: TwoTowerConfig, L: LossSource>(
+        &self,
+        progress: &mut dyn Progress,
+    ) -> Result<Report, Error> {
         let _lock = RunLock::take(&self.folder)?;
-        let finished = self.finished::<C>(progress)?;
+        let finished = self.finished::<C, L>(progress)?;
         let Finished { experiment, raw, prepared, trained, train, names, read, prepare, .. } = finished;
         let counted = Counted::new(&prepared, &experiment, progress);
         let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: self.device };
@@ -165,17 +169,17 @@ impl<'a> Job<'a> {
     }
 
     /// The finished run in the folder, read back.
-    pub(crate) fn finished<C: TwoTowerConfig>(
+    pub(crate) fn finished<C: TwoTowerConfig, L: LossSource>(
         &self,
         progress: &mut dyn Progress,
-    ) -> Result<Finished<'a, C>, Error> {
+    ) -> Result<Finished<'a, C, L>, Error> {
         Finished::open(&self.folder, self.device, |experiment| self.raw(experiment, progress))
     }
 
     /// The data that was given, or what the experiment names.
-    fn raw<C>(
+    fn raw<C, L>(
         &self,
-        experiment: &Experiment<C>,
+        experiment: &Experiment<C, L>,
         progress: &mut dyn Progress,
     ) -> Result<Cow<'a, RawData>, Error> {
         if let Some(raw) = self.given {
@@ -190,11 +194,11 @@ impl<'a> Job<'a> {
 
 /// Looks for a data set that is named, passes on what a person should know about it, and gives it the name that it has
 /// then: `auto` is whatever was found.
-fn find_dataset<C>(
-    mut experiment: Experiment<C>,
+fn find_dataset<C, L>(
+    mut experiment: Experiment<C, L>,
     places: &Places,
     progress: &mut dyn Progress,
-) -> Result<Experiment<C>, Error> {
+) -> Result<Experiment<C, L>, Error> {
     if let DataSource::Named { dataset } = &mut experiment.data {
         let name: DatasetName = dataset.parse().map_err(|error| Error::Usage(format!("{error}")))?;
         let resolved = resolve(name, places)?;
