@@ -75,8 +75,8 @@ pub trait RowSource {
 /// # Examples
 ///
 /// ```
-/// use u2i_features::{Cells, Part, RowSource as _, RowsInMemory, content_hash};
-/// let part = Part::numbered(vec![Cells::text(["ann", "bob"].map(Some))], 1, 2);
+/// use u2i_features::{Cells, FilePart, RowSource as _, RowsInMemory, content_hash};
+/// let part = FilePart::numbered(vec![Cells::text(["ann", "bob"].map(Some))], 1, 2);
 /// let mut rows = RowsInMemory::new(["user"], part, content_hash(b"ann bob"));
 /// assert_eq!((rows.columns(), rows.expected_rows()), (&["user".to_owned()][..], 2));
 /// assert_eq!(rows.next_part()?.map(|part| part.n_rows()), Some(2));
@@ -87,13 +87,17 @@ pub trait RowSource {
 pub struct RowsInMemory {
     columns: Vec<String>,
     n_rows: usize,
-    part: Option<Part>,
+    part: Option<FilePart>,
     hash: [u8; 32],
 }
 
 impl RowsInMemory {
     /// The rows of `part`, whose columns have these names, and what tells them from other rows.
-    pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = N>, part: Part, hash: [u8; 32]) -> Self {
+    pub fn new<N: Into<String>>(
+        columns: impl IntoIterator<Item = N>,
+        part: FilePart,
+        hash: [u8; 32],
+    ) -> Self {
         let columns = columns.into_iter().map(Into::into).collect();
         RowsInMemory { columns, n_rows: part.n_rows(), part: Some(part), hash }
     }
@@ -104,7 +108,7 @@ impl RowSource for RowsInMemory {
         &self.columns
     }
 
-    fn next_part(&mut self) -> Result<Option<Part>, FeatureError> {
+    fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
         Ok(self.part.take())
     }
 

@@ -13,7 +13,7 @@ use u2i::bundle::{Options, Recommended, Recommender, Request};
 use u2i::burn::{self, module::Module, nn::Linear, tensor::Tensor, tensor::activation::softplus};
 use u2i::config::{DataSource, Experiment};
 use u2i::features::{
-    Cells, FeatureError, Formats, Part, ReadLimits, RowFormat, RowSource, RowsInMemory, content_hash,
+    Cells, FeatureError, FilePart, Formats, ReadLimits, RowFormat, RowSource, RowsInMemory, content_hash,
 };
 use u2i::losses::{Comparison, Draw, Loss, LossError, LossMemory, RowDraw, TrainingItems, samplers};
 use u2i::models::{HistoryUse, Init, Inputs, ItemBatch, ModelError, Table};
@@ -46,7 +46,7 @@ impl RowFormat for Sessions {
                 lines.push(line);
             }
         }
-        let part = Part::new([users, items, times].map(Cells::text).into(), lines);
+        let part = FilePart::new([users, items, times].map(Cells::text).into(), lines);
         Ok(Box::new(RowsInMemory::new(["user", "item", "at"], part, content_hash(text.as_bytes()))))
     }
 }
