@@ -194,7 +194,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request = Request { user: Some("u3".into()), ..Request::default() };
     let answers = recommender.recommend(&[request], &Options::top(5.try_into()?))?;
     let similar = recommender.similar("3/0", 5.try_into()?)?;
-    assert_eq!((answers[0].items.len(), similar.len()), (5, 5));
     assert!(answers[0].items[0].item_id.starts_with("3/") && similar[0].item_id.starts_with("3/"));
     Ok(fs::remove_dir_all(&folder)?)
 }
