@@ -40,7 +40,8 @@ pub fn run(json: Option<&Path>) -> Result<()> {
     let checkout = folder.join("checkout");
     copy::update(root(), &checkout, &target, &bug::plant(&bugs, &sources))?;
     announce_long_build(&target);
-    let tests = build(&checkout, &target).with_context(|| {
+    let wanted = bugs.iter().map(|bug| (bug.package.as_str(), bug.target.as_str()));
+    let tests = build(&checkout, &target, wanted).with_context(|| {
         format!("cannot build the copy {}, in which all bugs are planted", checkout.display())
     })?;
     let results = run_all(&bugs, &tests, &folder.join("log.txt"))?;

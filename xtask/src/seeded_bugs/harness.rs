@@ -1,6 +1,6 @@
 //! Running one test of the copy, with a bug or without.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::bug::SEEDED_BUG;
 use crate::cargo::{cargo, output};
+use crate::fence::PROGRAM;
 
 /// A test that takes longer hangs, which is not how a bug is caught.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -19,13 +20,28 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 /// Test executables by package and target.
 pub type Tests = HashMap<(String, String), TestTarget>;
 
-/// Builds the tests of a checkout.
-pub fn build(checkout: &Path, target: &Path) -> Result<Tests> {
-    // The scope of `cargo xtask test`, so that dependencies have the same features and are not built again.
-    let scope = ["test", "--release", "--locked", "--workspace", "--exclude", "u2i-benches", "--tests"];
-    let only_build = ["--no-run", "--message-format=json-render-diagnostics"];
+/// Builds the tests of a checkout that `wanted` names, by package and target, without line tables.
+pub fn build<'a>(
+    checkout: &Path,
+    target: &Path,
+    wanted: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Tests> {
+    // With the program among the packages, dependencies have the features of the workspace and are not built again.
+    let (mut packages, mut targets) = (BTreeSet::from([PROGRAM]), BTreeSet::new());
+    for (package, target) in wanted {
+        packages.insert(package);
+        targets.insert(target);
+    }
     let mut command = cargo();
-    command.current_dir(checkout).env("CARGO_TARGET_DIR", target).args(scope).args(only_build);
+    command.current_dir(checkout).env("CARGO_TARGET_DIR", target).env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+    command.args(["test", "--release", "--locked", "--no-run", "--message-format=json-render-diagnostics"]);
+    command.args(packages.into_iter().flat_map(|name| ["--package", name]));
+    for target in targets {
+        match target {
+            "lib" => command.arg("--lib"),
+            name => command.args(["--test", name]),
+        };
+    }
     Ok(test_targets(&output(&mut command)?))
 }
 
