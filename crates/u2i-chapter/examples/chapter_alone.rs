@@ -1,8 +1,8 @@
 //! The chapter's figures of a model, and the experiment of its recipe.
 
+use u2i::datasets::DatasetName;
 use u2i::models::TwoTowerConfig as _;
 use u2i_chapter::{CHAPTER, ModelName, Protocol, Recipe, experiment};
-use u2i_datasets::DatasetName;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model: ModelName = "youtubednn".parse()?;
