@@ -8,6 +8,9 @@ use std::{env, fmt};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+/// The package of the program `u2i`, which may use all of the house.
+pub const PROGRAM: &str = "u2i-cli";
+
 /// The top of the checkout.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the checkout")

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::cargo::metadata;
+use crate::cargo::{PROGRAM, metadata};
 use crate::sources::{Sources, below, line_of, of_crates};
 use crate::{circles, names, seeded_bugs};
 
@@ -105,9 +105,6 @@ const HOUSE: &[Room] = &[
 /// What the program `u2i` and the HTML page bring in, and nobody who imports the library should have to compile. That
 /// downloads are not among it either is seen by `import-check`: the program switches them on for the whole workspace.
 const COMMAND_LINE: [&str; 4] = ["clap", "indicatif", "maud", "plotters"];
-
-/// The program `u2i`, which may use all of the house.
-pub const PROGRAM: &str = "u2i-cli";
 
 struct Room {
     name: &'static str,

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::cargo::{cargo, metadata, output, root, run as run_command};
-use crate::fence::{PROGRAM, library_crates};
+use crate::cargo::{PROGRAM, cargo, metadata, output, root, run as run_command};
+use crate::fence::library_crates;
 use crate::import_check::is_committed;
 use crate::unchecked::unchecked;
 

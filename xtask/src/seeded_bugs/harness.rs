@@ -11,8 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::bug::SEEDED_BUG;
-use crate::cargo::{cargo, output};
-use crate::fence::PROGRAM;
+use crate::cargo::{PROGRAM, cargo, output};
 
 /// A test that takes longer hangs, which is not how a bug is caught.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
