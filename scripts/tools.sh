@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what checks need beside Rust: cargo-deny, for `cargo xtask ci deny`, and, once a git tag names a release,
-# cargo-semver-checks, for `cargo xtask ci api`. Does nothing where they are there.
+# Installs what checks need beside Rust: cargo-deny, for `cargo xtask ci deny`, the standard library for aarch64, for
+# `cargo xtask ci portable`, and, once a git tag names a release, cargo-semver-checks, for `cargo xtask ci api`. Does
+# nothing where they are there.
 #
 #   scripts/tools.sh [ROOT]   installs to ROOT/bin, or where cargo installs programs
 #
@@ -25,6 +26,9 @@ install() {
     # Elsewhere than among what this project builds: cargo then uses a folder of its own and removes it.
     (unset CARGO_TARGET_DIR && exec cargo "$@")
 }
+
+# Where it cannot be had, the check says UNCHECKED.
+rustup target add aarch64-unknown-linux-gnu || say "no standard library for aarch64"
 
 # The version that deny.toml was written for; a later one may read it differently.
 install cargo-deny 0.20.2 --version
