@@ -112,6 +112,7 @@ fn an_installation_that_failed_ends_with_the_package_managers_code() {
 
 /// Says what it was asked.
 const INSTALL: (&str, &str) = ("cargo", r#"echo "cargo $*" >&2"#);
+const RUSTUP: (&str, &str) = ("rustup", "");
 const DENY: (&str, &str) = ("cargo-deny", "echo cargo-deny 0.20.2");
 const OLD_DENY: (&str, &str) = ("cargo-deny", "echo cargo-deny 0.16.0");
 
@@ -120,9 +121,12 @@ fn tools_are_installed_where_they_are_missing_or_of_another_version() {
     let tools = |name: &str, programs: &[(&str, &str)], root: Option<&Path>, exit_code, said: &[&str]| {
         check_output(name, &Machine::new(name, programs).run("tools.sh", root), exit_code, said);
     };
-    tools("tools", &[INSTALL, DENY], None, 0, &[]);
+    tools("tools", &[INSTALL, RUSTUP, DENY], None, 0, &[]);
+    tools("no-rustup", &[INSTALL, DENY], None, 0, &["no standard library for aarch64"]);
     let install = "cargo install cargo-deny --version 0.20.2 --locked";
-    for (name, programs) in [("no-tools", &[INSTALL][..]), ("old-tools", &[INSTALL, OLD_DENY])] {
+    for (name, programs) in
+        [("no-tools", &[INSTALL, RUSTUP][..]), ("old-tools", &[INSTALL, RUSTUP, OLD_DENY])]
+    {
         tools(name, programs, None, 0, &[&format!("running: {install}\n"), &format!("\n{install}\n")]);
     }
     let elsewhere = Machine::new("elsewhere", &[]);
@@ -138,13 +142,13 @@ fn tools_are_installed_where_they_are_missing_or_of_another_version() {
     fs::create_dir(&bin).unwrap();
     fs::write(bin.join("cargo-deny"), "#!/bin/sh\necho cargo-deny 0.20.2\n").unwrap();
     fs::set_permissions(bin.join("cargo-deny"), fs::Permissions::from_mode(0o755)).unwrap();
-    tools("in-root", &[INSTALL, OLD_DENY], Some(&elsewhere.0), 0, &[]);
+    tools("in-root", &[INSTALL, RUSTUP, OLD_DENY], Some(&elsewhere.0), 0, &[]);
     tools("failed", &[("cargo", "exit 101")], None, 101, &["running: cargo install"]);
     // What compares public APIs is installed once there is one to compare with.
     let (released, untagged) = (("git", "echo v0.1.0"), ("git", "exit 128"));
-    tools("untagged", &[INSTALL, DENY, untagged], None, 0, &[]);
+    tools("untagged", &[INSTALL, RUSTUP, DENY, untagged], None, 0, &[]);
     let install = "cargo install cargo-semver-checks --version 0.51.0 --locked";
     tools("released", &[INSTALL, DENY, released], None, 0, &[install]);
     let compares = ("cargo-semver-checks", "echo cargo-semver-checks 0.51.0");
-    tools("all-tools", &[INSTALL, DENY, released, compares], None, 0, &[]);
+    tools("all-tools", &[INSTALL, RUSTUP, DENY, released, compares], None, 0, &[]);
 }
