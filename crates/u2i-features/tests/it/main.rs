@@ -56,7 +56,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
     TablesConfig {
         events: EventsConfig {
             file: "events".into(),
-            format: Csv { separator: ',', encoding }.into(),
+            format: Csv::new(',', encoding).into(),
             user: "who".into(),
             item: "what".into(),
             time: TimeConfig { column: "when".into(), unit: TimeUnit::Seconds },
