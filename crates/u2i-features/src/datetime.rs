@@ -277,3 +277,176 @@ fn offset(letters: &mut Letters<'_>) -> Option<i32> {
     let is_offset = n_digits > 0 && hours < 24 && minutes < 60 && seconds < 60;
     is_offset.then_some((hours * 3_600 + minutes * 60 + seconds) as i32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datetimes_are_in_utc_unless_they_say_otherwise() {
+        // date -u -d 2000-12-31T22:12:40 +%s is 978300760.
+        let cases = [
+            ("2000-12-31T22:12:40", Some(978_300_760)),
+            ("2000-12-31 22:12:40", Some(978_300_760)),
+            ("2000-12-31 22:12:40.999", Some(978_300_760)),
+            ("2000-12-31T22:12:40Z", Some(978_300_760)),
+            ("2000-12-31T23:12:40+01:00", Some(978_300_760)),
+            ("2000-12-31 17:12:40-0500", Some(978_300_760)),
+            ("2000-12-31 22:12", Some(978_300_720)),
+            ("2000-12-31", Some(978_220_800)),
+            ("1969-12-31T23:59:59.5", Some(-1)),
+            ("2000-12-32", None),
+            ("2000-12-31T25:00:00", None),
+            ("2000-12-31T22:12:40[Europe/Berlin]", None),
+            ("31.12.2000", None),
+            ("978300760", None),
+            ("", None),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(datetime(text), wanted, "{text:?}");
+        }
+    }
+
+    /// 2000-12-31 22:12:40 in every form that is about.
+    #[test]
+    fn one_time_has_many_forms() {
+        let forms = [
+            "2000-12-31T22:12:40z",
+            "2000-12-31t22:12:40",
+            "  2000-12-31 22:12:40 ",
+            "2000-12-31  22:12:40",
+            "2000-12-31 22:12:40 UTC",
+            "2000-12-31 22:12:40UTC",
+            "2000-12-31 22:12:40 utc",
+            "2000-12-31 22:12:40 GMT",
+            "2000-12-31 22:12:40 Z",
+            "2000-12-31 22:12:40+00",
+            "2000-12-31 22:12:40 +0000",
+            "2000-12-31 22:12:40 +0000 UTC",
+            "2000-12-31 22:12:40-00:00",
+            "2001-01-01 06:12:40+08",
+            "2001-01-01 06:12:40+8",
+            "2001-01-01 06:12:40 +0800",
+            "2001-01-01T06:12:40 +08:00",
+            "2001-01-01 06:12:40 +08:00:00",
+            "2001-01-01 06:12:40 UTC+8",
+            "2001-01-01 06:12:40 GMT+0800",
+            "2001-01-01T06:12:40+08:00[Asia/Shanghai]",
+            "2001-01-01 06:12:40 +0800 CST",
+            "2000-12-31T22:12:40Z[UTC]",
+            "2000-12-31 16:42:40-05:30",
+            "2000-12-31 22:12:40.0",
+            "2000-12-31T22:12:40,000000000Z",
+            "2000-12-31 22:12:40.0000000 +00:00",
+            "2000/12/31 22:12:40",
+            "2000.12.31 22:12:40",
+            "20001231T221240Z",
+            "20001231T221240",
+            "2000-12-31T221240",
+            "20001231 22:12:40",
+            "Sun, 31 Dec 2000 22:12:40 GMT",
+            "Sun, 31 Dec 2000 22:12:40 +0000",
+            "31 Dec 2000 17:12:40 -0500",
+            "Sun Dec 31 22:12:40 2000",
+            "Sun Dec 31 22:12:40 UTC 2000",
+            "Sun Dec 31 22:12:40 +0000 2000",
+        ];
+        for text in forms {
+            assert_eq!(parse(text), Ok(UnixTime::from_s(978_300_760)), "{text:?}");
+        }
+        // An hour alone, days without leading zeros, a leap second, and a day that there is every four years.
+        for (text, wanted) in [
+            ("2000-12-31 22", 978_300_000),
+            ("2000-12-31T22Z", 978_300_000),
+            ("2001-1-2", 978_393_600),
+            ("2001/1/2 3:04", 978_404_640),
+            ("20010102", 978_393_600),
+            ("1998-12-31T23:59:60Z", 915_148_800),
+            ("2000-02-29", 951_782_400),
+            ("1970-01-01", 0),
+            ("0000-01-01", -62_167_219_200),
+            ("9999-12-31", 253_402_214_400),
+            ("Thu Feb  1 00:00:00 2001", 980_985_600),
+        ] {
+            assert_eq!(parse(text), Ok(UnixTime::from_s(wanted)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_read_to_the_nanosecond() {
+        for (fraction, ns) in [
+            (".5", 500_000_000),
+            (",25", 250_000_000),
+            (".001", 1_000_000),
+            (".123456", 123_456_000),
+            (".1234567", 123_456_700),
+            (".000000001", 1),
+            (".999999999", 999_999_999),
+        ] {
+            for zone in ["", "Z", " UTC", "+00:00"] {
+                let text = format!("2000-12-31 22:12:40{fraction}{zone}");
+                assert_eq!(parse(&text), Ok(UnixTime::new(978_300_760, ns)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_read() {
+        use NoDatetime::*;
+        for (text, wanted) in [
+            ("01/10/2019", DayOrMonthFirst),
+            ("1/10/2019 10:00", DayOrMonthFirst),
+            ("31.12.2000", DayOrMonthFirst),
+            ("31-12-2000", DayOrMonthFirst),
+            ("01/10/19", DayOrMonthFirst),
+            ("2019-10-01 10:15:00 PM", TwelveHours),
+            ("2019-10-01 10:15 am", TwelveHours),
+            ("2019-10-01 10:15:00 EST", ZoneByName),
+            ("2019-10-01 10:15:00 CEST", ZoneByName),
+            ("2019-10-01 10:15:00 America/New_York", ZoneByName),
+            ("2019-10-01T10:15:00[Europe/Berlin]", ZoneByName),
+            ("Tue Oct 01 00:00:00 CST 2019", Other),
+            ("2019-02-29", Other),
+            ("2019-13-01", Other),
+            ("2019-10-00", Other),
+            ("2019-10-01T24:00:00", Other),
+            ("2019-10-01 10:60", Other),
+            ("2019-10-01 10:15:61", Other),
+            ("2019-10-01 10:15:00.", Other),
+            ("2019-10-01 10:15:00.1234567890", Other),
+            ("2019-10-01 10:15:00+", Other),
+            ("2019-10-01 10:15:00+24:00", Other),
+            ("2019-10-01 10:15:00+08:00 now", Other),
+            ("2019-10-01 10:15:00 Z]", Other),
+            ("2019-10-01/2019-10-02", Other),
+            ("2019-10/01", Other),
+            ("2019-10", Other),
+            ("2019", Other),
+            ("2019-W40-2", Other),
+            ("2019-274", Other),
+            ("2019-10-01T", Other),
+            ("20191001101500", Other),
+            ("Tuesday", Other),
+            ("Sunday, Bloody Sunday", Other),
+            ("-2019-10-01", Other),
+            ("٢٠١٩-١٠-٠١", Other),
+            ("2019-10-01\u{a0}10:15", Other),
+            ("1e5", Other),
+        ] {
+            assert_eq!(parse(text), Err(wanted), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_day_follows_the_day_before() {
+        let mut expected = days_since_1970([1968, 1, 1]).unwrap();
+        assert_eq!(expected, -731);
+        for (year, month, day) in (1968..2105)
+            .flat_map(|year| (1..=12).flat_map(move |month| (1..=31).map(move |day| (year, month, day))))
+        {
+            let wanted = jiff::civil::Date::new(year as i16, month as i8, day as i8).ok().map(|_| expected);
+            assert_eq!(days_since_1970([year, month, day]), wanted, "{year}-{month}-{day}");
+            expected += i64::from(wanted.is_some());
+        }
+    }
+}

@@ -66,17 +66,15 @@ fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureErro
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&events.user, reason))?;
                 let item = items.id(row).map_err(|reason| (&events.item, reason))?;
-                let time_s =
+                let time =
                     times.time(row, &events.time.unit).map_err(|reason| (&events.time.column, reason))?;
                 let values = parse_all(&request, row)?;
-                Ok((user, item, time_s, values))
+                Ok((user, item, time, values))
             })();
             match parsed {
-                Ok((user, item, time_s, values)) => {
+                Ok((user, item, time, values)) => {
                     raw.events.make_room(expected);
-                    raw.events.user.push(user_ids.intern(&user));
-                    raw.events.item.push(item_ids.intern(&item));
-                    raw.events.time_s.push(time_s.s());
+                    raw.events.push(user_ids.intern(&user), item_ids.intern(&item), time);
                     request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
                     table.tally.settle(Fate::Kept);
                 }
@@ -176,15 +174,13 @@ fn read_sequence(
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&config.user, reason))?;
                 let value = values.id(row).map_err(|reason| (&config.value, reason))?;
-                let time_s =
+                let time =
                     times.time(row, &config.time.unit).map_err(|reason| (&config.time.column, reason))?;
-                Ok((ids.get(&user), value, time_s))
+                Ok((ids.get(&user), value, time))
             })();
             match parsed {
-                Ok((Some(user), value, time_s)) => {
-                    found.user.push(user);
-                    found.value.push(texts.intern(&value));
-                    found.time_s.push(time_s.s());
+                Ok((Some(user), value, time)) => {
+                    found.push(user, texts.intern(&value), time);
                     table.tally.settle(Fate::Kept);
                 }
                 Ok((None, ..)) => table.tally.settle(Fate::Filtered),

@@ -103,19 +103,22 @@ pub(crate) fn time(text: &str, unit: &TimeUnit) -> Result<UnixTime, String> {
             if let Ok(number) = text.parse::<i64>() {
                 return whole(number, unit);
             }
-            match (decimal(text, unit), text.parse::<f64>()) {
-                (Some(found), _) => found,
-                (None, Ok(number)) if number.is_finite() => return float(number, unit),
-                _ => return Err(wrong(&unit.wanted())),
+            match decimal(text, unit) {
+                Some(found) => found,
+                None => match text.parse::<f64>() {
+                    Ok(number) if number.is_finite() => return float(number, unit),
+                    _ => return Err(wrong(&unit.wanted())),
+                },
             }
         }
     };
-    in_range(found, short(text), unit)
+    in_range(found, Short(text), unit)
 }
 
 /// The time that an integer says, or what is wrong with it.
 pub(crate) fn whole(number: i64, unit: &TimeUnit) -> Result<UnixTime, String> {
     let found = match (unit.per_second(), unit) {
+        (Some(1), _) => UnixTime::from_s(number),
         (Some(per_second), _) => UnixTime::from_ticks(number, per_second),
         (None, TimeUnit::ExcelDays) => TimeUnit::excel_days(number as f64),
         (None, _) => return time(&number.to_string(), unit),
@@ -182,26 +185,27 @@ impl fmt::Write for Stack {
 }
 
 /// The time of a decimal number without an exponent, exactly, rounded down to the nanosecond; `None` for another text
-/// or unit. What does not fit lies out of range, and says so.
+/// or unit. A number of too many digits is a time beyond all that are read.
 fn decimal(text: &str, unit: &TimeUnit) -> Option<UnixTime> {
-    let ns_per_tick = i128::from(NS_PER_S / unit.per_second()?);
+    let per_second = unit.per_second()?;
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+    if digits == "." || digits.is_empty() || !is_number(whole) || !is_number(fraction) {
         return None;
     }
-    let add = |number: i128, digit: u8| number.saturating_mul(10).saturating_add(i128::from(digit - b'0'));
-    let ticks = whole.bytes().fold(0, add);
-    let billionths = fraction.bytes().chain(std::iter::repeat(b'0')).take(9).fold(0, add);
-    let mut ns =
-        ticks.saturating_mul(ns_per_tick).saturating_add(billionths * ns_per_tick / i128::from(NS_PER_S));
-    if text.starts_with('-') {
-        let has_rest = fraction.bytes().any(|digit| digit != b'0');
-        ns = -ns - i128::from(has_rest && ns == 0);
+    let is_negative = text.starts_with('-') && digits.bytes().any(|byte| !b"0.".contains(&byte));
+    let whole = whole.trim_start_matches('0');
+    if is_negative || whole.len() > 19 {
+        return Some(UnixTime::from_s(if is_negative { -1 } else { i64::MAX }));
     }
-    let s = i64::try_from(ns.div_euclid(i128::from(NS_PER_S))).unwrap_or(i64::MAX);
-    Some(UnixTime::new(s, ns.rem_euclid(i128::from(NS_PER_S)) as u32))
+    let number =
+        |digits: &str| digits.bytes().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let ticks = number(whole);
+    let billionths = number(&fraction[..fraction.len().min(9)]) * 10u64.pow(9 - fraction.len().min(9) as u32);
+    let (s, rest) = (ticks / u64::from(per_second), ticks % u64::from(per_second));
+    let subsec_ns = rest * u64::from(NS_PER_S / per_second) + billionths / u64::from(per_second);
+    Some(UnixTime::new(i64::try_from(s).unwrap_or(i64::MAX), subsec_ns as u32))
 }
 
 /// Refuses times before 1970 and from 2100 on.
@@ -217,7 +221,96 @@ pub(crate) fn in_range(
     Err(format!("expected {} from 1970 to 2099 (key time.unit), found {found}", unit.noun()))
 }
 
+/// Written as [`short`], and only if it is.
+struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&short(self.0))
+    }
+}
+
 /// Enough of a field to recognise it by.
 pub(crate) fn short(text: &str) -> String {
     text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, unit: &TimeUnit) -> Option<(i64, u32)> {
+        time(text, unit).ok().map(|time| (time.s(), time.subsec_ns()))
+    }
+
+    #[test]
+    fn numbers_are_read_to_the_nanosecond_in_every_unit() {
+        use TimeUnit::*;
+        let cases = [
+            (Seconds, "1569888000", Some((1_569_888_000, 0))),
+            (Seconds, "+1569888000", Some((1_569_888_000, 0))),
+            (Seconds, "1569888000.", Some((1_569_888_000, 0))),
+            (Seconds, ".5", Some((0, 500_000_000))),
+            (Seconds, "1569888000.123456789", Some((1_569_888_000, 123_456_789))),
+            (Seconds, "1569888000.1234567899", Some((1_569_888_000, 123_456_789))),
+            (Seconds, "0001569888000.1", Some((1_569_888_000, 100_000_000))),
+            (Seconds, "1.5698880001e9", Some((1_569_888_000, 100_000_000))),
+            (Seconds, "-0", Some((0, 0))),
+            (Seconds, "-0.0", Some((0, 0))),
+            (Seconds, "-0.0000000001", None),
+            (Seconds, "4102444799.999999999", Some((4_102_444_799, 999_999_999))),
+            (Seconds, "4102444800.0", None),
+            (Seconds, "99999999999999999999999999999999999999999.5", None),
+            (Seconds, ".", None),
+            (Seconds, "", None),
+            (Seconds, "1,5", None),
+            (Milliseconds, "1569888000001", Some((1_569_888_000, 1_000_000))),
+            (Milliseconds, "1569888000001.25", Some((1_569_888_000, 1_250_000))),
+            (Milliseconds, "1.569888000001e12", Some((1_569_888_000, 1_000_000))),
+            (Microseconds, "1569888000000001", Some((1_569_888_000, 1_000))),
+            (Microseconds, "1569888000000001.5", Some((1_569_888_000, 1_500))),
+            (Nanoseconds, "1569888000000000001", Some((1_569_888_000, 1))),
+            (Nanoseconds, "1569888000000000001.9", Some((1_569_888_000, 1))),
+            (Nanoseconds, "1.569888e18", None),
+            (Nanoseconds, "18446744073709551615", None),
+            (CalendarDigits, "20191001", Some((1_569_888_000, 0))),
+            (CalendarDigits, "20191001.0", Some((1_569_888_000, 0))),
+            (CalendarDigits, "20191001.5", None),
+            (CalendarDigits, "20191032", None),
+            (CalendarDigits, "19691231", None),
+            (ExcelDays, "43739", Some((1_569_888_000, 0))),
+            (ExcelDays, "43739.4270833333", Some((1_569_924_900, 0))),
+            (ExcelDays, "43739.42708333334", Some((1_569_924_900, 0))),
+            (ExcelDays, "25568", None),
+            (ExcelDays, "1569888000", None),
+            (ExcelDays, "2019-10-01", None),
+        ];
+        for (unit, text, wanted) in cases {
+            assert_eq!(read(text, &unit), wanted, "{unit:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_floating_point_number_is_the_time_of_its_shortest_decimals() {
+        for (number, unit) in [
+            (1_569_888_000.123, TimeUnit::Seconds),
+            (1_569_888_000.999_999, TimeUnit::Seconds),
+            (0.1, TimeUnit::Seconds),
+            (1_569_888_000_001.1, TimeUnit::Milliseconds),
+            (1_569_888_000_000_001.0, TimeUnit::Microseconds),
+            (43_739.427, TimeUnit::ExcelDays),
+            (978_300_760.0, TimeUnit::Seconds),
+            (5.0, TimeUnit::Nanoseconds),
+        ] {
+            assert_eq!(float(number, &unit), time(&number.to_string(), &unit), "{number} {unit:?}");
+        }
+        let rounded = float(1_569_888_000_000_000_001.0, &TimeUnit::Nanoseconds).unwrap_err();
+        assert!(rounded.starts_with("expected an integer of nanoseconds"), "{rounded}");
+        let far = float(1e300, &TimeUnit::Seconds).unwrap_err();
+        assert!(far.starts_with("expected seconds from 1970 to 2099 (key time.unit), found 1"), "{far}");
+        assert!(
+            float(f64::NAN, &TimeUnit::Seconds).is_err()
+                && float(f64::INFINITY, &TimeUnit::ExcelDays).is_err()
+        );
+    }
 }
