@@ -89,7 +89,8 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
             .as_ref()
             .map(|history| table.cells(&history.column, "history", Wanted::List))
             .transpose()?;
-        let times = at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(at.unit))).transpose()?;
+        let times =
+            at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(&at.unit))).transpose()?;
         let context = others
             .iter()
             .map(|name| Ok((name, table.cells(name, "context", Wanted::Context)?)))
@@ -102,7 +103,9 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
                 .map(|(cells, history)| trimmed(cells.list(row, history.separator)))
                 .filter(|items| !items.is_empty());
             let at_s = match (&times, at) {
-                (Some(cells), Some(at)) if !cells.is_blank(row) => cells.time_s(row, at.unit).map(Some),
+                (Some(cells), Some(at)) if !cells.is_blank(row) => {
+                    cells.time(row, &at.unit).map(|at| Some(at.s()))
+                }
                 _ => Ok(None),
             };
             match (at_s, at) {

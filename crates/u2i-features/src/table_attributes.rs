@@ -48,7 +48,7 @@ pub(crate) fn rebind(attributes: &mut [Attribute<'_>], table: &Table, key: &str)
     Ok(())
 }
 
-fn wanted(kind: &AttributeKind) -> Wanted {
+fn wanted(kind: &AttributeKind) -> Wanted<'static> {
     match kind {
         AttributeKind::Text {} => Wanted::Text,
         AttributeKind::Number {} => Wanted::Number,

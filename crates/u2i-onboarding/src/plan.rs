@@ -115,7 +115,7 @@ fn tables(files: &[TableFile], named: &Named) -> Result<Plan, Error> {
                 format: events.file.format.clone(),
                 user: found.user.0.clone(),
                 item: found.item.0.clone(),
-                time: TimeConfig { column: found.time.0.clone(), unit: found.unit.0 },
+                time: TimeConfig { column: found.time.0.clone(), unit: found.unit.0.clone() },
                 request: Vec::new(),
             },
             users: None,

@@ -185,14 +185,9 @@ fn times(raw: &RawData) -> Option<[String; 2]> {
 }
 
 fn ties_share(prepared: &Prepared) -> f64 {
-    let (mut pairs, mut ties) = (0, 0);
-    for user in 0..prepared.events.n_users() {
-        for pair in prepared.events.times_s(user).windows(2) {
-            pairs += 1;
-            ties += usize::from(pair[0] == pair[1]);
-        }
-    }
-    ties as f64 / f64::max(pairs as f64, 1.0)
+    let events = &prepared.events;
+    let n_pairs: usize = (0..events.n_users()).map(|user| events.items(user).len().saturating_sub(1)).sum();
+    prepared.n_ties as f64 / f64::max(n_pairs as f64, 1.0)
 }
 
 fn split_summary(prepared: &Prepared, history: Quantiles) -> SplitSummary {

@@ -15,6 +15,7 @@ mod parts;
 mod real_data;
 mod reference;
 mod requests;
+mod resolution;
 mod sequence_columns;
 mod sequences;
 mod splits;

@@ -120,7 +120,7 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
     assert_eq!((items.read, items.filtered), (N_ROWS as u64, 1));
     assert_eq!(sequence.rejects, events.rejects);
 
-    let RawEvents { user, item, time_s } = &raw.events;
+    let RawEvents { user, item, time_s, .. } = &raw.events;
     let devices = text_column(&raw.request, "device");
     assert_eq!([devices.len(), raw.n_events()], [N_ROWS - 2; 2]);
     for (event, row) in timed().enumerate() {
