@@ -18,6 +18,7 @@
 
 mod attributes;
 mod cells;
+mod column_glance;
 mod config;
 mod error;
 mod file_beginning;
@@ -49,6 +50,7 @@ mod time;
 mod typed_cells;
 
 pub use cells::{Cells, Stored};
+pub use column_glance::{ColumnGlance, glance_at_columns};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
     FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,
