@@ -19,6 +19,7 @@
 mod attributes;
 mod calendar_digits;
 mod cells;
+mod column_glance;
 mod config;
 mod datetime;
 mod error;
@@ -54,6 +55,7 @@ mod typed_cells;
 mod unix_time;
 
 pub use cells::{Cells, Stored};
+pub use column_glance::{ColumnGlance, glance_at_columns};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
     FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,

@@ -73,6 +73,11 @@ pub(crate) struct Attribute<'a> {
 }
 
 impl Attribute<'_> {
+    /// What the config calls it.
+    pub(crate) fn name(&self) -> &String {
+        self.name
+    }
+
     fn parse(&self, row: usize) -> Result<Value, String> {
         Ok(match self.kind {
             AttributeKind::Text {} => Value::Text(self.cells.text(row).map(Cow::into_owned)),

@@ -16,6 +16,8 @@
 //! ```
 
 mod attributes;
+mod column_summary;
+mod column_uses;
 mod init;
 mod model_choice;
 mod names;
@@ -27,7 +29,9 @@ mod source;
 mod validate;
 mod write;
 
+pub use column_summary::{ColumnSummary, Counted};
+pub use column_uses::{ColumnUse, Use};
 pub use init::{InitOptions, Initialised, init};
 pub use model_choice::ModelChoice;
-pub use validate::{ColumnSummary, FileSummary, Quantiles, SplitSummary, Validation, validate};
+pub use validate::{FileSummary, Quantiles, SplitSummary, Validation, validate};
 pub use write::Guess;

@@ -132,6 +132,8 @@ fn requests_and_profiles_are_read_in_a_format_of_ones_own() {
         user: Some("who".into()),
         history: None,
         at: None,
+        attributes: vec![],
+        ignored: vec![],
         limits: lenient(),
     };
     let wanted = read_requests(&path, &requests(csv.clone())).unwrap();

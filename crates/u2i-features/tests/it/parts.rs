@@ -158,6 +158,8 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
         user: Some("who".into()),
         history: Some(HistoryColumn { column: "tags".into(), separator: '|' }),
         at: Some(when()),
+        attributes: vec![],
+        ignored: vec![],
         limits: lenient(),
     };
     let rows = read_requests(&path, &requests).unwrap();
@@ -171,6 +173,7 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
             history: Some(vec![format!("a{row}"), "b".to_owned()]),
             at_s: when.parse().ok(),
             context: context.map(|(name, text)| (name.to_owned(), text)).into(),
+            lists: vec![],
         };
         assert_eq!(found, wanted, "row {row}");
     }
