@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use u2i_bundle::{
-    Attribute, AttributeValues, BundleError, Contents, IndexPlan, Options, Recommender, Request,
+    Attribute, AttributeValues, BundleError, Contents, IndexPlan, Options, Recommender, Request, Seen,
 };
 use u2i_index::ItemVectors;
 use u2i_models::{
@@ -47,6 +47,8 @@ fn main() -> Result<(), BundleError> {
             sequences: &[],
             item_vectors: &ItemVectors::new(vec![1, 2, 3, 4], 5, vectors)?,
             index: IndexPlan::Exact,
+            seen: Seen::Excluded,
+            data: Default::default(),
             provenance: Default::default(),
             metrics: Default::default(),
         },

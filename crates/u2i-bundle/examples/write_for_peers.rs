@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         user("nobody"),
     ];
     let answers = recommender.recommend(&requests, &top(5))?;
-    let kept = Options { seen: Seen::Kept, ..top(10) };
+    let kept = Options { seen: Some(Seen::Kept), ..top(10) };
     let all = recommender.recommend(&requests[..1], &kept)?;
     let pairs = |answer: &Answer<'_>| {
         let pair = |item: &u2i_bundle::Recommended<'_>| (item.item_id.to_owned(), item.score);

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use u2i_schema::{
     BatchMaker, Catalog, Column, ColumnData, EventStore, NO_TIME, Raw, Side, SideEvents, Transform, UserRows,
-    Users,
+    Users, hour, nearest_name, weekday,
 };
-use u2i_schema::{hour, weekday};
 
 use crate::{BundleError, Request};
 
@@ -36,6 +35,21 @@ pub(crate) struct Asked<'a> {
     /// Their times in Unix seconds, or none where they are not known.
     pub times_s: Cow<'a, [i64]>,
     pub unknown_items: Vec<String>,
+    /// The user's events that are at or after the moment.
+    pub n_later_events: usize,
+}
+
+impl Asked<'_> {
+    /// The moment that columns are made of: the one that is asked about, else the clock's.
+    fn moment_s(&self) -> Option<i64> {
+        self.request.at_s.or(self.request.now_s)
+    }
+
+    /// The moment that the age of events is told from. Where none is asked about, no event is taken to be still to come.
+    fn ages_from_s(&self) -> Option<i64> {
+        let newest_s = self.times_s.iter().copied().max();
+        self.request.at_s.or_else(|| self.request.now_s.map(|now_s| newest_s.map_or(now_s, |s| s.max(now_s))))
+    }
 }
 
 /// A raw value that a request comes with.
@@ -43,6 +57,7 @@ enum ContextValue<'a> {
     Missing,
     Text(&'a str),
     Number(f64),
+    List(&'a [String]),
 }
 
 impl Features {
@@ -82,7 +97,7 @@ impl Features {
         let now = self.request_columns(asked)?;
         let maker = BatchMaker::new(&events, &own, catalog, history_len).with_gap_edges_s(gap_edges_s);
         let all: Vec<u32> = (0..asked.len() as u32).collect();
-        let at_s: Vec<Option<i64>> = asked.iter().map(|asked| asked.request.at_s).collect();
+        let at_s: Vec<Option<i64>> = asked.iter().map(Asked::ages_from_s).collect();
         Ok(maker.asked_now(&all, &at_s, &now).expect("columns are encoded by their own transforms"))
     }
 
@@ -111,7 +126,7 @@ impl Features {
             };
             let mut column = blank(&served.column.transform, 0);
             for asked in asked {
-                match (stored, asked.user, served.context_value(asked.request)) {
+                match (stored, asked.user, served.context_value(asked)) {
                     (Some((side, length)), Some(user), ContextValue::Missing) => {
                         let rows = side.before(user as usize, asked.request.at_s, length);
                         let (from, to) = (vec![0], vec![rows.len() as u32]);
@@ -128,13 +143,17 @@ impl Features {
     /// That a value is given for a column that there is: a misspelt one would be missing without a word.
     fn check_keys(&self, asked: &Asked<'_>) -> Result<(), BundleError> {
         let all = || self.user.iter().chain(&self.request);
-        for key in asked.request.context.keys() {
-            if !all().any(|served| served.column.name == *key || served.source == *key) {
+        for key in asked.request.context.keys().chain(asked.request.lists.keys()) {
+            if !all().any(|served| served.is_called(key)) {
                 let known: Vec<&str> = all().map(|served| served.column.name.as_str()).collect();
-                let reason = match known.len() {
+                let mut reason = match known.len() {
                     0 => "the model has no columns of users or requests".to_owned(),
                     _ => format!("no column of users or requests, there are {}", known.join(", ")),
                 };
+                let names = all().flat_map(|served| [&served.column.name, &served.source]);
+                if let Some(nearest) = nearest_name(key, names.map(String::as_str)) {
+                    reason += &format!("; did you mean `{nearest}`?");
+                }
                 return Err(BundleError::Request { request: asked.place, key: key.clone(), reason });
             }
         }
@@ -155,12 +174,18 @@ impl Served {
         let is_text = matches!(self.column.transform, Transform::Categorical(_) | Transform::Hashed { .. });
         let is_list =
             matches!(self.column.transform, Transform::MultiCategorical(_) | Transform::Sequence { .. });
-        let raw = match self.context_value(asked.request) {
+        let raw = match self.context_value(asked) {
             ContextValue::Missing => Raw::Missing,
+            ContextValue::Text(given) if given.trim().is_empty() => Raw::Missing,
             ContextValue::Text(given) if is_text => Raw::Text(given),
             ContextValue::Text(given) if is_list => {
-                list = given.split('|').map(str::to_owned).collect();
+                let values = given.split('|').map(str::trim).filter(|value| !value.is_empty());
+                list = values.map(str::to_owned).collect();
                 Raw::List(&list)
+            }
+            ContextValue::List(given) if is_list => Raw::List(given),
+            ContextValue::List(given) => {
+                return Err(error(format!("expected one value, found a list of {}", given.len())));
             }
             ContextValue::Text(given) => match given.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => Raw::Number(number),
@@ -176,12 +201,20 @@ impl Served {
         self.column.encode([raw]).map_err(|cause| error(cause.to_string()))
     }
 
-    fn context_value<'a>(&self, request: &'a Request) -> ContextValue<'a> {
-        let context = &request.context;
+    /// Whether a request may call the column so.
+    fn is_called(&self, key: &str) -> bool {
+        self.column.name == key || self.source == key
+    }
+
+    fn context_value<'a>(&self, asked: &Asked<'a>) -> ContextValue<'a> {
+        let Request { context, lists, user, .. } = asked.request;
+        if let Some(list) = lists.get(&self.column.name).or_else(|| lists.get(&self.source)) {
+            return ContextValue::List(list);
+        }
         if let Some(text) = context.get(&self.column.name).or_else(|| context.get(&self.source)) {
             return ContextValue::Text(text);
         }
-        match (self.column.side, self.source.as_str(), request.at_s, &request.user) {
+        match (self.column.side, self.source.as_str(), asked.moment_s(), user) {
             (Side::Request, "time_s", Some(time_s), _) => ContextValue::Number(time_s as f64),
             (Side::Request, "hour", Some(time_s), _) => ContextValue::Number(hour(time_s) as f64),
             (Side::Request, "weekday", Some(time_s), _) => ContextValue::Number(weekday(time_s) as f64),

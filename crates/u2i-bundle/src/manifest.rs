@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use u2i_index::{FaissSpec, SearchQuality, Similarity};
+use u2i_index::{FaissSpec, SearchQuality, Seen, Similarity};
 use u2i_models::HistoryInput;
 use u2i_schema::{Column, Side, Transform, Vocabulary, Wave};
 
@@ -41,6 +41,13 @@ pub struct Manifest {
     /// Whether the id table has a row for items whose ids say nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown_item: bool,
+    /// What became of seen items in the evaluation, and so what becomes of them where a request does not say.
+    #[serde(default = "excluded", skip_serializing_if = "is_excluded")]
+    pub seen: Seen,
+    /// How the files of the data were written, as the caller of [`write`](crate::write) said, so that files of requests
+    /// can be read alike; `null` if it said nothing.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub data: serde_json::Value,
     /// How much there is of everything.
     pub sizes: Sizes,
     /// The approximate index and how well it searches; `null` where search is exact.
@@ -53,6 +60,15 @@ pub struct Manifest {
     pub parts: BTreeMap<Part, PartEntry>,
     /// SHA-256 of the manifest up to this value.
     pub manifest_sha256: String,
+}
+
+/// Bundles that do not say leave seen items out.
+fn excluded() -> Seen {
+    Seen::Excluded
+}
+
+fn is_excluded(seen: &Seen) -> bool {
+    *seen == Seen::Excluded
 }
 
 /// A feature column; the values of its vocabulary, if it has one, stand in `vocab.parquet`.

@@ -217,7 +217,8 @@ impl Recommender {
     /// What to recommend for each request, in their order. Many requests at once take less time than one by one.
     ///
     /// As many items come back as were asked for, or all that are eligible: those with a vector that meet the condition
-    /// and, unless they are kept, are not in the history. Ties go to the lower `item_idx`.
+    /// and, unless seen items are kept, are not in the history. Whether they are is the options' choice, else as it was in
+    /// the evaluation. Ties go to the lower `item_idx`.
     ///
     /// # Errors
     ///
@@ -225,12 +226,13 @@ impl Recommender {
     /// [`Request`](BundleError::Request) for a value that a column does not take.
     pub fn recommend(&self, requests: &[Request], options: &Options) -> Result<Vec<Answer<'_>>, BundleError> {
         let only = options.only.as_ref();
+        let seen = options.seen.unwrap_or(self.manifest.seen);
         let among =
             only.map(|only| only.items(&self.catalog, &self.attributes, self.exact.len())).transpose()?;
         let mut answers = Vec::with_capacity(requests.len());
         for (block, requests) in requests.chunks(BLOCK).enumerate() {
             let asked = self.look_up(block * BLOCK, requests);
-            answers.extend(self.answer(asked, options, among.as_ref())?);
+            answers.extend(self.answer(asked, options, seen, among.as_ref())?);
         }
         Ok(answers)
     }
@@ -286,7 +288,11 @@ impl Recommender {
                 (None, Some(user)) => self.events_before(user as usize, request.at_s),
                 (None, None) => (Cow::Borrowed(&[][..]), Cow::Borrowed(&[][..])),
             };
-            Asked { place: first + i, request, user, history, times_s, unknown_items }
+            let n_later_events = match (&request.history, user) {
+                (None, Some(user)) => self.events.items(user as usize).len() - history.len(),
+                _ => 0,
+            };
+            Asked { place: first + i, request, user, history, times_s, unknown_items, n_later_events }
         };
         requests.iter().enumerate().map(one).collect()
     }
@@ -326,22 +332,25 @@ impl Recommender {
         &self,
         asked: Vec<Asked<'_>>,
         options: &Options,
+        seen: Seen,
         among: Option<&ItemSet>,
     ) -> Result<Vec<Answer<'_>>, BundleError> {
         let (by_model, popular): (Vec<_>, Vec<_>) =
             asked.into_iter().partition(|asked| self.model.history_len() == 0 || !asked.history.is_empty());
-        let seen: Vec<Vec<u32>> = by_model.iter().map(|asked| seen_by(asked, options)).collect();
+        let left_out: Vec<Vec<u32>> = by_model.iter().map(|asked| seen_by(asked, seen)).collect();
         let queries = self.encode(&by_model)?;
-        let found = self.search(&queries, options, &seen, among)?;
+        let found = self.search(&queries, options, (seen, &left_out), among)?;
         let mut answers = Vec::with_capacity(by_model.len() + popular.len());
         for (asked, found) in by_model.into_iter().zip(found) {
-            answers.push((asked.place, self.answer_one(asked, Strategy::Model, found, options)));
+            let place = asked.place;
+            answers.push((place, self.answer_one(asked, (Strategy::Model, seen), found, options)));
         }
         // What they say of themselves has no effect here, but a mistake in it is one all the same.
         self.features.batch(&popular, &self.users, &self.catalog, 0, &[])?;
         for asked in popular {
-            let found = self.most_popular(&seen_by(&asked, options), options.k.get(), among);
-            answers.push((asked.place, self.answer_one(asked, Strategy::Popular, found, options)));
+            let found = self.most_popular(&seen_by(&asked, seen), options.k.get(), among);
+            let place = asked.place;
+            answers.push((place, self.answer_one(asked, (Strategy::Popular, seen), found, options)));
         }
         answers.sort_unstable_by_key(|(place, _)| *place);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
@@ -351,11 +360,11 @@ impl Recommender {
         &self,
         queries: &[f32],
         options: &Options,
-        seen: &[Vec<u32>],
+        (seen, left_out): (Seen, &[Vec<u32>]),
         among: Option<&ItemSet>,
     ) -> Result<Vec<Vec<(u32, f32)>>, BundleError> {
-        let mut filter = match options.seen {
-            Seen::Excluded => Filter::excluding(seen),
+        let mut filter = match seen {
+            Seen::Excluded => Filter::excluding(left_out),
             Seen::Kept => Filter::ALL,
         };
         if let Some(among) = among {
@@ -387,9 +396,10 @@ impl Recommender {
         Ok(lists)
     }
 
-    fn most_popular(&self, seen: &[u32], k: usize, among: Option<&ItemSet>) -> Vec<(u32, f32)> {
-        let is_eligible =
-            |item: &u32| seen.binary_search(item).is_err() && among.is_none_or(|among| among.contains(*item));
+    fn most_popular(&self, left_out: &[u32], k: usize, among: Option<&ItemSet>) -> Vec<(u32, f32)> {
+        let is_eligible = |item: &u32| {
+            left_out.binary_search(item).is_err() && among.is_none_or(|among| among.contains(*item))
+        };
         let eligible = self.by_count.iter().copied().filter(is_eligible).take(k);
         eligible.map(|item| (item, self.catalog.counts()[item as usize] as f32)).collect()
     }
@@ -397,7 +407,7 @@ impl Recommender {
     fn answer_one(
         &self,
         asked: Asked<'_>,
-        strategy: Strategy,
+        (strategy, seen): (Strategy, Seen),
         found: Vec<(u32, f32)>,
         options: &Options,
     ) -> Answer<'_> {
@@ -413,9 +423,11 @@ impl Recommender {
         });
         Answer {
             strategy,
+            seen,
             unknown_user: asked.request.user.is_some() && asked.user.is_none(),
             items: items.collect(),
             unknown_items: asked.unknown_items,
+            n_later_events: asked.n_later_events,
         }
     }
 
@@ -455,12 +467,12 @@ impl Recommender {
 }
 
 /// The items that must not come back, ascending.
-fn seen_by(asked: &Asked<'_>, options: &Options) -> Vec<u32> {
-    if options.seen == Seen::Kept {
+fn seen_by(asked: &Asked<'_>, seen: Seen) -> Vec<u32> {
+    if seen == Seen::Kept {
         return Vec::new();
     }
-    let mut seen = asked.history.to_vec();
-    seen.sort_unstable();
-    seen.dedup();
-    seen
+    let mut items = asked.history.to_vec();
+    items.sort_unstable();
+    items.dedup();
+    items
 }

@@ -15,11 +15,20 @@ pub struct Request {
     /// Raw ids of items, oldest first, in place of the user's events.
     pub history: Option<Vec<String>>,
     /// The moment that is asked about, in Unix seconds: only the user's events before it count, and the columns made
-    /// of time are its own. Without it all events count, and those columns are missing.
+    /// of time are its own. Without it all events count, whatever the time is.
     pub at_s: Option<i64>,
+    /// What the caller's clock says, in Unix seconds. Where no moment is asked about, the columns made of time are taken
+    /// from it; it leaves out no event, since clocks and the dates of data need not agree. Without either, those columns
+    /// are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now_s: Option<i64>,
     /// Values of request columns, and of user columns for a user who is not known, by the name of the column or of
-    /// its source. Several values of one column are separated by `|`. What is not given is missing.
+    /// its source. Several values of one column are separated by `|`, with or without blanks. What is blank or not given
+    /// is missing.
     pub context: BTreeMap<String, String>,
+    /// Several values of one column each, as they are, in place of a text in [`context`](Self::context).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, Vec<String>>,
 }
 
 /// What to recommend. No `Default`: [`top`](Self::top) says how many.
@@ -27,8 +36,9 @@ pub struct Request {
 pub struct Options {
     /// How many items, or all that are eligible where there are fewer.
     pub k: NonZeroUsize,
-    /// Whether items of the history may come back.
-    pub seen: Seen,
+    /// Whether items of the history may come back; `None` for what the evaluation did, which the bundle knows
+    /// ([`Manifest::seen`](crate::Manifest::seen)).
+    pub seen: Option<Seen>,
     /// Which items may come back; `None` for all.
     pub only: Option<Where>,
     /// How the items are found.
@@ -38,9 +48,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// The best `k` items that the user has not seen.
+    /// The best `k` items, as they were evaluated: those that the user has seen are left out or kept.
     pub fn top(k: NonZeroUsize) -> Self {
-        Options { k, seen: Seen::Excluded, only: None, search: Search::Index, explain: 0 }
+        Options { k, seen: None, only: None, search: Search::Index, explain: 0 }
     }
 }
 
@@ -59,8 +69,12 @@ pub enum Search {
 pub struct Answer<'a> {
     /// What the items were chosen by.
     pub strategy: Strategy,
+    /// What became of the items of the history.
+    pub seen: Seen,
     /// Ids of the given history that are no items; they were skipped.
     pub unknown_items: Vec<String>,
+    /// Events of the user at or after the moment that was asked about; they were left out.
+    pub n_later_events: usize,
     /// Whether a user was named whom the bundle does not know.
     pub unknown_user: bool,
     /// Best first.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use u2i_disk::{FolderAside, folder_of};
-use u2i_index::{FaissSpec, ItemVectors, Similarity};
+use u2i_index::{FaissSpec, ItemVectors, Seen, Similarity};
 use u2i_models::{HistoryInput, HostTensor, ModelConfig, TwoTowerConfig};
 use u2i_schema::{Catalog, Column, ColumnData, Digest, EventStore, Side, SideEvents, Users};
 
@@ -40,6 +40,10 @@ pub struct Contents<'a, C = ModelConfig> {
     pub item_vectors: &'a ItemVectors,
     /// How the vectors are to be searched.
     pub index: IndexPlan<'a>,
+    /// What became of seen items in the evaluation; a request that does not say gets the same.
+    pub seen: Seen,
+    /// How the files of the data were written, for programs that read files of requests; null for nothing. Kept as it is.
+    pub data: serde_json::Value,
     /// Where the model comes from: hashes of config and data, versions, the time. Kept as it is.
     pub provenance: serde_json::Value,
     /// What the model reached in evaluation. Kept as it is.
@@ -142,6 +146,8 @@ pub fn write<C: TwoTowerConfig>(dir: &Path, contents: &Contents<'_, C>) -> Resul
             weights: n_weights,
         },
         unknown_item: catalog.unknown_row().is_some(),
+        seen: contents.seen,
+        data: contents.data.clone(),
         index,
         metrics: contents.metrics.clone(),
         provenance: contents.provenance.clone(),
@@ -275,6 +281,13 @@ impl<C: TwoTowerConfig> Contents<'_, C> {
             .part("metrics", self.metrics.to_string().as_bytes())
             .part("catalog", self.catalog.digest().as_bytes())
             .part("events", self.events.digest().as_bytes());
+        // What older bundles do not have is no part of their seals.
+        if self.seen != Seen::Excluded {
+            digest = digest.part("seen", self.seen.word().as_bytes());
+        }
+        if !self.data.is_null() {
+            digest = digest.part("data", self.data.to_string().as_bytes());
+        }
         for BundleColumn { column, source } in self.columns {
             digest = digest.part("column", json(column).as_bytes()).part("source", source.as_bytes());
         }

@@ -10,7 +10,12 @@ fn main() -> Result<(), FeatureError> {
         user_ids: vec!["ann".into()],
         item_ids: ["a", "b", "c", "d"].map(String::from).into(),
         titles: vec![None; 4],
-        events: RawEvents { user: vec![0; 4], item: vec![0, 1, 2, 3], time_s: vec![10, 20, 30, 40] },
+        events: RawEvents {
+            user: vec![0; 4],
+            item: vec![0, 1, 2, 3],
+            time_s: vec![10, 20, 30, 40],
+            ..Default::default()
+        },
         ..RawData::default()
     };
     let split = SplitConfig::LeaveLastOut { ties: Ties::File };

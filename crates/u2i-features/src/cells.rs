@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
+use crate::unix_time::UnixTime;
+
 /// The cells of one column in a [`FilePart`](crate::FilePart) of a file, a missing one being `None`.
 ///
 /// # Examples
@@ -50,15 +52,15 @@ pub(crate) enum Ticks {
     /// Days since 1970.
     Days,
     /// So many to the second since 1970.
-    PerSecond(i64),
+    PerSecond(u32),
 }
 
 impl Ticks {
-    /// Unix time in seconds.
-    pub(crate) fn seconds(self, ticks: i64) -> i64 {
+    /// The time that so many of them since 1970 are.
+    pub(crate) fn time(self, ticks: i64) -> UnixTime {
         match self {
-            Ticks::Days => ticks.saturating_mul(86_400),
-            Ticks::PerSecond(n) => ticks.div_euclid(n),
+            Ticks::Days => UnixTime::from_s(ticks.saturating_mul(86_400)),
+            Ticks::PerSecond(n) => UnixTime::from_ticks(ticks, n),
         }
     }
 }

@@ -17,8 +17,11 @@
 //! polars reads the user's own files; it is re-exported because [`FeatureError`] carries its errors.
 
 mod attributes;
+mod calendar_digits;
 mod cells;
+mod column_glance;
 mod config;
+mod datetime;
 mod error;
 mod file_beginning;
 mod fit;
@@ -46,14 +49,19 @@ mod table_attributes;
 mod tally;
 mod text;
 mod time;
+mod time_guess;
+mod time_pattern;
 mod typed_cells;
+mod unix_time;
 
 pub use cells::{Cells, Stored};
+pub use column_glance::{ColumnGlance, glance_at_columns};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
     FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,
     SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
 };
+pub use datetime::datetime;
 pub use error::FeatureError;
 pub use file_beginning::{FileBeginning, TextBeginning};
 pub use formats::{FileFormat, Formats, FoundFormat, OtherFormat, table_format};
@@ -70,4 +78,7 @@ pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
 pub use row_source::{Evidence, Recognition, RowFormat, RowSource, RowsInMemory, content_hash};
 pub use sequences::read_sequences;
 pub use text::Encoding;
-pub use time::{TimeUnit, datetime};
+pub use time::TimeUnit;
+pub use time_guess::PlausibleUnit;
+pub use time_pattern::TimePattern;
+pub use unix_time::UnixTime;

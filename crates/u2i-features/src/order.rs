@@ -2,7 +2,8 @@ use u2i_random::{Purpose, Stream};
 
 use crate::config::{SplitConfig, Ties};
 use crate::ids::id_order;
-use crate::raw::RawData;
+use crate::raw::{RawData, RawEvents};
+use crate::unix_time::UnixTime;
 
 /// The total order of events: users by raw id, each one's rows as the split says.
 pub(crate) struct Order {
@@ -66,7 +67,7 @@ impl Order {
             item_rank[item as usize] = place as u32;
         }
         let item = |row: u32| item_rank[raw.events.item[row as usize] as usize];
-        let mut sorter = Sorter { times_s: &raw.events.time_s, rows: Vec::new(), keys: Vec::new() };
+        let mut sorter = Sorter::new(&raw.events);
         for user in 0..self.n_users() {
             // Rows are in file order: what is equal stays as in the file.
             let rows = &mut self.rows[self.offsets[user]..self.offsets[user + 1]];
@@ -97,16 +98,25 @@ impl Order {
 
 /// Sorts rows by time.
 struct Sorter<'a> {
-    times_s: &'a [i64],
+    events: &'a RawEvents,
     rows: Vec<u32>,
-    /// Time and place of each row.
+    /// Time and place of each row, where seconds are all that there is of a time and both have room.
     keys: Vec<i64>,
+    /// Time and place of each row.
+    wide_keys: Vec<(UnixTime, u32)>,
 }
 
-impl Sorter<'_> {
+impl<'a> Sorter<'a> {
+    fn new(events: &'a RawEvents) -> Self {
+        Sorter { events, rows: Vec::new(), keys: Vec::new(), wide_keys: Vec::new() }
+    }
+
     /// What is equal stays where it was.
     fn sort(&mut self, rows: &mut [u32]) {
-        let time_s = |&row: &u32| self.times_s[row as usize];
+        if !self.events.subsec_ns.is_empty() {
+            return self.sort_wide(rows);
+        }
+        let time_s = |&row: &u32| self.events.time_s[row as usize];
         let place_bits = usize::BITS - rows.len().leading_zeros();
         let mut lost = 0;
         let key = |(row, place)| {
@@ -119,8 +129,7 @@ impl Sorter<'_> {
         self.keys.extend(rows.iter().zip(0..rows.len() as i64).map(key));
         if lost != 0 {
             // Millions of years away: no data has such a time, but a file may.
-            rows.sort_by_key(time_s);
-            return;
+            return self.sort_wide(rows);
         }
         // No key is there twice, and the times stand beside each other: faster than a stable sort that looks them up.
         self.keys.sort_unstable();
@@ -130,10 +139,20 @@ impl Sorter<'_> {
         rows.iter_mut().zip(&self.keys).for_each(|(row, &key)| *row = self.rows[place(key)]);
     }
 
+    fn sort_wide(&mut self, rows: &mut [u32]) {
+        self.wide_keys.clear();
+        self.wide_keys.extend(rows.iter().map(|&row| self.events.time(row as usize)).zip(0..));
+        self.wide_keys.sort_unstable();
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        let places = self.wide_keys.iter().map(|&(_, place)| place as usize);
+        rows.iter_mut().zip(places).for_each(|(row, place)| *row = self.rows[place]);
+    }
+
     /// Where times are equal by a number, and what is equal in both stays where it was.
     fn sort_by_time_and(&mut self, rows: &mut [u32], number: impl Fn(u32) -> u32) {
         self.sort(rows);
-        let is_tie = |&a: &u32, &b: &u32| self.times_s[a as usize] == self.times_s[b as usize];
+        let is_tie = |&a: &u32, &b: &u32| self.events.time(a as usize) == self.events.time(b as usize);
         rows.chunk_by_mut(is_tie).for_each(|ties| ties.sort_by_key(|&row| number(row)));
     }
 }
@@ -146,10 +165,10 @@ mod tests {
     fn rows_are_in_the_order_of_time_then_number_then_place() {
         // Times that stand in a key with a place, and times that are too far from each other.
         for [earliest, latest] in [[-5, 9], [i64::MIN, i64::MAX]] {
-            let times_s = [latest, -1, 7, 7, 0, earliest, 7];
+            let time_s = vec![latest, -1, 7, 7, 0, earliest, 7];
+            let events = RawEvents { time_s, ..RawEvents::default() };
             let sorted = |mut rows: Vec<u32>, number: fn(u32) -> u32| {
-                let mut sorter = Sorter { times_s: &times_s, rows: Vec::new(), keys: Vec::new() };
-                sorter.sort_by_time_and(&mut rows, number);
+                Sorter::new(&events).sort_by_time_and(&mut rows, number);
                 rows
             };
             assert_eq!(sorted(vec![0, 1, 2, 3, 4, 5, 6], |_| 0), [5, 1, 4, 2, 3, 6, 0]);
@@ -158,5 +177,19 @@ mod tests {
             assert_eq!(sorted(vec![5, 0], |_| 0), [5, 0]);
             assert_eq!(sorted(vec![], |_| 0), []);
         }
+    }
+
+    #[test]
+    fn within_a_second_rows_are_in_the_order_of_time_too() {
+        let events = RawEvents {
+            time_s: vec![5, 5, 4, 5, 5],
+            subsec_ns: vec![900_000_000, 1, 999_999_999, 0, 1],
+            ..RawEvents::default()
+        };
+        let mut rows = vec![0, 1, 2, 3, 4];
+        Sorter::new(&events).sort(&mut rows);
+        assert_eq!(rows, [2, 3, 1, 4, 0]);
+        Sorter::new(&events).sort_by_time_and(&mut rows, |row| 9 - row);
+        assert_eq!(rows, [2, 3, 4, 1, 0]);
     }
 }

@@ -74,6 +74,7 @@ pub fn prepare(
         |ids: &[String], order: &[u32]| order.iter().map(|&i| ids[i as usize].clone()).collect::<Vec<_>>();
     let users = Users::new(ids(&raw.user_ids, &order.users), encode(user_columns, &order.users)?);
     let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
+    let n_ties = n_ties(raw, &order);
     drop(order);
     let train = TrainEvents::prefixes(&events, &parts.lengths);
     let titles = items.iter().map(|&item| raw.titles[item as usize].clone()).collect();
@@ -95,6 +96,7 @@ pub fn prepare(
         test: parts.test,
         n_test_without_history: parts.n_test_without_history,
         times: raw.times,
+        n_ties,
         data_hash: raw.hash.clone(),
         split_hash,
     })
@@ -104,6 +106,10 @@ fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
     let events = &raw.events;
     assert_eq!(events.user.len(), events.item.len(), "one item per event");
     assert_eq!(events.user.len(), events.time_s.len(), "one time per event");
+    assert!(
+        [0, events.user.len()].contains(&events.subsec_ns.len()),
+        "the rest of the time of each event, or of none"
+    );
     assert_eq!(raw.titles.len(), raw.item_ids.len(), "one title per item");
     for (columns, n) in
         [(&raw.users, raw.user_ids.len()), (&raw.items, raw.item_ids.len()), (&raw.request, raw.n_events())]
@@ -157,6 +163,12 @@ fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) ->
         Some(column) => Err(FeatureError::NoTimes { key: format!("features.column `{}`", column.name) }),
         None => Ok(()),
     }
+}
+
+/// Neighbours in the order of a user's events that happened at the same time.
+fn n_ties(raw: &RawData, order: &Order) -> usize {
+    let is_tie = |pair: &&[u32]| raw.events.time(pair[0] as usize) == raw.events.time(pair[1] as usize);
+    (0..order.n_users()).map(|user| order.of(user).windows(2).filter(is_tie).count()).sum()
 }
 
 /// The events in order; `items[i]` is the raw item that has `item_idx` `i + 1`.

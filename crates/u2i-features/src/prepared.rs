@@ -33,6 +33,8 @@ pub struct Prepared {
     pub n_test_without_history: usize,
     /// Whether events say when they happened; if not, all times of `events` are 0.
     pub times: Times,
+    /// Pairs of neighbouring events of a user that happened at the same time, to the nanosecond: their order is not theirs.
+    pub n_ties: usize,
     /// BLAKE3 of the input files.
     pub data_hash: String,
     /// BLAKE3 of events, training prefixes, samples and targets.

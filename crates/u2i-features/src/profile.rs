@@ -11,6 +11,7 @@ use crate::raw::Reject;
 use crate::table::Table;
 use crate::tally::Fate;
 use crate::time::{self, TimeUnit};
+use crate::time_guess::{PlausibleUnit, TimeGuess};
 use crate::typed_cells::{TypedCells, Wanted};
 
 /// What the columns of a file hold, judged by all of its rows.
@@ -37,8 +38,10 @@ pub struct ColumnProfile {
     pub n_missing: usize,
     /// Different values.
     pub n_distinct: usize,
-    /// Values that are integers.
+    /// Values that are integers, of whatever size. In a column of floating-point numbers those without a fraction.
     pub n_integers: usize,
+    /// Values that are whole numbers and are written or stored as if they had a fraction: `17.0`.
+    pub n_whole_decimals: usize,
     /// Values that are finite numbers, integers among them.
     pub n_numbers: usize,
     /// Values that are dates, with or without a time of day.
@@ -47,12 +50,15 @@ pub struct ColumnProfile {
     pub min: f64,
     /// The largest number; infinite if there is none.
     pub max: f64,
+    /// The smallest and the largest integer, exactly; `None` if there is none.
+    pub integers: Option<(i128, i128)>,
     /// What comes of taking each of [`SEPARATORS`] for one that stands between the entries of a list.
     pub separated: Vec<Separated>,
     /// The first value.
     pub example: Option<String>,
     /// Hashes of the different values.
     hashes: HashSet<u64>,
+    times: TimeGuess,
 }
 
 /// A column taken for one of lists.
@@ -75,6 +81,12 @@ impl ColumnProfile {
     /// Values that are there.
     pub fn n_values(&self) -> usize {
         self.n_rows - self.n_missing
+    }
+
+    /// The units in which some of the values are times from 1970 to 2099, those that read most values first. Two patterns
+    /// that read as many are in doubt of which of day and month comes first.
+    pub fn plausible_units(&self) -> Vec<PlausibleUnit> {
+        self.times.units()
     }
 
     /// Share of the different values that `other` has, too.
@@ -139,9 +151,9 @@ fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
 }
 
 /// What a column is read for, if it can be.
-fn wanted(stored: &Stored) -> Option<Wanted> {
+fn wanted(stored: &Stored) -> Option<Wanted<'static>> {
     match stored {
-        Stored::Times => Some(Wanted::Time(TimeUnit::Datetime)),
+        Stored::Times => Some(Wanted::Time(&TimeUnit::Datetime)),
         Stored::Text | Stored::Integers => Some(Wanted::Text),
         Stored::Floats => Some(Wanted::Number),
         Stored::Lists => Some(Wanted::List),
@@ -153,9 +165,12 @@ fn wanted(stored: &Stored) -> Option<Wanted> {
 struct Gathered {
     n_missing: usize,
     n_integers: usize,
+    n_whole_decimals: usize,
     n_numbers: usize,
     n_datetimes: usize,
     range: Option<(f64, f64)>,
+    integers: Option<(i128, i128)>,
+    times: TimeGuess,
     hashes: HashSet<u64>,
     entries: [(usize, usize, HashSet<u64>); SEPARATORS.len()],
     example: Option<String>,
@@ -171,8 +186,9 @@ impl Gathered {
             TypedCells::Float(cells) => self.number(cells.get(row).unwrap_or(f64::NAN)),
             TypedCells::Times(cells, ticks) => {
                 self.n_datetimes += 1;
-                let ticks = cells.get(row).map_or(0, |found| ticks.seconds(found));
-                self.hashes.insert(hash(&ticks));
+                let Some(found) = cells.get(row).map(|found| ticks.time(found)) else { return };
+                self.times.datetime(found);
+                self.hashes.insert(hash(&found));
             }
             TypedCells::List(_) | TypedCells::Lists(_) => {
                 let list = cells.list(row, ' ');
@@ -193,10 +209,21 @@ impl Gathered {
         self.hashes.insert(hash(&number.to_bits()));
         if number.is_finite() {
             self.n_numbers += 1;
-            self.n_integers += usize::from(number.fract() == 0.0);
+            let is_whole = number.fract() == 0.0;
+            self.n_integers += usize::from(is_whole);
+            self.n_whole_decimals += usize::from(is_whole);
+            if is_whole {
+                self.integer(number as i128);
+            }
+            self.times.decimal(number);
             let (min, max) = self.range.get_or_insert((number, number));
             (*min, *max) = (min.min(number), max.max(number));
         }
+    }
+
+    fn integer(&mut self, integer: i128) {
+        let (min, max) = self.integers.get_or_insert((integer, integer));
+        (*min, *max) = (integer.min(*min), integer.max(*max));
     }
 
     fn text(&mut self, text: &str) {
@@ -206,14 +233,22 @@ impl Gathered {
         }
         if let Some(number) = text.trim().parse::<f64>().ok().filter(|number| number.is_finite()) {
             self.n_numbers += 1;
-            self.n_integers += usize::from(text.parse::<i64>().is_ok());
+            match text.parse::<i128>() {
+                Ok(integer) => {
+                    self.n_integers += 1;
+                    self.integer(integer);
+                    self.times.integer(integer);
+                }
+                Err(_) => {
+                    self.n_whole_decimals += usize::from(number.fract() == 0.0);
+                    self.times.decimal(number);
+                }
+            }
             let (min, max) = self.range.get_or_insert((number, number));
             (*min, *max) = (min.min(number), max.max(number));
             return;
         }
-        if text.starts_with(|first: char| first.is_ascii_digit()) && time::datetime(text).is_some() {
-            self.n_datetimes += 1;
-        }
+        self.n_datetimes += usize::from(self.times.text(text));
         for (separator, (n_rows, n_entries, distinct)) in SEPARATORS.into_iter().zip(&mut self.entries) {
             let entries = text.split(separator).filter(|entry| !entry.is_empty());
             let before = *n_entries;
@@ -238,11 +273,14 @@ impl Gathered {
             n_missing: if is_other { n_rows } else { self.n_missing },
             n_distinct: self.hashes.len(),
             n_integers: self.n_integers,
+            n_whole_decimals: self.n_whole_decimals,
             n_numbers: self.n_numbers,
             n_datetimes: self.n_datetimes,
             min,
             max,
             separated: SEPARATORS.into_iter().zip(self.entries).map(separated).collect(),
+            integers: self.integers,
+            times: self.times,
             example: self.example,
             hashes: self.hashes,
         }

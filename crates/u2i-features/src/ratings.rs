@@ -216,7 +216,7 @@ mod tests {
     fn there_is_room_for_as_many_rows_as_are_expected() {
         let mut ratings = Ratings::default();
         ratings.keep(0, 0, b'5', 1, 100_000);
-        let RawEvents { user, item, time_s } = &ratings.events;
+        let RawEvents { user, item, time_s, .. } = &ratings.events;
         for capacity in [user.capacity(), item.capacity(), time_s.capacity()] {
             assert!((100_000..110_000).contains(&capacity), "{capacity}");
         }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::unix_time::UnixTime;
+
 /// Everything that was read, before anything is fitted: events in file order and attribute tables.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawData {
@@ -34,8 +36,10 @@ pub struct RawEvents {
     pub user: Vec<u32>,
     /// Index into [`RawData::item_ids`].
     pub item: Vec<u32>,
-    /// Unix time in seconds; 0 throughout where [`RawData::times`] is [`Times::Unknown`].
+    /// Unix time in seconds, rounded down; 0 throughout where [`RawData::times`] is [`Times::Unknown`].
     pub time_s: Vec<i64>,
+    /// Nanoseconds since the beginning of each of these seconds, below a billion; empty where all are 0.
+    pub subsec_ns: Vec<u32>,
 }
 
 /// Events of another kind than those that are recommended, in file order: searches, say, or ratings of at least 4.
@@ -49,8 +53,10 @@ pub struct RawSequence {
     pub value: Vec<u32>,
     /// The values, exact text.
     pub values: Vec<String>,
-    /// Unix time in seconds.
+    /// Unix time in seconds, rounded down.
     pub time_s: Vec<i64>,
+    /// Nanoseconds since the beginning of each of these seconds, below a billion; empty where all are 0.
+    pub subsec_ns: Vec<u32>,
     /// Index into [`RawData::events`] of the event that each is, where they are some of those; empty where they are
     /// not. `user`, `value` and `time_s` may then be empty: they are the event's user, item and time, and `values`
     /// are [`RawData::item_ids`].
@@ -130,7 +136,38 @@ impl RawEvents {
             self.user.reserve_exact(more);
             self.item.reserve_exact(more);
             self.time_s.reserve_exact(more);
+            if !self.subsec_ns.is_empty() {
+                self.subsec_ns.reserve_exact(more);
+            }
         }
+    }
+
+    /// Adds an event.
+    pub fn push(&mut self, user: u32, item: u32, time: UnixTime) {
+        self.user.push(user);
+        self.item.push(item);
+        self.time_s.push(time.s());
+        push_subsec(&mut self.subsec_ns, self.time_s.len(), self.time_s.capacity(), time);
+    }
+
+    /// When an event happened.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such event.
+    pub fn time(&self, event: usize) -> UnixTime {
+        UnixTime::new(self.time_s[event], self.subsec_ns.get(event).copied().unwrap_or(0))
+    }
+}
+
+/// Keeps the rest of the last of `n` times, and makes place for those before it once there is one that is not 0.
+fn push_subsec(subsec_ns: &mut Vec<u32>, n: usize, capacity: usize, time: UnixTime) {
+    if subsec_ns.is_empty() && time.subsec_ns() > 0 {
+        subsec_ns.reserve_exact(capacity);
+        subsec_ns.resize(n - 1, 0);
+    }
+    if !subsec_ns.is_empty() || time.subsec_ns() > 0 {
+        subsec_ns.push(time.subsec_ns());
     }
 }
 
@@ -147,14 +184,25 @@ impl RawSequence {
         self.event.len().max(self.user.len())
     }
 
+    /// Adds an event.
+    pub fn push(&mut self, user: u32, value: u32, time: UnixTime) {
+        self.user.push(user);
+        self.value.push(value);
+        self.time_s.push(time.s());
+        push_subsec(&mut self.subsec_ns, self.time_s.len(), self.time_s.capacity(), time);
+    }
+
     /// User, value and time of an event.
-    pub(crate) fn entry(&self, row: usize, events: &RawEvents) -> (u32, u32, i64) {
+    pub(crate) fn entry(&self, row: usize, events: &RawEvents) -> (u32, u32, UnixTime) {
         match self.user.is_empty() {
             true => {
                 let event = self.event[row] as usize;
-                (events.user[event], events.item[event], events.time_s[event])
+                (events.user[event], events.item[event], events.time(event))
             }
-            false => (self.user[row], self.value[row], self.time_s[row]),
+            false => {
+                let subsec_ns = self.subsec_ns.get(row).copied().unwrap_or(0);
+                (self.user[row], self.value[row], UnixTime::new(self.time_s[row], subsec_ns))
+            }
         }
     }
 }
@@ -194,5 +242,19 @@ mod tests {
         for (n, expected, wanted) in cases {
             assert_eq!(room(n, expected), wanted, "{n} of {expected}");
         }
+    }
+
+    #[test]
+    fn what_goes_on_within_seconds_takes_no_memory_until_something_does() {
+        let times = [7_000, 5_000, 5_250, 6_000, 5_001].map(|ms| UnixTime::from_ticks(ms, 1_000));
+        let mut events = RawEvents::default();
+        for (n, (&time, wanted)) in times.iter().zip([0, 0, 3, 4, 5]).enumerate() {
+            events.push(0, n as u32, time);
+            assert_eq!((events.time_s.len(), events.subsec_ns.len()), (n + 1, wanted));
+        }
+        assert_eq!((0..5).map(|event| events.time(event)).collect::<Vec<_>>(), times);
+        let mut sequence = RawSequence::default();
+        times.iter().for_each(|&time| sequence.push(0, 0, time));
+        assert_eq!((0..5).map(|row| sequence.entry(row, &events).2).collect::<Vec<_>>(), times);
     }
 }

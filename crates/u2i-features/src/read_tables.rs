@@ -60,23 +60,21 @@ fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureErro
     loop {
         let users = table.cells(&events.user, "user", Wanted::Id)?;
         let items = table.cells(&events.item, "item", Wanted::Id)?;
-        let times = table.cells(&events.time.column, "time.column", Wanted::Time(events.time.unit))?;
+        let times = table.cells(&events.time.column, "time.column", Wanted::Time(&events.time.unit))?;
         let expected = table.expected();
         for row in 0..table.n_rows() {
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&events.user, reason))?;
                 let item = items.id(row).map_err(|reason| (&events.item, reason))?;
-                let time_s =
-                    times.time_s(row, events.time.unit).map_err(|reason| (&events.time.column, reason))?;
+                let time =
+                    times.time(row, &events.time.unit).map_err(|reason| (&events.time.column, reason))?;
                 let values = parse_all(&request, row)?;
-                Ok((user, item, time_s, values))
+                Ok((user, item, time, values))
             })();
             match parsed {
-                Ok((user, item, time_s, values)) => {
+                Ok((user, item, time, values)) => {
                     raw.events.make_room(expected);
-                    raw.events.user.push(user_ids.intern(&user));
-                    raw.events.item.push(item_ids.intern(&item));
-                    raw.events.time_s.push(time_s);
+                    raw.events.push(user_ids.intern(&user), item_ids.intern(&item), time);
                     request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
                     table.tally.settle(Fate::Kept);
                 }
@@ -171,20 +169,18 @@ fn read_sequence(
     loop {
         let users = table.cells(&config.user, "user", Wanted::Id)?;
         let values = table.cells(&config.value, "value", Wanted::Id)?;
-        let times = table.cells(&config.time.column, "time.column", Wanted::Time(config.time.unit))?;
+        let times = table.cells(&config.time.column, "time.column", Wanted::Time(&config.time.unit))?;
         for row in 0..table.n_rows() {
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&config.user, reason))?;
                 let value = values.id(row).map_err(|reason| (&config.value, reason))?;
-                let time_s =
-                    times.time_s(row, config.time.unit).map_err(|reason| (&config.time.column, reason))?;
-                Ok((ids.get(&user), value, time_s))
+                let time =
+                    times.time(row, &config.time.unit).map_err(|reason| (&config.time.column, reason))?;
+                Ok((ids.get(&user), value, time))
             })();
             match parsed {
-                Ok((Some(user), value, time_s)) => {
-                    found.user.push(user);
-                    found.value.push(texts.intern(&value));
-                    found.time_s.push(time_s);
+                Ok((Some(user), value, time)) => {
+                    found.push(user, texts.intern(&value), time);
                     table.tally.settle(Fate::Kept);
                 }
                 Ok((None, ..)) => table.tally.settle(Fate::Filtered),

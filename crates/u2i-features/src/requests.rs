@@ -1,11 +1,12 @@
 use std::path::Path;
 
-use crate::config::TimeConfig;
+use crate::config::{AttributeConfig, TimeConfig};
 use crate::error::{FeatureError, invalid};
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
 use crate::raw::room;
 use crate::table::Table;
+use crate::table_attributes::{Value, bind, parse_all, rebind};
 use crate::tally::Fate;
 use crate::typed_cells::{TypedCells, Wanted};
 
@@ -20,6 +21,10 @@ pub struct RequestsConfig {
     pub history: Option<HistoryColumn>,
     /// Column of the times at which recommendations are wanted, if there is one.
     pub at: Option<TimeConfig>,
+    /// Columns that are read just as attributes of the data are, and go by the attribute's name.
+    pub attributes: Vec<AttributeConfig>,
+    /// Columns that are not looked at, whatever they hold.
+    pub ignored: Vec<String>,
     /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
 }
@@ -43,8 +48,10 @@ pub struct RequestRow {
     pub history: Option<Vec<String>>,
     /// Unix time in seconds.
     pub at_s: Option<i64>,
-    /// Name and text of every other column, blank fields left out.
+    /// Name and text of every other column, blank fields left out; attributes first.
     pub context: Vec<(String, String)>,
+    /// Name and entries of every attribute that is a list, empty ones left out.
+    pub lists: Vec<(String, Vec<String>)>,
 }
 
 /// Reads a file of requests.
@@ -73,15 +80,20 @@ impl Formats {
 }
 
 fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<RequestRow>, FeatureError> {
-    let RequestsConfig { format, user, history, at, limits } = config;
+    let RequestsConfig { format, user, history, at, attributes, ignored, limits } = config;
     if user.is_none() && history.is_none() {
         return Err(invalid("requests", "a column of users or of histories", "neither"));
     }
     let mut table = Table::open(path, format, formats, limits, "requests")?;
     let bound =
         [user.as_ref(), history.as_ref().map(|history| &history.column), at.as_ref().map(|at| &at.column)];
-    let others: Vec<String> =
-        table.names().iter().filter(|name| !bound.contains(&Some(name))).cloned().collect();
+    let is_attribute = |name: &String| {
+        attributes.iter().any(|attribute| attribute.column.as_ref().unwrap_or(&attribute.name) == name)
+    };
+    let is_other =
+        |name: &&String| !bound.contains(&Some(name)) && !is_attribute(name) && !ignored.contains(name);
+    let others: Vec<String> = table.names().iter().filter(is_other).cloned().collect();
+    let mut attributes = bind(&table, attributes, "attributes")?;
     let mut rows = Vec::new();
     loop {
         let users = user.as_ref().map(|column| table.cells(column, "user", Wanted::Id)).transpose()?;
@@ -89,7 +101,8 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
             .as_ref()
             .map(|history| table.cells(&history.column, "history", Wanted::List))
             .transpose()?;
-        let times = at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(at.unit))).transpose()?;
+        let times =
+            at.as_ref().map(|at| table.cells(&at.column, "at", Wanted::Time(&at.unit))).transpose()?;
         let context = others
             .iter()
             .map(|name| Ok((name, table.cells(name, "context", Wanted::Context)?)))
@@ -102,8 +115,17 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
                 .map(|(cells, history)| trimmed(cells.list(row, history.separator)))
                 .filter(|items| !items.is_empty());
             let at_s = match (&times, at) {
-                (Some(cells), Some(at)) if !cells.is_blank(row) => cells.time_s(row, at.unit).map(Some),
+                (Some(cells), Some(at)) if !cells.is_blank(row) => {
+                    cells.time(row, &at.unit).map(|at| Some(at.s()))
+                }
                 _ => Ok(None),
+            };
+            let values = match parse_all(&attributes, row) {
+                Ok(values) => values,
+                Err((column, reason)) => {
+                    table.reject(row, column, reason);
+                    continue;
+                }
             };
             match (at_s, at) {
                 (Err(reason), Some(at)) => table.reject(row, &at.column, reason),
@@ -113,7 +135,18 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
                 (at_s, _) => {
                     let text =
                         |(name, cells): &(&String, TypedCells)| Some(((*name).clone(), cells.shown(row)?));
-                    let context = context.iter().filter_map(text).collect();
+                    let (mut shown, mut lists) = (Vec::new(), Vec::new());
+                    for (attribute, value) in attributes.iter().zip(values) {
+                        let name = || attribute.name().clone();
+                        match value {
+                            Value::Text(text) => shown.extend(text.map(|text| (name(), text))),
+                            Value::Number(number) if number.is_nan() => {}
+                            Value::Number(number) => shown.push((name(), number.to_string())),
+                            Value::List(list) if list.is_empty() => {}
+                            Value::List(list) => lists.push((name(), list)),
+                        }
+                    }
+                    shown.extend(context.iter().filter_map(text));
                     if rows.len() == rows.capacity() {
                         rows.reserve_exact(room(rows.len(), table.expected()));
                     }
@@ -121,7 +154,8 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
                         user: id,
                         history: items,
                         at_s: at_s.unwrap_or_default(),
-                        context,
+                        context: shown,
+                        lists,
                     });
                     table.tally.settle(Fate::Kept);
                 }
@@ -130,6 +164,7 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
         if !table.next_part()? {
             break;
         }
+        rebind(&mut attributes, &table, "attributes")?;
     }
     table.counts()?;
     Ok(rows)

@@ -40,9 +40,9 @@ pub(crate) fn fit_sequence(
         let begin = values.len();
         let own = &placed[user];
         for &(_, row) in own {
-            let (_, value, time_s) = sequence.entry(row as usize, &raw.events);
+            let (_, value, time) = sequence.entry(row as usize, &raw.events);
             values.push(value);
-            times_s.push(time_s);
+            times_s.push(time.s());
         }
         is_trained.resize(values.len(), false);
         for position in 0..order.of(user).len() {
@@ -92,31 +92,32 @@ fn placed(raw: &RawData, sequence: &RawSequence, order: &Order) -> Vec<Vec<(u32,
     let mut rank: Vec<Option<u32>> = vec![None; raw.user_ids.len()];
     order.users.iter().zip(0..).for_each(|(&user, place)| rank[user as usize] = Some(place));
     let mut position = vec![0; raw.n_events()];
-    // The latest time until each event. Times ascend but for the book's split, which knows an order of its own.
-    let mut latest_s = Vec::with_capacity(order.rows.len());
     for user in 0..order.n_users() {
-        let mut latest = i64::MIN;
-        for (&row, place) in order.of(user).iter().zip(0..) {
-            position[row as usize] = place;
-            latest = latest.max(raw.events.time_s[row as usize]);
-            latest_s.push(latest);
-        }
+        order.of(user).iter().zip(0..).for_each(|(&row, place)| position[row as usize] = place);
     }
     let mut placed = vec![Vec::new(); order.n_users()];
     for row in 0..sequence.len() {
-        let (user, _, time_s) = sequence.entry(row, &raw.events);
+        let (user, ..) = sequence.entry(row, &raw.events);
         let Some(user) = rank[user as usize] else { continue };
-        let first = match sequence.event.get(row) {
-            Some(&event) => position[event as usize] + 1,
-            None => {
-                let own = &latest_s[order.offsets[user as usize]..order.offsets[user as usize + 1]];
-                own.partition_point(|&latest_s| latest_s <= time_s) as u32
-            }
-        };
+        let first = sequence.event.get(row).map_or(0, |&event| position[event as usize] + 1);
         placed[user as usize].push((first, row as u32));
     }
-    for own in &mut placed {
-        own.sort_by_key(|&(first, row)| (first, sequence.entry(row as usize, &raw.events).2));
+    let time = |row: u32| sequence.entry(row as usize, &raw.events).2;
+    let mut latest = Vec::new();
+    for (user, own) in placed.iter_mut().enumerate() {
+        if sequence.event.is_empty() {
+            // The latest time until each event. Times ascend but for the book's split, which knows an order of its own.
+            latest.clear();
+            for &row in order.of(user) {
+                let time = raw.events.time(row as usize);
+                latest.push(latest.last().map_or(time, |&latest| time.max(latest)));
+            }
+            for (first, row) in own.iter_mut() {
+                let time = time(*row);
+                *first = latest.partition_point(|&latest| latest <= time) as u32;
+            }
+        }
+        own.sort_by_key(|&(first, row)| (first, time(row)));
     }
     placed
 }

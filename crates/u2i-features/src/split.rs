@@ -3,7 +3,8 @@ use u2i_schema::Sample;
 use crate::config::SplitConfig;
 use crate::error::{FeatureError, invalid};
 use crate::order::Order;
-use crate::raw::RawData;
+use crate::raw::{RawData, RawEvents};
+use crate::unix_time::UnixTime;
 
 /// What each user's events are used for.
 #[derive(Default)]
@@ -35,9 +36,10 @@ pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Resul
                     found,
                 ));
             }
-            let mut times = raw.events.time_s.clone();
-            times.sort_unstable();
-            let cut = |quantile: f64| times[(quantile * times.len() as f64) as usize];
+            let mut times_s = raw.events.time_s.clone();
+            times_s.sort_unstable();
+            let cut =
+                |quantile: f64| nth_time(&raw.events, &times_s, (quantile * times_s.len() as f64) as usize);
             time_cut(raw, order, cut(validation_quantile), cut(test_quantile))
         }
     };
@@ -64,12 +66,24 @@ fn last_two_out(order: &Order) -> Parts {
     parts
 }
 
-fn time_cut(raw: &RawData, order: &Order, validation_s: i64, test_s: i64) -> Parts {
+/// The `n`-th time of all, whose seconds stand sorted.
+fn nth_time(events: &RawEvents, sorted_s: &[i64], n: usize) -> UnixTime {
+    let time_s = sorted_s[n];
+    let is_within = |&event: &usize| events.time_s[event] == time_s;
+    let mut within: Vec<UnixTime> = match events.subsec_ns.is_empty() {
+        true => return UnixTime::from_s(time_s),
+        false => (0..events.time_s.len()).filter(is_within).map(|event| events.time(event)).collect(),
+    };
+    let n_before = sorted_s.partition_point(|&before| before < time_s);
+    *within.select_nth_unstable(n - n_before).1
+}
+
+fn time_cut(raw: &RawData, order: &Order, validation_from: UnixTime, test_from: UnixTime) -> Parts {
     let mut parts = Parts::default();
     for user in 0..order.n_users() {
         let rows = order.of(user);
-        let before = |cut_s| rows.partition_point(|&row| raw.events.time_s[row as usize] < cut_s);
-        let (validation, test) = (before(validation_s), before(test_s));
+        let before = |cut| rows.partition_point(|&row| raw.events.time(row as usize) < cut);
+        let (validation, test) = (before(validation_from), before(test_from));
         parts.lengths.push(validation as u32);
         if validation > 0 && validation < test {
             parts.validation.push(Sample { user: user as u32, position: validation as u32 });

@@ -81,7 +81,12 @@ impl Table {
     }
 
     /// The cells of a column that the config binds at `key`, in this part.
-    pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<TypedCells, FeatureError> {
+    pub(crate) fn cells(
+        &self,
+        column: &str,
+        key: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<TypedCells, FeatureError> {
         let key = format!("{}.{key}", self.key);
         let (path, named) = (self.path.clone(), column.to_owned());
         let Some(place) = self.names.iter().position(|name| name == column) else {

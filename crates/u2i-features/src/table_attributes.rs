@@ -48,7 +48,7 @@ pub(crate) fn rebind(attributes: &mut [Attribute<'_>], table: &Table, key: &str)
     Ok(())
 }
 
-fn wanted(kind: &AttributeKind) -> Wanted {
+fn wanted(kind: &AttributeKind) -> Wanted<'static> {
     match kind {
         AttributeKind::Text {} => Wanted::Text,
         AttributeKind::Number {} => Wanted::Number,
@@ -73,6 +73,11 @@ pub(crate) struct Attribute<'a> {
 }
 
 impl Attribute<'_> {
+    /// What the config calls it.
+    pub(crate) fn name(&self) -> &String {
+        self.name
+    }
+
     fn parse(&self, row: usize) -> Result<Value, String> {
         Ok(match self.kind {
             AttributeKind::Text {} => Value::Text(self.cells.text(row).map(Cow::into_owned)),

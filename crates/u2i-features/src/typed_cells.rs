@@ -5,6 +5,7 @@ use polars::prelude::*;
 
 use crate::cells::{Cells, Held, Ticks};
 use crate::time::{self, TimeUnit, short};
+use crate::unix_time::UnixTime;
 
 /// Why cells cannot be read for something.
 pub(crate) enum BindError {
@@ -22,7 +23,7 @@ impl From<PolarsError> for BindError {
 
 impl Cells {
     /// The cells as they are read for something.
-    pub(crate) fn typed(&self, wanted: Wanted) -> Result<TypedCells, BindError> {
+    pub(crate) fn typed(&self, wanted: Wanted<'_>) -> Result<TypedCells, BindError> {
         let (series, ticks) = match self.held() {
             Held::Series(series) => (series, None),
             Held::Times(series, ticks) => (series, Some(*ticks)),
@@ -60,27 +61,37 @@ impl Cells {
 
 /// What a column is read for.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Wanted {
+pub(crate) enum Wanted<'a> {
     Id,
-    Time(TimeUnit),
+    Time(&'a TimeUnit),
     Text,
     Number,
     List,
     Context,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     fn takes_floats(self) -> bool {
-        matches!(
-            self,
-            Wanted::Number | Wanted::Context | Wanted::Time(TimeUnit::Seconds | TimeUnit::Milliseconds)
-        )
+        match self {
+            Wanted::Number | Wanted::Context => true,
+            // Nanoseconds of today are no floating-point numbers.
+            Wanted::Time(unit) => !matches!(
+                unit,
+                TimeUnit::Nanoseconds | TimeUnit::Datetime | TimeUnit::CalendarDigits | TimeUnit::Strftime(_)
+            ),
+            Wanted::Id | Wanted::Text | Wanted::List => false,
+        }
     }
 
     pub(crate) fn types(self) -> &'static str {
         match self {
             Wanted::Id => "text or integers, since ids are exact",
             Wanted::Time(TimeUnit::Datetime) => "text, timestamps or dates",
+            Wanted::Time(TimeUnit::Strftime(_)) => "text",
+            Wanted::Time(TimeUnit::CalendarDigits) => "text or integers",
+            Wanted::Time(TimeUnit::Nanoseconds) => {
+                "text or integers, since floating-point numbers are not exact to the nanosecond; timestamps have unit = \"datetime\""
+            }
             Wanted::Time(_) => "numbers; timestamps and dates have unit = \"datetime\"",
             Wanted::Text => "text or integers",
             Wanted::Number => "numbers",
@@ -137,19 +148,17 @@ impl TypedCells {
         self.text(row).ok_or_else(|| "expected an id, found nothing".to_owned())
     }
 
-    pub(crate) fn time_s(&self, row: usize, unit: TimeUnit) -> Result<i64, String> {
-        let nothing = || match unit {
-            TimeUnit::Datetime => "expected a date and time, found nothing".to_owned(),
-            TimeUnit::Seconds | TimeUnit::Milliseconds => "expected a number, found nothing".to_owned(),
-        };
+    /// When something happened, or what is wrong with it.
+    pub(crate) fn time(&self, row: usize, unit: &TimeUnit) -> Result<UnixTime, String> {
+        let nothing = || format!("expected {}, found nothing", unit.wanted());
         match self {
             TypedCells::Times(cells, ticks) => {
-                let found = cells.get(row).ok_or_else(nothing)?;
-                time::in_range(ticks.seconds(found), format_args!("{} s", ticks.seconds(found)), "a date")
+                let found = ticks.time(cells.get(row).ok_or_else(nothing)?);
+                time::in_range(found, format_args!("{} s", found.s()), unit)
             }
-            TypedCells::Float(cells) => time::decimal(cells.get(row).ok_or_else(nothing)?, unit),
+            TypedCells::Float(cells) => time::float(cells.get(row).ok_or_else(nothing)?, unit),
             TypedCells::Signed(cells) => time::whole(cells.get(row).ok_or_else(nothing)?, unit),
-            _ => time::time_s(&self.text(row).ok_or_else(nothing)?, unit),
+            _ => time::time(&self.text(row).ok_or_else(nothing)?, unit),
         }
     }
 

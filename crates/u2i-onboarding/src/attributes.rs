@@ -175,7 +175,7 @@ mod tests {
         let encoding = u2i_features::Encoding::Utf8;
         let format = match separator {
             '\t' => Tsv { encoding }.into(),
-            separator => Csv { separator, encoding }.into(),
+            separator => Csv::new(separator, encoding).into(),
         };
         let table = u2i_features::profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap();
         guess(&table.columns[1], is_items)

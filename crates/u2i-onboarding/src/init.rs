@@ -5,7 +5,7 @@ use serde::Serialize;
 use u2i::Error;
 use u2i::config::Experiment;
 use u2i::pipeline::prepare_features;
-use u2i_features::{DataConfig, FileCounts, RawData, Times};
+use u2i_features::{DataConfig, FeatureError, FileCounts, RawData, Times};
 use u2i_schema::Side;
 
 use crate::model_choice::ModelChoice;
@@ -58,14 +58,14 @@ impl fmt::Display for Initialised {
 /// and the option that chooses.
 pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
     let InitOptions { data, out, model, .. } = options;
-    let plan = plan(options)?;
+    let mut plan = plan(options)?;
     if !matches!(plan.data, DataConfig::Tables(_)) && options.names_tables() {
         return Err(Error::Usage(format!(
             "options such as --user, --item and --time name columns of tables, and {} has none by name",
             data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
         )));
     }
-    let raw = plan.data.read(Path::new(""))?;
+    let raw = read(&mut plan)?;
     let size = Size::new(&raw.events.user, &raw.events.item, raw.user_ids.len(), raw.item_ids.len());
 
     let folder = folder_of(out)?;
@@ -86,6 +86,38 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
     check(&experiment, &raw)?;
     let Writer { text, guesses, .. } = writer;
     Ok(Initialised { text, summary, guesses, files: plan.files, unused: plan.unused, experiment })
+}
+
+/// Reads the data. An attribute that was guessed and cannot be read is left out: what is written can be read.
+fn read(plan: &mut Plan) -> Result<RawData, Error> {
+    loop {
+        let error = match plan.data.read(Path::new("")) {
+            Ok(raw) => return Ok(raw),
+            Err(error) => error,
+        };
+        let is_left_out = blamed(&error).is_some_and(|(file, column)| {
+            let reason = format!("it cannot be read as it was guessed to be; {error}");
+            plan.leave_out(file, column, &reason.replace("\n", " "))
+        });
+        if !is_left_out {
+            return Err(error.into());
+        }
+    }
+}
+
+/// The file and the column that data cannot be read for.
+fn blamed(error: &FeatureError) -> Option<(&Path, &str)> {
+    match error {
+        FeatureError::ColumnType { path, column, .. } => Some((path, column)),
+        FeatureError::TooManyRejects { path, rejects, .. } => {
+            // The one that most rows are rejected for.
+            let mut columns: Vec<&str> = rejects.iter().map(|reject| reject.column.as_str()).collect();
+            columns.sort_unstable();
+            let most = columns.chunk_by(|a, b| a == b).max_by_key(|same| same.len())?;
+            most.first().filter(|column| !column.is_empty()).map(|&column| (path.as_path(), column))
+        }
+        _ => None,
+    }
 }
 
 /// The folder that a config stands in. A path that is no UTF-8 cannot be written into one.

@@ -16,6 +16,8 @@
 //! ```
 
 mod attributes;
+mod column_summary;
+mod column_uses;
 mod described;
 mod events_file;
 mod init;
@@ -33,9 +35,12 @@ mod validate;
 mod vocabulary;
 mod write;
 
+pub use column_summary::{ColumnSummary, Counted};
+pub use column_uses::{ColumnUse, Use};
 pub use init::{Initialised, init};
 pub use model_choice::ModelChoice;
 pub use options::InitOptions;
 pub use plan::FileUse;
-pub use validate::{ColumnSummary, FileSummary, Quantiles, SplitSummary, Validation, validate};
+pub use times::parse_time_unit;
+pub use validate::{FileSummary, Quantiles, SplitSummary, Validation, validate};
 pub use write::Guess;

@@ -220,7 +220,7 @@ mod tests {
     fn table(folder: &Path, name: &str, header: &str) -> Looked {
         let path = folder.join(name);
         std::fs::write(&path, format!("{header}\n1,2\n")).unwrap();
-        let format = Csv { separator: ',', encoding: Encoding::Utf8 }.into();
+        let format = Csv::new(',', Encoding::Utf8).into();
         let profile = profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap();
         Looked { file: TableFile { path, format, reason: String::new() }, profile }
     }

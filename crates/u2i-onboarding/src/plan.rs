@@ -18,7 +18,7 @@ use crate::looked::{Looked, file_name, for_shell};
 use crate::names::plain;
 use crate::options::{Asked, InitOptions, resolve};
 use crate::recipe::grouped;
-use crate::roles::{FoundTime, Roles};
+use crate::roles::{Found, FoundTime, Roles};
 use crate::source::{Source, TableFile, recognise};
 
 /// What a config will say about data and columns, with the reasons.
@@ -69,6 +69,25 @@ pub(crate) struct Feature {
 }
 
 impl Plan {
+    /// Leaves out the attribute that is made of a column of a file, with the reason; says whether there was one.
+    pub(crate) fn leave_out(&mut self, file: &Path, column: &str, reason: &str) -> bool {
+        let DataConfig::Tables(tables) = &mut self.data else { return false };
+        for (side, table) in [(Side::User, &mut tables.users), (Side::Item, &mut tables.items)] {
+            let Some(table) = table.as_mut().filter(|table| table.file == file) else { continue };
+            let is_it =
+                |attribute: &AttributeConfig| attribute.column.as_ref().unwrap_or(&attribute.name) == column;
+            let Some(place) = table.attributes.iter().position(is_it) else { continue };
+            let attribute = table.attributes.remove(place);
+            let is_of = |feature: &Feature| {
+                feature.side == side && *feature.source.as_ref().unwrap_or(&feature.name) == attribute.name
+            };
+            self.features.retain(|feature| !is_of(feature));
+            self.unused.push(format!("{}, {column}: {reason}", file_name(file)));
+            return true;
+        }
+        false
+    }
+
     pub(crate) fn reason(&self, key: &str) -> Option<&str> {
         self.reasons.iter().find(|(own, _)| own == key).map(|(_, reason)| reason.as_str())
     }
@@ -165,12 +184,12 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
             users: None,
             items: None,
             sequences: Vec::new(),
-            limits: limits(options),
+            limits: limits_with_blanks(options, events, &roles),
         })),
         reasons: vec![
             ("events.format".to_owned(), events.file.reason.clone()),
-            ("events.user".to_owned(), roles.user.reason.clone()),
-            ("events.item".to_owned(), roles.item.reason.clone()),
+            ("events.user".to_owned(), with_blanks(events, &roles.user)),
+            ("events.item".to_owned(), with_blanks(events, &roles.item)),
             ("events.time".to_owned(), why_times.clone()),
         ],
         features: Vec::new(),
@@ -202,6 +221,35 @@ fn with_named(mut files: Vec<TableFile>, options: &InitOptions) -> Result<Vec<Ta
         }
     }
     Ok(files)
+}
+
+/// The share of events without an id in a column.
+fn blank_share(events: &Looked, found: &Found) -> f64 {
+    let column = events.column(&found.column);
+    column.map_or(0.0, |column| column.n_missing as f64 / column.n_rows.max(1) as f64)
+}
+
+/// The reason for a column of ids, and how many rows have none.
+fn with_blanks(events: &Looked, found: &Found) -> String {
+    match blank_share(events, found) {
+        share if share > TOLERATED => format!(
+            "{} {:.1} % of rows have no `{}` and are left out.",
+            found.reason,
+            100.0 * share,
+            found.column
+        ),
+        _ => found.reason.clone(),
+    }
+}
+
+/// Rows without an id cannot be used, and there may be as many as there are.
+fn limits_with_blanks(options: &InitOptions, events: &Looked, roles: &Roles) -> ReadLimits {
+    let limits = limits(options);
+    let blank = blank_share(events, &roles.user) + blank_share(events, &roles.item);
+    match blank > TOLERATED {
+        true => ReadLimits { max_reject_ratio: (limits.max_reject_ratio + blank).min(1.0), ..limits },
+        false => limits,
+    }
 }
 
 /// What stands for user, item and time in the file of events.

@@ -4,7 +4,7 @@ use u2i_features::{ColumnProfile, Stored, TableProfile, TimeUnit};
 
 use crate::looked::{column, for_shell, listed};
 use crate::names::{Role, fit, is_id, is_other_time, other_subject, plain};
-use crate::times::{WhatTimes, what_times};
+use crate::times::{UNITS, WhatTimes, unit_word, warning, what_times};
 
 /// Columns that were named by the caller, who knows better.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,8 +72,8 @@ pub(crate) enum Doubt {
     Several { role: Role, candidates: Vec<String> },
     /// No column would do; some were left aside, each with the reason.
     None { role: Role, columns: Vec<String>, aside: Vec<(String, String)> },
-    /// A column is called so, and its values are against it.
-    Against { role: Role, column: String, reason: String },
+    /// A column is called so, and its values are against it; with units of time that may be meant.
+    Against { role: Role, column: String, reason: String, units: Vec<TimeUnit> },
     /// A column was named that is not there.
     Unknown { role: Role, column: String, columns: Vec<String> },
 }
@@ -121,14 +121,23 @@ impl std::fmt::Display for Doubt {
                     _ => write!(f, "; say which is with --{word} COLUMN"),
                 }
             }
-            Doubt::Against { role, column, reason } => {
+            Doubt::Against { role, column, reason, units } => {
                 let word = role.word();
                 match role {
-                    Role::Time => write!(
-                        f,
-                        "`{column}` is called as times are, but {reason}; say how they are written with --time-unit UNIT, \
-                         name another column with --time COLUMN, or say --no-time: events then stand in the order of the file"
-                    ),
+                    Role::Time => {
+                        let words: Vec<String> =
+                            units.iter().map(|unit| format!("--time-unit {}", unit_word(unit))).collect();
+                        let units = match words.is_empty() {
+                            true => format!("--time-unit UNIT ({UNITS})"),
+                            false => words.join(" or "),
+                        };
+                        write!(
+                            f,
+                            "`{column}` is to hold times, but {reason}; say how they are written with {units}, name \
+                             another column with --time COLUMN, or say --no-time: events then stand in the order of the \
+                             file"
+                        )
+                    }
                     _ => write!(
                         f,
                         "`{column}` is called as ids of {word}s are, but {reason}; --{word} {} takes it all the same, \
@@ -229,7 +238,10 @@ impl Columns<'_> {
         let (aside, others): (Vec<_>, Vec<_>) = self
             .all
             .iter()
-            .filter(|column| matches!(what_times(column, self.now_s), WhatTimes::Sure { .. }))
+            .filter(|column| {
+                let found = what_times(column, self.now_s);
+                matches!(found, WhatTimes::Sure { .. } | WhatTimes::Doubted { are_dates: true, .. })
+            })
             .partition(|column| {
                 let name = plain(&column.name);
                 is_other_time(name) || is_id(name) || other_subject(name).is_some()
@@ -266,14 +278,18 @@ impl Columns<'_> {
         why: &str,
         named: &Named,
     ) -> Result<(Found, TimeUnit), Doubt> {
-        let against = |reason| Doubt::Against { role: Role::Time, column: column.name.clone(), reason };
-        let (unit, how) = match (&named.time_unit, what_times(column, self.now_s)) {
-            (Some(unit), WhatTimes::Doubted { reason }) => {
-                (unit.clone(), format!("As --time-unit says. Warning: {reason}."))
-            }
-            (Some(unit), _) => (unit.clone(), "As --time-unit says.".to_owned()),
-            (None, WhatTimes::Sure { unit, reason }) => (unit, reason),
-            (None, WhatTimes::Doubted { reason } | WhatTimes::No { reason }) => return Err(against(reason)),
+        let against =
+            |reason, units| Doubt::Against { role: Role::Time, column: column.name.clone(), reason, units };
+        let (unit, how) = match &named.time_unit {
+            Some(unit) => match warning(column, unit, self.now_s) {
+                Ok(warning) => (unit.clone(), format!("As --time-unit says.{warning}")),
+                Err(reason) => return Err(against(reason, Vec::new())),
+            },
+            None => match what_times(column, self.now_s) {
+                WhatTimes::Sure { unit, reason } => (unit, reason),
+                WhatTimes::Doubted { reason, units, .. } => return Err(against(reason, units)),
+                WhatTimes::No { reason } => return Err(against(reason, Vec::new())),
+            },
         };
         Ok((Found { column: column.name.clone(), told, reason: format!("{why} {how}") }, unit))
     }
@@ -305,6 +321,7 @@ impl Columns<'_> {
                     role,
                     column: column.name.clone(),
                     reason: against_ids(column).unwrap_or_default(),
+                    units: Vec::new(),
                 }),
                 None => Ok(None),
             },
@@ -373,6 +390,9 @@ pub(crate) fn can_be_id(column: &ColumnProfile) -> bool {
     against_ids(column).is_none()
 }
 
+/// From this share of blank ids on a column is not taken for one of ids unless it is named.
+const MOST_BLANK: f64 = 0.9;
+
 /// Why a column cannot hold ids; `None` if it can.
 fn against_ids(column: &ColumnProfile) -> Option<String> {
     let n = column.n_values();
@@ -383,18 +403,27 @@ fn against_ids(column: &ColumnProfile) -> Option<String> {
         Stored::Other(dtype) => return Some(format!("its values are of type {dtype}")),
         Stored::Times => return Some("its values are dates".to_owned()),
         Stored::Lists => return Some("its values are lists".to_owned()),
-        Stored::Floats => return Some("its values are numbers with fractions, and ids are exact".to_owned()),
         Stored::Text if column.n_datetimes == n => return Some("its values are dates".to_owned()),
-        Stored::Text if column.n_integers < column.n_numbers => {
-            return Some("its values are numbers with fractions, and ids are exact".to_owned());
+        // Of other texts some read as numbers, too: `12e4`.
+        Stored::Text if column.n_integers == column.n_numbers || 10 * column.n_numbers < 9 * n => {}
+        Stored::Integers => {}
+        Stored::Text | Stored::Floats => {
+            let n_whole = match column.stored {
+                Stored::Floats => column.n_integers,
+                _ => column.n_integers + column.n_whole_decimals,
+            };
+            return Some(match n_whole == column.n_numbers {
+                true => "its values are whole numbers with a fraction, and ids are exact: 17.0 is not 17"
+                    .to_owned(),
+                false => {
+                    format!("its values are numbers with fractions, from {} to {}", column.min, column.max)
+                }
+            });
         }
-        Stored::Text | Stored::Integers => {}
     }
-    if 10 * column.n_missing > column.n_rows {
-        return Some(format!(
-            "{:.0} % of its rows are blank",
-            100.0 * column.n_missing as f64 / column.n_rows as f64
-        ));
+    let blank = column.n_missing as f64 / column.n_rows as f64;
+    if blank > MOST_BLANK {
+        return Some(format!("{:.0} % of its rows are blank", 100.0 * blank));
     }
     (n >= 20 && column.n_distinct == 1).then(|| "it has one value only".to_owned())
 }
@@ -410,8 +439,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
         std::fs::write(&path, text).unwrap();
-        let format =
-            u2i_features::formats::Csv { separator: ',', encoding: u2i_features::Encoding::Utf8 }.into();
+        let format = u2i_features::formats::Csv::new(',', u2i_features::Encoding::Utf8).into();
         u2i_features::profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap()
     }
 
@@ -519,7 +547,7 @@ mod tests {
         check(&table("user,item,stars", no_time), &nobody, Ok(["user", "item", ""]));
         // A column that is called a time and cannot be read as one is asked about.
         let odd = |row: usize| format!("{},day {row}", 100 + row % 50);
-        check(&table("user,item,date", odd), &nobody, Err("`date` is called as times are, but"));
+        check(&table("user,item,date", odd), &nobody, Err("`date` is to hold times, but"));
         let said = Named { no_time: true, ..Named::default() };
         check(&table("user,item,date", odd), &said, Ok(["user", "item", ""]));
         // What is not called as events are is not taken for some by its values alone.
@@ -536,7 +564,7 @@ mod tests {
         for (text, wanted) in [
             (
                 row(&|row| format!("{}.5", row % 30)),
-                "`item_id` is called as ids of items are, but its values are numbers",
+                "`item_id` is called as ids of items are, but its values are numbers with fractions, from 0.5 to 29.5",
             ),
             (
                 row(&|_| "x".into()),

@@ -9,9 +9,11 @@ use u2i::config::Experiment;
 use u2i::memory::MemoryEstimate;
 use u2i::pipeline::{load_data, prepare_features, seen_items};
 use u2i_datasets::Places;
-use u2i_features::{FileCounts, Prepared, RawColumn, RawData, RawValues, Reject, Times};
-use u2i_schema::{ColumnData, Sample, Side};
+use u2i_features::{FileCounts, Prepared, RawData, Reject, Times};
+use u2i_schema::Sample;
 
+use crate::column_summary::{ColumnSummary, columns};
+use crate::column_uses::{ColumnUse, column_uses, write_uses};
 use crate::recipe::grouped;
 
 /// What an experiment's data holds, and what training on it will take.
@@ -19,6 +21,8 @@ use crate::recipe::grouped;
 pub struct Validation {
     /// What became of the rows of each file; none for data that is made.
     pub files: Vec<FileSummary>,
+    /// What each column of each file is read for; none for data by name.
+    pub uses: Vec<ColumnUse>,
     /// Users that have an event.
     pub n_users: usize,
     /// Items that have an event.
@@ -27,6 +31,8 @@ pub struct Validation {
     pub n_events: usize,
     /// The first and the last time of an event, in UTC; `None` where events have no times.
     pub times: Option<[String; 2]>,
+    /// What is most likely not meant so.
+    pub warnings: Vec<String>,
     /// Share of neighbouring events of one user that have the same time; `None` where events have no times. The tie rule
     /// decides their order.
     pub ties_share: Option<f64>,
@@ -40,6 +46,9 @@ pub struct Validation {
     pub memory: MemoryEstimate,
     /// The most bytes that are held at once.
     pub memory_peak: u64,
+    /// Unix time of the last event, where events have times.
+    #[serde(skip)]
+    newest_s: Option<i64>,
 }
 
 /// What became of the rows of a file: `read = kept + rejected + filtered`.
@@ -99,21 +108,6 @@ pub struct SplitSummary {
     pub history: Quantiles,
 }
 
-/// A feature column.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ColumnSummary {
-    /// Its name.
-    pub name: String,
-    /// Whom it describes.
-    pub side: Side,
-    /// Rows of its table, padding and unknown values included; `None` for a real number.
-    pub n_rows: Option<usize>,
-    /// Share of users, items or events without a value.
-    pub missing_share: f64,
-    /// Share without a row of their own: missing, or too rare; `None` for a real number.
-    pub unknown_share: Option<f64>,
-}
-
 /// Reads what an experiment names and prepares it as for training. Changes nothing, but for a data set by name that has
 /// to be downloaded.
 ///
@@ -131,10 +125,13 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
     let per_user = (0..prepared.events.n_users()).map(|user| prepared.events.items(user).len()).collect();
     Ok(Validation {
         files: raw.files.iter().map(file_summary).collect(),
+        uses: column_uses(experiment, base)?,
         n_users: raw.user_ids.len(),
         n_items: raw.item_ids.len(),
         n_events: raw.n_events(),
         times: times(&raw),
+        newest_s: newest_s(&raw),
+        warnings: warnings_of_1970(&raw),
         ties_share: (raw.times == Times::Known).then(|| ties_share(&prepared)),
         events_per_user: Quantiles::of(per_user),
         split: split_summary(&prepared, lengths(&prepared.test)),
@@ -142,6 +139,49 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
         memory_peak: memory.peak(),
         memory,
     })
+}
+
+impl Validation {
+    /// The same, with a warning if events happen after `now_s`, what the caller's clock says in Unix seconds. A day is
+    /// allowed for clocks of other time zones.
+    #[must_use]
+    pub fn as_of(mut self, now_s: i64) -> Self {
+        if let (Some(newest_s), Some([_, last])) = (self.newest_s, &self.times)
+            && newest_s > now_s.saturating_add(DAY_S)
+        {
+            self.warnings.push(format!(
+                "the last event, of {last}, is after the clock of this machine, {}: have dates been moved, or is `unit` \
+                 another one?",
+                utc(now_s)
+            ));
+        }
+        self
+    }
+}
+
+const DAY_S: i64 = 86_400;
+/// Before this, times are most likely small numbers, or milliseconds that were taken for less.
+const YEAR_1971_S: i64 = 365 * DAY_S;
+
+fn newest_s(raw: &RawData) -> Option<i64> {
+    raw.events.time_s.iter().max().copied().filter(|_| raw.times == Times::Known)
+}
+
+fn warnings_of_1970(raw: &RawData) -> Vec<String> {
+    if raw.times == Times::Unknown {
+        return Vec::new();
+    }
+    let early: Vec<i64> = raw.events.time_s.iter().copied().filter(|&time_s| time_s < YEAR_1971_S).collect();
+    let Some(&first_s) = early.iter().min() else { return Vec::new() };
+    let (n, of) = (grouped(early.len()), grouped(raw.n_events()));
+    vec![format!(
+        "{n} of {of} events are of 1970, the first of {}: is the column one of times, and `unit` the right one?",
+        utc(first_s)
+    )]
+}
+
+fn utc(time_s: i64) -> String {
+    Timestamp::from_second(time_s).map_or_else(|_| time_s.to_string(), |time| time.to_string())
 }
 
 impl Quantiles {
@@ -179,20 +219,13 @@ fn times(raw: &RawData) -> Option<[String; 2]> {
         return None;
     }
     let (first, last) = (raw.events.time_s.iter().min()?, raw.events.time_s.iter().max()?);
-    Some([first, last].map(|&time_s| {
-        Timestamp::from_second(time_s).map_or_else(|_| time_s.to_string(), |time| time.to_string())
-    }))
+    Some([first, last].map(|&time_s| utc(time_s)))
 }
 
 fn ties_share(prepared: &Prepared) -> f64 {
-    let (mut pairs, mut ties) = (0, 0);
-    for user in 0..prepared.events.n_users() {
-        for pair in prepared.events.times_s(user).windows(2) {
-            pairs += 1;
-            ties += usize::from(pair[0] == pair[1]);
-        }
-    }
-    ties as f64 / f64::max(pairs as f64, 1.0)
+    let events = &prepared.events;
+    let n_pairs: usize = (0..events.n_users()).map(|user| events.items(user).len().saturating_sub(1)).sum();
+    prepared.n_ties as f64 / f64::max(n_pairs as f64, 1.0)
 }
 
 fn split_summary(prepared: &Prepared, history: Quantiles) -> SplitSummary {
@@ -217,73 +250,27 @@ fn split_summary(prepared: &Prepared, history: Quantiles) -> SplitSummary {
     }
 }
 
-fn columns(experiment: &Experiment, raw: &RawData, prepared: &Prepared) -> Vec<ColumnSummary> {
-    let mut summaries = Vec::new();
-    for side in [Side::User, Side::Item, Side::Request] {
-        let (encoded, declared) = match side {
-            Side::User => (prepared.users.columns(), &raw.users),
-            Side::Item => (prepared.catalog.columns(), &raw.items),
-            Side::Request => (prepared.events.request(), &raw.request),
-        };
-        for (column, data) in prepared.columns(side).zip(encoded) {
-            let config =
-                experiment.features.column.iter().find(|config| config.names().contains(&column.name));
-            let source = config.map_or(column.name.as_str(), |config| config.source());
-            summaries.push(ColumnSummary {
-                name: column.name.clone(),
-                side,
-                n_rows: column.transform.n_rows(),
-                missing_share: declared
-                    .iter()
-                    .find(|declared| declared.name == source)
-                    .map_or(0.0, missing_share),
-                unknown_share: unknown_share(data),
-            });
-        }
-    }
-    summaries
-}
-
-/// Ids and times are never missing; other values may be.
-fn missing_share(column: &RawColumn) -> f64 {
-    let missing = match &column.values {
-        RawValues::Text(texts) => texts.iter().filter(|text| text.is_none()).count(),
-        RawValues::Number(numbers) => numbers.iter().filter(|number| number.is_nan()).count(),
-        RawValues::List(lists) => lists.iter().filter(|list| list.is_empty()).count(),
-    };
-    missing as f64 / column.values.len().max(1) as f64
-}
-
-/// Row 1 of a table is for what is missing or unknown.
-const UNKNOWN: u32 = 1;
-
-fn unknown_share(data: &ColumnData) -> Option<f64> {
-    let (unknown, n) = match data {
-        ColumnData::Rows(rows) => (rows.iter().filter(|&&row| row == UNKNOWN).count(), rows.len()),
-        ColumnData::Bags { offsets, rows } => {
-            let bags = offsets.windows(2).map(|pair| &rows[pair[0] as usize..pair[1] as usize]);
-            (bags.clone().filter(|bag| bag.iter().all(|&row| row == UNKNOWN)).count(), bags.count())
-        }
-        ColumnData::Values(_) | ColumnData::Windows { .. } => return None,
-    };
-    Some(unknown as f64 / n.max(1) as f64)
-}
-
 /// A line for each fact, then memory line by line.
 impl fmt::Display for Validation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         for file in &self.files {
             writeln!(
                 f,
-                "{}: {} rows read, {} kept, {} rejected, {} of users or items without events",
+                "{}: {} rows read, {} kept, {} rejected, {} of users or items without events{}",
                 file.path.display(),
                 file.read,
                 file.kept,
                 file.rejected,
-                file.filtered
+                file.filtered,
+                match file.filtered {
+                    0 => String::new(),
+                    n => format!(" ({})", percent(n as f64 / file.read.max(1) as f64)),
+                }
             )?;
             file.first_rejects.iter().try_for_each(|reject| writeln!(f, "  {reject}"))?;
         }
+        write_uses(f, &self.uses)?;
         writeln!(
             f,
             "{} events of {} users with {} items; events of a user: {}",
@@ -292,7 +279,6 @@ impl fmt::Display for Validation {
             grouped(self.n_items),
             self.events_per_user
         )?;
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         match (&self.times, self.ties_share) {
             (Some([first, last]), Some(ties)) => writeln!(
                 f,
@@ -301,6 +287,7 @@ impl fmt::Display for Validation {
             )?,
             _ => writeln!(f, "events have no times: their order is that of the file")?,
         }
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         let split = &self.split;
         writeln!(
             f,
@@ -321,15 +308,7 @@ impl fmt::Display for Validation {
             percent(split.cold_users_share)
         )?;
         for column in &self.columns {
-            let side = format!("{:?}", column.side).to_lowercase();
-            write!(f, "column {} ({side}): ", column.name)?;
-            match (column.n_rows, column.unknown_share) {
-                (Some(n), Some(unknown)) => {
-                    write!(f, "{} rows, {} without one of their own, ", grouped(n), percent(unknown))?;
-                }
-                _ => write!(f, "a number, ")?,
-            }
-            writeln!(f, "{} missing", percent(column.missing_share))?;
+            writeln!(f, "{column}")?;
         }
         write!(f, "{}", self.memory)
     }

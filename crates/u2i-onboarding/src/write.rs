@@ -141,18 +141,27 @@ fn tables(writer: &mut Writer, plan: &Plan, config: &TablesConfig, file: &dyn Fn
     writer.reasoned("format", &format(&events.format), plan.reason("events.format"));
     writer.reasoned("user", &quoted(&events.user), plan.reason("events.user"));
     writer.reasoned("item", &quoted(&events.item), plan.reason("events.item"));
-    let unit = match events.time.unit {
-        TimeUnit::Seconds => "s",
-        TimeUnit::Milliseconds => "ms",
-        TimeUnit::Datetime => "datetime",
-    };
-    let time = format!("{{ column = {}, unit = {} }}", quoted(&events.time.column), quoted(unit));
+    let time = format!("{{ column = {}, unit = {} }}", quoted(&events.time.column), unit(&events.time.unit));
     writer.reasoned("time", &time, plan.reason("events.time"));
     for (name, attributes) in [("users", &config.users), ("items", &config.items)] {
         if let Some(attributes) = attributes {
             table(writer, plan, name, attributes, file);
         }
     }
+}
+
+fn unit(unit: &TimeUnit) -> String {
+    let name = match unit {
+        TimeUnit::Seconds => "s",
+        TimeUnit::Milliseconds => "ms",
+        TimeUnit::Microseconds => "us",
+        TimeUnit::Nanoseconds => "ns",
+        TimeUnit::Datetime => "datetime",
+        TimeUnit::CalendarDigits => "yyyymmdd",
+        TimeUnit::ExcelDays => "excel_days",
+        TimeUnit::Strftime(pattern) => return format!("{{ strftime = {} }}", quoted(pattern.as_str())),
+    };
+    quoted(name)
 }
 
 fn table(
@@ -258,11 +267,8 @@ mod tests {
         use u2i_features::formats::{Csv, Parquet, Tsv};
         let encoding = Encoding::Utf8;
         let cases: [(FileFormat, &str); 4] = [
-            (Csv { separator: ';', encoding }.into(), r#"{ csv = { separator = ";", encoding = "utf-8" } }"#),
-            (
-                Csv { separator: '\t', encoding }.into(),
-                r#"{ csv = { separator = "\t", encoding = "utf-8" } }"#,
-            ),
+            (Csv::new(';', encoding).into(), r#"{ csv = { separator = ";", encoding = "utf-8" } }"#),
+            (Csv::new('\t', encoding).into(), r#"{ csv = { separator = "\t", encoding = "utf-8" } }"#),
             (Tsv { encoding: Encoding::Latin1 }.into(), r#"{ tsv = { encoding = "latin-1" } }"#),
             (Parquet {}.into(), "{ parquet = {} }"),
         ];

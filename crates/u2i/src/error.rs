@@ -9,7 +9,7 @@ use u2i_features::FeatureError;
 use u2i_index::IndexError;
 use u2i_losses::LossError;
 use u2i_models::ModelError;
-use u2i_schema::ErrorKind;
+use u2i_schema::{ErrorKind, nearest_name};
 use u2i_train::TrainError;
 
 use crate::checkpoint::CheckpointError;
@@ -173,27 +173,10 @@ fn with_nearest(message: &str) -> String {
         return message.to_owned();
     };
     let Some(found) = found.last() else { return message.to_owned() };
-    let nearest = known.into_iter().min_by_key(|known| distance(found, known));
-    match nearest.filter(|nearest| distance(found, nearest) <= 2.max(found.chars().count() / 3)) {
+    match nearest_name(found, known.iter().map(String::as_str)) {
         Some(nearest) => format!("{message}; did you mean `{nearest}`?"),
         None => message.to_owned(),
     }
-}
-
-/// Letters to be put in, left out or replaced (Levenshtein, 1966).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, own) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(own != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl Error {
@@ -260,10 +243,6 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_offered_if_it_is_near() {
-        assert_eq!(
-            (distance("epoch", "epochs"), distance("", "abc"), distance("kitten", "sitting")),
-            (1, 3, 3)
-        );
         let message = "unknown field `epoch`, expected one of `epochs`, `seed`";
         assert_eq!(with_nearest(message), format!("{message}; did you mean `epochs`?"));
         for message in

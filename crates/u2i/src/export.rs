@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use u2i_bundle::{Attribute, AttributeValues, BundleColumn, Contents, IndexPlan, Manifest};
 use u2i_datasets::Places;
 use u2i_features::{Prepared, RawData, RawValues};
@@ -17,6 +17,7 @@ use crate::config::{Experiment, IndexConfig};
 use crate::device::DeviceChoice;
 use crate::pipeline::{model_inputs, open_device, test_queries};
 use crate::progress::Progress;
+use crate::request_file::DataColumns;
 use crate::run::{Finished, Job};
 
 /// Users whose searches an index is measured with before it is published.
@@ -113,7 +114,10 @@ impl Job<'_> {
             sequences: &prepared.sequences,
             item_vectors: &trained.items,
             index,
-            provenance: serde_json::Value::Object(provenance),
+            seen: experiment.evaluation.seen,
+            data: DataColumns::of(&experiment.data)
+                .map_or(Value::Null, |data| serde_json::to_value(data).expect("names are plain data")),
+            provenance: Value::Object(provenance),
             metrics: json!({
                 "n_users": report["n_users"], "seen": report["seen"], "metrics": report["metrics"],
                 "metrics_seen_kept": report["metrics_seen_kept"], "baselines": report["baselines"],

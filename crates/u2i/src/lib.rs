@@ -48,6 +48,7 @@ pub mod table;
 mod error;
 mod parquet_columns;
 mod progress;
+mod request_file;
 mod resources;
 
 pub use burn;

@@ -12,26 +12,25 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde::Serialize;
-use u2i_bundle::{Answer, Options, Recommender, Request, Strategy};
+use u2i_bundle::{Answer, Options, Recommender, Request, Seen, Strategy};
 use u2i_disk::{folder_of, replace_with};
-use u2i_features::{
-    HistoryColumn, ReadLimits, RequestsConfig, TimeConfig, TimeUnit, profile_table, read_requests,
-    table_format,
-};
 
 use crate::parquet_columns::{column, optional};
 use crate::progress::Progress;
+use crate::request_file::{RequestFile, read_file};
 use crate::{Error, Stage};
 
 /// What to recommend to whom, and where it goes.
 #[derive(Debug, Clone)]
 pub struct BatchOptions {
-    /// A CSV or Parquet file with a column of user ids, of histories, or both.
+    /// A file with a column of user ids, of histories, or both.
     pub users: PathBuf,
     /// The Parquet file to write.
     pub out: PathBuf,
-    /// The moment of the requests that have none of their own, in Unix seconds.
-    pub at_s: i64,
+    /// The moment of the requests that have none of their own, in Unix seconds; `None` for all events of each user.
+    pub at_s: Option<i64>,
+    /// What the clock says, in Unix seconds, which columns of time are made from where there is no moment.
+    pub now_s: i64,
     /// What to recommend.
     pub options: Options,
 }
@@ -47,8 +46,14 @@ pub struct Batch {
     pub n_popular: usize,
     /// Ids of histories that are no items of the bundle.
     pub n_unknown_items: usize,
+    /// Events at or after the moments of their requests, which were left out.
+    pub n_later_events: usize,
     /// Recommendations that were written.
     pub n_recommended: usize,
+    /// What became of seen items.
+    pub seen: Seen,
+    /// Columns of the file that were not looked at.
+    pub unused_columns: Vec<String>,
     /// Wall time of encoding, searching and writing, in seconds.
     pub wall_s: f64,
     /// Requests per second.
@@ -72,10 +77,6 @@ impl fmt::Display for Batch {
     }
 }
 
-/// Columns of user ids, the first of which that a file has is taken.
-const USER: [&str; 2] = ["user_id", "user"];
-const HISTORY: &str = "history";
-const AT: &str = "at";
 /// Requests that are answered together: a row group of the file.
 const BLOCK: usize = 8192;
 
@@ -99,14 +100,27 @@ pub fn recommend_users(
     batch: &BatchOptions,
     progress: &mut dyn Progress,
 ) -> Result<Batch, Error> {
-    let requests = read(&batch.users, batch.at_s)?;
+    let RequestFile { rows, notes, unused_columns } = read_file(&batch.users, recommender.manifest())?;
+    notes.iter().for_each(|note| progress.line(note));
+    let request = |row: u2i_features::RequestRow| Request {
+        user: row.user,
+        history: row.history,
+        at_s: row.at_s.or(batch.at_s),
+        now_s: Some(batch.now_s),
+        context: row.context.into_iter().collect(),
+        lists: row.lists.into_iter().collect(),
+    };
+    let requests: Vec<Request> = rows.into_iter().map(request).collect();
     let stage = Stage::begin();
     let mut done = Batch {
         n_requests: requests.len(),
         n_unknown_users: 0,
         n_popular: 0,
         n_unknown_items: 0,
+        n_later_events: 0,
         n_recommended: 0,
+        seen: batch.options.seen.unwrap_or(recommender.manifest().seen),
+        unused_columns,
         wall_s: 0.0,
         requests_per_s: 0.0,
         out: batch.out.clone(),
@@ -117,38 +131,13 @@ pub fn recommend_users(
         replace_with(&batch.out, |file, _| write(file, recommender, batch, &requests, &mut done, progress));
     progress.end();
     written?;
+    if done.n_later_events > 0 {
+        let n = done.n_later_events;
+        progress.line(&format!("{n} events at or after the moments of their requests were left out"));
+    }
     done.wall_s = stage.cost().wall_s;
     done.requests_per_s = done.n_requests as f64 / done.wall_s;
     Ok(done)
-}
-
-fn read(path: &Path, at_s: i64) -> Result<Vec<Request>, Error> {
-    let format = table_format(path)?;
-    let limits = ReadLimits::STRICT;
-    let profile = profile_table(path, &format, limits.max_line_bytes)?;
-    let has = |name: &str| profile.columns.iter().any(|column| column.name == name);
-    let user = USER.into_iter().find(|name| has(name)).map(str::to_owned);
-    let history = has(HISTORY).then(|| HistoryColumn { column: HISTORY.to_owned(), separator: ',' });
-    if user.is_none() && history.is_none() {
-        let found: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
-        return Err(Error::Usage(format!(
-            "{} has no column user_id, user or history, only {}",
-            path.display(),
-            found.join(", ")
-        )));
-    }
-    let dates =
-        profile.columns.iter().any(|column| column.name == AT && column.n_integers < column.n_values());
-    let unit = if dates { TimeUnit::Datetime } else { TimeUnit::Seconds };
-    let at = has(AT).then(|| TimeConfig { column: AT.to_owned(), unit });
-    let rows = read_requests(path, &RequestsConfig { format, user, history, at, limits })?;
-    let request = |row: u2i_features::RequestRow| Request {
-        user: row.user,
-        history: row.history,
-        at_s: Some(row.at_s.unwrap_or(at_s)),
-        context: row.context.into_iter().collect(),
-    };
-    Ok(rows.into_iter().map(request).collect())
 }
 
 fn failed(out: &Path, source: std::io::Error) -> Error {
@@ -176,6 +165,7 @@ fn write(
             done.n_unknown_users += usize::from(answer.unknown_user);
             done.n_popular += usize::from(answer.strategy == Strategy::Popular);
             done.n_unknown_items += answer.unknown_items.len();
+            done.n_later_events += answer.n_later_events;
             done.n_recommended += answer.items.len();
         }
         group(&mut writer, block * BLOCK, requests, &answers).map_err(disk)?;

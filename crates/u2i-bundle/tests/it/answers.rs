@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use u2i_bundle::{BundleError, IndexPlan, Options, Recommender, Request, Search, Seen, Strategy};
+use u2i_bundle::{
+    BundleError, Contents, IndexPlan, Manifest, Options, Recommender, Request, Search, Seen, Strategy,
+};
 use u2i_random::{Purpose, Stream};
 use u2i_schema::ErrorKind;
 
@@ -69,12 +71,14 @@ fn values_that_no_column_takes_are_refused_by_name() {
         (
             "gendre",
             "F",
-            "request 1, `gendre`: no column of users or requests, there are gender, age, likes, income, hour, device",
+            "request 1, `gendre`: no column of users or requests, there are gender, age, likes, income, hour, device; \
+             did you mean `gender`?",
         ),
         (
             "genres",
             "War",
-            "request 1, `genres`: no column of users or requests, there are gender, age, likes, income, hour, device",
+            "request 1, `genres`: no column of users or requests, there are gender, age, likes, income, hour, device; \
+             did you mean `gender`?",
         ),
     ];
     for (key, value, message) in cases {
@@ -84,6 +88,103 @@ fn values_that_no_column_takes_are_refused_by_name() {
             assert_eq!((error.to_string().as_str(), error.kind()), (message, ErrorKind::Data));
         }
     }
+}
+
+#[test]
+fn seen_items_are_left_out_or_kept_as_in_the_evaluation_unless_a_request_says_otherwise() {
+    let fixture = Fixture::new(Kind::YoutubeDnn, SMALL, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, seen: Seen| {
+        let dir = folder.path().join(name);
+        let contents = Contents { seen, ..fixture.contents(IndexPlan::Exact) };
+        let manifest = u2i_bundle::write(&dir, &contents).unwrap();
+        (manifest, Recommender::open(&dir, &device()).unwrap())
+    };
+    let (kept, excluded) = (written("kept", Seen::Kept), written("excluded", Seen::Excluded));
+    assert_ne!(kept.0.seal, excluded.0.seal);
+    // Bundles of old do not say, and leave them out.
+    let says =
+        |name: &str| std::fs::read_to_string(folder.path().join(name).join(Manifest::FILE_NAME)).unwrap();
+    assert!(says("kept").contains("\"seen\": \"kept\"") && !says("excluded").contains("\"seen\""));
+    let ids: Vec<&str> = fixture.events.items(3).iter().map(|&item| fixture.catalog.item_id(item)).collect();
+    let asked = [user("user 3"), history(&ids), history(&["film 999"])];
+    let says = [None, Some(Seen::Kept), Some(Seen::Excluded)];
+    for ((manifest, recommender), evaluated) in
+        [(&kept, Seen::Kept), (&excluded, Seen::Excluded)].map(|(a, b)| ((&a.0, &a.1), b))
+    {
+        assert_eq!(manifest.seen, evaluated);
+        for seen in says {
+            let answers = recommender.recommend(&asked, &Options { seen, ..top(100) }).unwrap();
+            for answer in &answers[..2] {
+                let n_seen = answer.items.iter().filter(|item| ids.contains(&item.item_id)).count();
+                let wanted = seen.unwrap_or(evaluated);
+                assert_eq!(
+                    (answer.seen, n_seen > 0),
+                    (wanted, wanted == Seen::Kept),
+                    "{seen:?} {evaluated:?}"
+                );
+            }
+            // What is similar to an item does not depend on it.
+            assert_eq!(answers[2].items.len(), SMALL.trained);
+        }
+    }
+    let similar = |recommender: &Recommender| {
+        let similar = recommender.similar("film 3", 5.try_into().unwrap()).unwrap();
+        similar.iter().map(|item| item.item_idx).collect::<Vec<_>>()
+    };
+    assert_eq!(similar(&kept.1), similar(&excluded.1));
+}
+
+/// A blank is no value, blanks around the entries of a list are none of theirs, and an entry may hold the separator.
+#[test]
+fn values_of_a_context_are_read_as_people_write_them() {
+    let fixture = Fixture::new(Kind::Fm, SMALL, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let recommender = opened(&fixture, folder.path());
+    let with = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        Request { context: pairs.collect(), ..history(&["film 3"]) }
+    };
+    let lists = |values: &[&str]| {
+        let values = values.iter().map(|value| value.to_string()).collect();
+        Request { lists: BTreeMap::from([("likes".to_owned(), values)]), ..history(&["film 3"]) }
+    };
+    let vector = |request: &Request| recommender.user_vectors(std::slice::from_ref(request)).unwrap();
+    let same = [
+        (with(&[("likes", "books | games")]), with(&[("interests", "books|games")])),
+        (with(&[("likes", "books|games|")]), with(&[("likes", "books|games")])),
+        (with(&[("likes", "books|games")]), lists(&["books", "games"])),
+        (with(&[("gender", " ")]), with(&[])),
+        (with(&[("income", ""), ("age", ""), ("device", ""), ("likes", "")]), with(&[])),
+        (with(&[("age", " 41 ")]), with(&[("age", "41.0")])),
+        // One value, which is not known.
+        (lists(&["books|games"]), lists(&["chess"])),
+    ];
+    for (one, other) in &same {
+        assert_eq!(vector(one), vector(other), "{one:?} {other:?}");
+    }
+    assert_ne!(vector(&with(&[("likes", "books")])), vector(&with(&[])));
+    let list = Request { lists: BTreeMap::from([("age".to_owned(), vec![])]), ..history(&["film 3"]) };
+    let error = recommender.recommend(&[list], &top(5)).unwrap_err();
+    assert_eq!(error.to_string(), "request 0, `age`: expected one value, found a list of 0");
+}
+
+/// Requests go between programs as JSON; those of older ones have fewer fields.
+#[test]
+fn ids_with_any_letter_are_asked_for_in_json() {
+    let json = r#"{"user": "O'Brien, \"Bob\" \u00e9", "history": ["film 3", "Salt, Pepper", " x ", "日本"]}"#;
+    let request: Request = serde_json::from_str(json).unwrap();
+    assert_eq!(request.history.as_ref().unwrap()[1..], ["Salt, Pepper", " x ", "日本"]);
+    assert_eq!(request.user.as_deref(), Some("O'Brien, \"Bob\" é"));
+    let written = serde_json::to_value(&request).unwrap();
+    assert!(written.get("lists").is_none() && written.get("now_s").is_none());
+    let fixture = Fixture::new(Kind::Fm, SMALL, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let recommender = opened(&fixture, folder.path());
+    let answers = recommender.recommend(&[request], &top(5)).unwrap();
+    assert_eq!(answers[0].unknown_items, ["Salt, Pepper", " x ", "日本"]);
+    assert_eq!(answers[0].strategy, Strategy::Model);
+    assert!(serde_json::from_str::<Request>(r#"{"usr": "x"}"#).unwrap_err().to_string().contains("`usr`"));
 }
 
 #[test]
@@ -169,8 +270,7 @@ fn a_million_recommendations_hold_no_padding_no_duplicate_and_nothing_seen() {
         let n_ranked = fixture.vectors.ids().len();
         let mut rng = Stream::new(seed, Purpose::SYNTHETIC, 1, 0);
         for (round, k) in [70, 1, 200, 1000].into_iter().enumerate() {
-            let mut options =
-                Options { seen: if round == 1 { Seen::Kept } else { Seen::Excluded }, ..top(k) };
+            let mut options = Options { seen: (round == 1).then_some(Seen::Kept), ..top(k) };
             options.search = if round % 2 == 0 { Search::Exact } else { Search::Index };
             let least = 1950 + rng.index(300);
             options.only = (round == 2).then(|| format!("year >= {least}").parse().unwrap());

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use u2i_bundle::{
     Attribute, AttributeValues, BundleColumn, BundleError, Contents, IndexPlan, Manifest, Options, Request,
+    Seen,
 };
 use u2i_index::ItemVectors;
 use u2i_models::burn;
@@ -261,6 +262,8 @@ impl Fixture {
             sequences: &self.sequences,
             item_vectors: &self.vectors,
             index,
+            seen: Seen::Excluded,
+            data: serde_json::Value::Null,
             provenance: serde_json::json!({ "config_hash": "c0ffee" }),
             metrics: serde_json::json!({ "hit_rate@10": 0.25 }),
         }

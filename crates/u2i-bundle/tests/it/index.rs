@@ -96,7 +96,7 @@ fn a_published_index_finds_what_its_stamp_says_with_the_scores_of_exact_search()
         let recommender = Recommender::open(&dir, &device()).unwrap();
         assert_eq!(*recommender.index(), IndexState::Ready(spec.kind(metric)));
         let asked: Vec<_> = recommender.user_ids()[1..].iter().map(user).collect();
-        let kept = Options { seen: u2i_bundle::Seen::Kept, ..top(20) };
+        let kept = Options { seen: Some(u2i_bundle::Seen::Kept), ..top(20) };
         let found = recommender.recommend(&asked, &kept).unwrap();
         let exact = recommender.recommend(&asked, &Options { search: Search::Exact, ..kept }).unwrap();
         let mut common = 0;

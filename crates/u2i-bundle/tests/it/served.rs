@@ -172,15 +172,86 @@ fn only_what_happened_before_the_moment_is_history() {
         let given =
             Request { history: Some(ids[..n].iter().map(|id| id.to_string()).collect()), ..asked.clone() };
         let answers = recommender.recommend(&[asked, given], &top(50)).unwrap();
-        assert_eq!(answers[0], answers[1], "{n} events");
+        assert_eq!(answers[0].items, answers[1].items, "{n} events");
+        let n_later = [times.len() - n, 0];
+        assert_eq!([answers[0].n_later_events, answers[1].n_later_events], n_later);
         assert_eq!(answers[0].strategy == Strategy::Popular, n == 0);
         let ids = |ids: &[&str]| answers[0].items.iter().any(|item| ids.contains(&item.item_id));
         assert!(!ids(&ids_of(&fixture, n)), "what was seen by then comes back");
     }
     let mut kept = top(50);
-    kept.seen = Seen::Kept;
+    kept.seen = Some(Seen::Kept);
     let all = recommender.recommend(&[user("user 3")], &kept).unwrap();
     assert_eq!(all[0].items.len(), fixture.vectors.ids().len());
+}
+
+/// The dates of data and the clock need not agree: years that were moved, a container that begins in 1970.
+#[test]
+fn without_a_moment_all_events_are_history_whatever_the_clock_says() {
+    for kind in [Kind::Fm, Kind::Attentive] {
+        let fixture = Fixture::new(kind, SMALL, 5);
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("bundle");
+        fixture.write(&dir, IndexPlan::Exact).unwrap();
+        let recommender = Recommender::open(&dir, &device()).unwrap();
+        let times = fixture.events.times_s(3);
+        let (first, newest) = (times[0], *times.last().unwrap());
+        // The hour is the same.
+        let day = |time_s: i64| time_s.rem_euclid(86_400) - 5 * 86_400;
+        let asked = [first - 86_400 * 9, day(first), first].map(|now_s| {
+            let hour = BTreeMap::from([("hour".to_owned(), "13".to_owned())]);
+            Request { now_s: Some(now_s), context: hour, ..user("user 3") }
+        });
+        let seen: Vec<&str> = ids_of(&fixture, times.len());
+        let vectors = recommender.user_vectors(&asked).unwrap();
+        for (answer, vector) in recommender
+            .recommend(&asked, &top(50))
+            .unwrap()
+            .iter()
+            .zip(vectors.chunks_exact(fixture.vectors.dim()))
+        {
+            assert_eq!((answer.strategy, answer.n_later_events), (Strategy::Model, 0));
+            assert!(answer.items.iter().all(|item| !seen.contains(&item.item_id)));
+            // No event is older than it would be at the newest.
+            assert_eq!(vector, &vectors[..fixture.vectors.dim()], "{kind:?}");
+        }
+        // With a moment the same events are left out, and counted.
+        let at = Request { at_s: Some(first), ..user("user 3") };
+        let answer = &recommender.recommend(&[at], &top(50)).unwrap()[0];
+        assert_eq!((answer.strategy, answer.n_later_events), (Strategy::Popular, times.len()));
+        // A clock that is right tells the age of events as a moment does.
+        let clock = Request { now_s: Some(newest + 86_400), ..user("user 3") };
+        let moment = Request { at_s: clock.now_s, now_s: None, ..clock.clone() };
+        let vectors = recommender.user_vectors(&[clock, moment]).unwrap();
+        let (clock, moment) = vectors.split_at(fixture.vectors.dim());
+        assert_eq!(clock, moment);
+    }
+}
+
+/// The columns of the hour and the weekday are made from the clock where no moment is asked about.
+#[test]
+fn columns_of_time_are_the_moments_then_the_clocks_and_what_is_given_goes_before_both() {
+    let fixture = Fixture::new(Kind::Fm, SMALL, 5);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    fixture.write(&dir, IndexPlan::Exact).unwrap();
+    let recommender = Recommender::open(&dir, &device()).unwrap();
+    let at_hour = |hour: i64| Some(4_000_000_000 / 86_400 * 86_400 + hour * 3_600);
+    let given = |hour: &str| BTreeMap::from([("hour".to_owned(), hour.to_owned())]);
+    let night = Request { context: given("3"), ..user("user 3") };
+    let noon = Request { context: given("13"), ..user("user 3") };
+    let vector = |request: &Request| recommender.user_vectors(std::slice::from_ref(request)).unwrap();
+    let cases = [
+        (Request { now_s: at_hour(3), ..user("user 3") }, &night),
+        (Request { now_s: at_hour(13), ..user("user 3") }, &noon),
+        (Request { now_s: at_hour(13), at_s: at_hour(3), ..user("user 3") }, &night),
+        (Request { now_s: at_hour(13), ..night.clone() }, &night),
+    ];
+    assert_ne!(vector(&night), vector(&noon));
+    for (request, wanted) in cases {
+        assert_eq!(vector(&request), vector(wanted), "{request:?}");
+    }
+    assert_ne!(vector(&user("user 3")), vector(&noon));
 }
 
 fn ids_of(fixture: &Fixture, n: usize) -> Vec<&str> {

@@ -3,7 +3,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use u2i::{Error, report};
-use u2i_onboarding::{InitOptions, ModelChoice, init};
+use u2i_features::{FeatureError, TimeUnit};
+use u2i_onboarding::{InitOptions, ModelChoice, init, parse_time_unit};
 
 use crate::output::Output;
 use crate::terminal::Terminal;
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// The column of times in the events.
     #[arg(long, value_name = "[FILE:]COLUMN")]
     time: Option<String>,
+    /// How times are written: s, ms, us, ns, datetime, yyyymmdd, excel_days, or a pattern of strftime such as %d.%m.%Y.
+    #[arg(long, value_name = "UNIT", value_parser = parse_time_unit)]
+    time_unit: Option<TimeUnit>,
     /// There are no times: events stand in the order in which they happened.
     #[arg(long, conflicts_with_all = ["time", "time_unit"])]
     no_time: bool,
@@ -55,8 +59,20 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-        let Arguments { data, out, events, users, items, user, item, time, no_time, max_rejects, model } =
-            self;
+        let Arguments {
+            data,
+            out,
+            events,
+            users,
+            items,
+            user,
+            item,
+            time,
+            time_unit,
+            no_time,
+            max_rejects,
+            model,
+        } = self;
         if out.exists() {
             let message =
                 format!("{} is there already, and may have been edited; name another file", out.display());
@@ -69,11 +85,16 @@ impl Arguments {
             user,
             item,
             time,
+            time_unit,
             no_time,
             max_rejects,
             ..InitOptions::new(data, out.clone(), model, now_s())
         };
-        let made = init(&options)?;
+        let made = init(&options).inspect_err(|error| {
+            if matches!(error, Error::Features(FeatureError::TooManyRejects { .. })) {
+                terminal.say("--max-rejects SHARE lets a config be made with that share of rows left out");
+            }
+        })?;
         report::write_text(&out, &made.text)?;
         match output {
             Output::Json => terminal.print_json(&made),

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use u2i::Error;
-use u2i::bundle::{Manifest, verify};
+use u2i::bundle::{Manifest, Seen, verify};
 use u2i::table::grid;
 
 use crate::output::Output;
@@ -55,6 +55,9 @@ fn text(manifest: &Manifest) -> String {
             index.exact.p50_us
         ),
     };
+    if manifest.seen == Seen::Kept {
+        text += "seen items are kept, as in the evaluation\n";
+    }
     let mut rows = vec![["part", "bytes", "shape", "SHA-256"].map(str::to_owned).to_vec()];
     for (part, entry) in parts {
         let [a, b] = entry.shape;

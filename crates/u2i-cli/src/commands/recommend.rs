@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use u2i::bundle::{Options, Recommended, Recommender, Request, Search, Seen, Stra
 use u2i::features::datetime;
 use u2i::recommend::{BatchOptions, recommend_users};
 
-use super::shared::ServingDevice;
+use super::shared::{ServingDevice, now_s};
 use crate::output::Output;
 use crate::terminal::Terminal;
 
@@ -28,11 +27,11 @@ pub struct Arguments {
     /// Raw id of a user. With --history, the user's attributes with that history.
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// Raw ids of items, the oldest first.
-    #[arg(long, value_name = "IDS", value_delimiter = ',')]
-    history: Option<Vec<String>>,
-    /// A CSV or Parquet file with a column of user ids (`user_id` or `user`), of histories (`history`), or both; `at` and
-    /// attributes may stand in further columns. Writes --out.
+    /// Raw ids of items, the oldest first: 50,172,181, or as JSON where ids have commas: '["50","a, b"]'.
+    #[arg(long, value_name = "IDS", value_parser = history)]
+    history: Option<History>,
+    /// A file with a column of user ids (called as in the data, `user_id` or `user`), of histories (`history`), or both; `at`
+    /// and attributes may stand in further columns. CSV, Parquet and the other formats of data. Writes --out.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "history", "context"], requires = "out")]
     users: Option<PathBuf>,
     /// Where recommendations for --users go: Parquet with the columns request (the row of FILE, from 0), user_id, rank,
@@ -43,7 +42,7 @@ pub struct Arguments {
     #[arg(long, default_value = "10")]
     k: NonZeroUsize,
     /// The moment of the request: 2001-02-03, 2001-02-03T04:05:06Z, or Unix seconds. A user's history is then what
-    /// happened strictly before. Now, if not given.
+    /// happened strictly before. If not given, it is everything, and the hour and the weekday are those of the clock.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<i64>,
     /// An attribute of the user or the request, for instance gender=F. May be given several times.
@@ -52,9 +51,12 @@ pub struct Arguments {
     /// Only items for which this holds, for instance 'genres has Comedy and year >= 1990'.
     #[arg(long = "where", value_name = "CONDITION")]
     only: Option<Where>,
-    /// Recommend what was seen, too.
-    #[arg(long)]
+    /// Recommend what was seen, too. If neither is given, what was seen is kept or left out as in the evaluation.
+    #[arg(long, conflicts_with = "exclude_seen")]
     keep_seen: bool,
+    /// Leave out what was seen.
+    #[arg(long)]
+    exclude_seen: bool,
     /// Compare every item instead of asking the index.
     #[arg(long)]
     exact: bool,
@@ -74,14 +76,22 @@ impl Arguments {
         let recommender = Recommender::open(&self.bundle, &device.device)?;
         let options = Options {
             k: self.k,
-            seen: if self.keep_seen { Seen::Kept } else { Seen::Excluded },
+            seen: match (self.keep_seen, self.exclude_seen) {
+                (true, _) => Some(Seen::Kept),
+                (_, true) => Some(Seen::Excluded),
+                (false, false) => None,
+            },
             only: self.only,
             search: if self.exact { Search::Exact } else { Search::Index },
             explain: if self.explain { BECAUSE } else { 0 },
         };
-        let at_s = self.at.unwrap_or_else(now_s);
+        if options.seen.is_none() && recommender.manifest().seen == Seen::Kept {
+            terminal
+                .say("what was seen is recommended, too, as in the evaluation; --exclude-seen leaves it out");
+        }
+        let (at_s, now_s) = (self.at, now_s());
         if let (Some(users), Some(out)) = (self.users, self.out) {
-            let batch = BatchOptions { users, out, at_s, options };
+            let batch = BatchOptions { users, out, at_s, now_s, options };
             let done = recommend_users(&recommender, &batch, terminal)?;
             match output {
                 Output::Json => terminal.print_json(&done),
@@ -90,7 +100,9 @@ impl Arguments {
             return Ok(());
         }
         let context: BTreeMap<String, String> = self.context.into_iter().collect();
-        let request = Request { user: self.user, history: self.history, at_s: Some(at_s), context };
+        let history = self.history.map(|History(ids)| ids);
+        let request =
+            Request { user: self.user, history, at_s, now_s: Some(now_s), context, ..Request::default() };
         let answer = recommender.recommend(std::slice::from_ref(&request), &options)?.remove(0);
         for id in &answer.unknown_items {
             terminal.say(&format!("the item `{id}` of the history is not known and left out"));
@@ -99,8 +111,16 @@ impl Arguments {
             let user = request.user.as_deref().unwrap_or_default();
             terminal.say(&format!("the user `{user}` is not known"));
         }
+        if answer.n_later_events > 0 {
+            let n = answer.n_later_events;
+            let events = if n == 1 { "event" } else { "events" };
+            terminal.say(&format!("{n} {events} of the user at or after --at are left out"));
+        }
         if answer.strategy == Strategy::Popular {
             terminal.say("nothing of the history is known: these are the most popular items");
+        }
+        if answer.items.is_empty() {
+            terminal.say("no item is left: none meets --where, or all that do were seen");
         }
         match output {
             Output::Json => terminal.print_json(&json_items(&answer.items)),
@@ -108,6 +128,26 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// Ids of items, as one argument.
+#[derive(Clone)]
+struct History(Vec<String>);
+
+/// Ids with commas between them, or a JSON array.
+fn history(text: &str) -> Result<History, String> {
+    if !text.trim_start().starts_with('[') {
+        let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
+        return Ok(History(ids.map(str::to_owned).collect()));
+    }
+    let array: Vec<Value> =
+        serde_json::from_str(text).map_err(|error| format!("`{text}` is no JSON array of ids: {error}"))?;
+    let id = |value: &Value| match value {
+        Value::String(id) => Ok(id.clone()),
+        Value::Number(id) if id.is_i64() || id.is_u64() => Ok(id.to_string()),
+        other => Err(format!("`{other}` is no id, expected text or an integer")),
+    };
+    array.iter().map(id).collect::<Result<_, _>>().map(History)
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -120,11 +160,6 @@ fn moment(text: &str) -> Result<i64, String> {
     let wanted =
         || format!("`{text}` is no moment, expected 2001-02-03, 2001-02-03T04:05:06Z or Unix seconds");
     text.parse().ok().or_else(|| datetime(text)).ok_or_else(wanted)
-}
-
-fn now_s() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since_1970.as_secs().cast_signed()
 }
 
 /// An array of `{id, title?, score, because?}`.
@@ -180,6 +215,19 @@ mod tests {
         }
         assert_eq!(moment("2001-02-03"), Ok(981_158_400));
         assert!(moment("yesterday").unwrap_err().contains("is no moment"));
+    }
+
+    #[test]
+    fn histories_are_ids_with_commas_between_or_json() {
+        let ids = |text: &str| history(text).map(|History(ids)| ids);
+        assert_eq!(ids("50, 172,181,").unwrap(), ["50", "172", "181"]);
+        assert_eq!(ids("").unwrap(), [""; 0]);
+        assert_eq!(
+            ids(r#"["50", 172, "Salt, \"Pepper\"", "é"]"#).unwrap(),
+            ["50", "172", "Salt, \"Pepper\"", "é"]
+        );
+        assert!(ids("[50.5]").unwrap_err().contains("`50.5` is no id"));
+        assert!(ids("[50").unwrap_err().contains("is no JSON array of ids"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Arguments that several commands have.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use u2i::device::DeviceChoice;
@@ -24,6 +24,12 @@ impl Data {
             mirror: Mirror { proxy: proxy(), ..Mirror::grouplens() },
         }
     }
+}
+
+/// What the clock says, in Unix seconds.
+pub fn now_s() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_secs().cast_signed()
 }
 
 /// Where tensors live.

@@ -12,6 +12,7 @@ mod memory;
 mod own_experiment;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod requests;
 mod runs;
 mod serving;
 mod small_data;

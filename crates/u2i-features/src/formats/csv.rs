@@ -28,7 +28,12 @@ const TRIED_LINES: usize = 200;
 const SHOWN: usize = 80;
 
 impl Csv {
-    pub(super) const PROTOTYPE: Self = Csv { separator: ',', encoding: Encoding::Utf8 };
+    /// Text with this separator in this encoding, all other keys left out.
+    pub const fn new(separator: char, encoding: Encoding) -> Self {
+        Csv { separator, encoding }
+    }
+
+    pub(super) const PROTOTYPE: Self = Csv::new(',', Encoding::Utf8);
 }
 
 impl RowFormat for Csv {
@@ -59,7 +64,7 @@ impl RowFormat for Csv {
         }
         let name = if separator == '\t' { "a tab".to_owned() } else { format!("`{separator}`") };
         Ok(Recognition::Yes {
-            format: Box::new(Csv { separator, encoding: text.encoding() }),
+            format: Box::new(Csv::new(separator, text.encoding())),
             evidence: Evidence::Looks,
             reason: format!("Text with {name} between fields."),
         })

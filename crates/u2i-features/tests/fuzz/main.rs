@@ -115,7 +115,7 @@ fn items_of_ml_100k() {
 #[test]
 fn rows_of_a_csv() {
     let folder = folder("csv");
-    let format = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
+    let format = FileFormat::from(Csv::new(',', Encoding::Utf8));
     let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
     let config = TablesConfig {
         events: EventsConfig {

@@ -21,6 +21,7 @@ fn raw() -> RawData {
             item: vec![0, 1, 2, 3, 0, 1, 2],
             // Wednesday 1970-01-07, 01:00, and one second after the other.
             time_s: (0..7).map(|i| 6 * 86_400 + 3_600 + i).collect(),
+            ..RawEvents::default()
         },
         users: vec![
             named("group", text(&["red", "red", "blue", ""])),

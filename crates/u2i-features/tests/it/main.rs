@@ -15,6 +15,7 @@ mod parts;
 mod real_data;
 mod reference;
 mod requests;
+mod resolution;
 mod sequence_columns;
 mod sequences;
 mod splits;
@@ -56,7 +57,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
     TablesConfig {
         events: EventsConfig {
             file: "events".into(),
-            format: Csv { separator: ',', encoding }.into(),
+            format: Csv::new(',', encoding).into(),
             user: "who".into(),
             item: "what".into(),
             time: TimeConfig { column: "when".into(), unit: TimeUnit::Seconds },

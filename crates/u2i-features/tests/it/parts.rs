@@ -51,7 +51,7 @@ fn written() -> (tempfile::TempDir, Vec<u64>) {
 }
 
 fn csv() -> FileFormat {
-    FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 })
+    FileFormat::from(Csv::new(',', Encoding::Utf8))
 }
 
 fn when() -> TimeConfig {
@@ -120,7 +120,7 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
     assert_eq!((items.read, items.filtered), (N_ROWS as u64, 1));
     assert_eq!(sequence.rejects, events.rejects);
 
-    let RawEvents { user, item, time_s } = &raw.events;
+    let RawEvents { user, item, time_s, .. } = &raw.events;
     let devices = text_column(&raw.request, "device");
     assert_eq!([devices.len(), raw.n_events()], [N_ROWS - 2; 2]);
     for (event, row) in timed().enumerate() {
@@ -158,6 +158,8 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
         user: Some("who".into()),
         history: Some(HistoryColumn { column: "tags".into(), separator: '|' }),
         at: Some(when()),
+        attributes: vec![],
+        ignored: vec![],
         limits: lenient(),
     };
     let rows = read_requests(&path, &requests).unwrap();
@@ -171,6 +173,7 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
             history: Some(vec![format!("a{row}"), "b".to_owned()]),
             at_s: when.parse().ok(),
             context: context.map(|(name, text)| (name.to_owned(), text)).into(),
+            lists: vec![],
         };
         assert_eq!(found, wanted, "row {row}");
     }

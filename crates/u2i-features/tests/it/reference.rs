@@ -87,7 +87,7 @@ pub fn assert_events(
         let [user, item, time] = places.map(|place| row[place].as_str());
         (user, item, time.parse::<i64>().unwrap())
     });
-    let RawEvents { user, item, time_s } = &raw.events;
+    let RawEvents { user, item, time_s, .. } = &raw.events;
     let found = (0..raw.n_events())
         .map(|i| (&*raw.user_ids[user[i] as usize], &*raw.item_ids[item[i] as usize], time_s[i]));
     assert!(found.eq(wanted), "events differ: {context}");

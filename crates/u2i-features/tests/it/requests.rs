@@ -9,12 +9,14 @@ fn config(format: FileFormat) -> RequestsConfig {
         user: Some("who".into()),
         history: Some(HistoryColumn { column: "seen".into(), separator: '|' }),
         at: Some(TimeConfig { column: "at".into(), unit: TimeUnit::Seconds }),
+        attributes: vec![],
+        ignored: vec![],
         limits: lenient(),
     }
 }
 
 fn csv() -> FileFormat {
-    FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 })
+    FileFormat::from(Csv::new(',', Encoding::Utf8))
 }
 
 fn read(config: &RequestsConfig, text: &str) -> Result<Vec<RequestRow>, FeatureError> {
@@ -32,6 +34,7 @@ fn row(
         history: history.map(|items| items.iter().map(|item| (*item).to_owned()).collect()),
         at_s,
         context: context.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        lists: vec![],
     }
 }
 
@@ -106,4 +109,42 @@ fn histories_may_be_lists_of_parquet() {
             assert_eq!(*found, row(None, Some(wanted), None, &[("load", load)]));
         }
     }
+}
+
+/// What a file of users says of them is read by the code that reads attributes of the data.
+#[test]
+fn attributes_are_read_as_those_of_the_data_and_ignored_columns_not_at_all() {
+    let attribute = |name: &str, column: &str, kind| AttributeConfig {
+        name: name.into(),
+        column: Some(column.into()),
+        kind,
+    };
+    let config = RequestsConfig {
+        history: None,
+        at: None,
+        attributes: vec![
+            attribute("gender", "sex", AttributeKind::Text {}),
+            attribute("income", "pay", AttributeKind::Number {}),
+            attribute("likes", "tags", AttributeKind::List { separator: ';' }),
+        ],
+        ignored: vec!["note".into()],
+        limits: ReadLimits::STRICT,
+        ..config(csv())
+    };
+    let text = "who,sex,pay,tags,note,device\n007,F,25.0,a;b|c,x,tv\n8,,,,,\n";
+    let rows = read(&config, text).unwrap();
+    let wanted = row(Some("007"), None, None, &[("gender", "F"), ("income", "25"), ("device", "tv")]);
+    let lists = vec![("likes".to_owned(), vec!["a".to_owned(), "b|c".to_owned()])];
+    assert_eq!(rows, [RequestRow { lists, ..wanted }, row(Some("8"), None, None, &[])]);
+    let error = read(&config, "who,sex,pay,tags,note\n7,F,much,a,\n").unwrap_err();
+    assert!(error.to_string().contains("users:2 column `pay`: expected a finite number"), "{error}");
+    let error = read(&config, "who,sex,pay\n7,F,1\n").unwrap_err();
+    assert!(error.to_string().contains("no column `tags` (key requests.attributes)"), "{error}");
+    // A column of a type that cannot be read is no hindrance where nobody looks at it.
+    use polars::prelude::{IntoSeries as _, NamedFrom as _, Series};
+    let times = Series::new("note".into(), [1i64, 2]).cast(&polars::prelude::DataType::Time).unwrap();
+    let dir = parquet(vec![Column::new("who".into(), [7i64, 8]), times.into_series().into()]);
+    let bare = RequestsConfig { attributes: vec![], format: FileFormat::from(Parquet {}), ..config };
+    let rows = read_requests(&dir.path().join("events"), &bare).unwrap();
+    assert_eq!(rows, [row(Some("7"), None, None, &[]), row(Some("8"), None, None, &[])]);
 }

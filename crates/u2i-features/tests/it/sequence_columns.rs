@@ -5,7 +5,7 @@ use u2i_schema::{ColumnData, ErrorKind, OUT_OF_VOCABULARY, Transform};
 use crate::*;
 
 /// A random log with searches at times of their own, and with the events of every other item as `liked`.
-fn log_with_sequences(seed: u64) -> RawData {
+pub(crate) fn log_with_sequences(seed: u64) -> RawData {
     let mut raw = random_log(seed);
     let mut rng = Stream::new(seed, Purpose::SYNTHETIC, 9, 0);
     let n_users = raw.user_ids.len();
@@ -29,13 +29,14 @@ fn log_with_sequences(seed: u64) -> RawData {
         value: of(&raw.events.item),
         values: raw.item_ids.clone(),
         time_s: event.iter().map(|&event| raw.events.time_s[event as usize]).collect(),
+        subsec_ns: Vec::new(),
         event,
     };
     raw.sequences = vec![searches, liked];
     raw
 }
 
-fn sequence(name: &str, length: u32) -> ColumnConfig {
+pub(crate) fn sequence(name: &str, length: u32) -> ColumnConfig {
     let kind = ColumnKind::Sequence { length: n(length), min_count: n(1) };
     column(name, Side::Request, kind)
 }

@@ -5,7 +5,7 @@ use crate::*;
 use u2i_schema::ErrorKind;
 
 fn csv(separator: char) -> FileFormat {
-    FileFormat::from(Csv { separator, encoding: Encoding::Utf8 })
+    FileFormat::from(Csv::new(separator, Encoding::Utf8))
 }
 
 fn config(format: FileFormat) -> TablesConfig {
@@ -313,7 +313,7 @@ fn latin_1_is_read_as_such_and_refused_as_utf_8() {
     let mut config = TablesConfig { items: None, ..config(csv(',')) };
     let error = read_tables(&config, dir.path()).unwrap_err();
     assert!(error.to_string().contains("events:3: not UTF-8"), "{error}");
-    config.events.format = FileFormat::from(Csv { separator: ',', encoding: Encoding::Latin1 });
+    config.events.format = FileFormat::from(Csv::new(',', Encoding::Latin1));
     let raw = read_tables(&config, dir.path()).unwrap();
     assert_eq!(text_column(&raw.request, "device"), [Some("c"), Some("Café")]);
 }
@@ -399,7 +399,7 @@ fn no_bad_row_passes_and_no_good_row_is_lost() {
     let items = mutated(8, b",", &[id("id"), title, number("price")], 2);
 
     let max_line_bytes = MAX_LINE_BYTES;
-    let mut config = config(FileFormat::from(Csv { separator: ',', encoding: Encoding::Latin1 }));
+    let mut config = config(FileFormat::from(Csv::new(',', Encoding::Latin1)));
     config.limits = ReadLimits { max_reject_ratio: 0.9, max_line_bytes: max_line_bytes.try_into().unwrap() };
     config.events.request[0].kind = AttributeKind::Number {};
     config.items.as_mut().unwrap().attributes.truncate(2);

@@ -5,7 +5,7 @@ use crate::*;
 /// The time in one row, in CSV and, if it is an integer there, in Parquet.
 fn check_time(unit: TimeUnit, text: &str, wanted: Result<i64, &str>) {
     let mut config = events_csv(Encoding::Utf8, lenient());
-    config.events.time.unit = unit;
+    config.events.time.unit = unit.clone();
     let csv = format!("who,what,when\nu,a,5000\nu,b,{text}\n");
     let mut found = vec![read_tables(&config, folder(&[("events", csv.as_bytes())]).path()).unwrap()];
     let mut in_parquet = |when: Column| {
@@ -86,6 +86,9 @@ fn milliseconds_become_seconds_if_the_config_says_so() {
 fn datetimes_are_read_if_the_config_says_so() {
     let range = Err("expected a date from 1970 to 2099 (key time.unit), found ");
     let wrong = Err("expected a date and time such as 2000-12-31 22:12:40 (key time.unit), found ");
+    let order =
+        Err("expected a date that begins with its year, or day and month in an order that the config names");
+    let zone = Err("expected UTC or an offset such as +01:00");
     let cases = [
         ("2000-12-31 22:12:40", Ok(978_300_760)),
         ("2000-12-31T23:12:40+01:00", Ok(978_300_760)),
@@ -93,7 +96,9 @@ fn datetimes_are_read_if_the_config_says_so() {
         ("2099-12-31T23:59:59Z", Ok(4_102_444_799)),
         ("2100-01-01", range),
         ("1969-12-31 23:59:59", range),
-        ("31/12/2000", wrong),
+        ("31/12/2000", order),
+        ("01/02/2000 10:15", order),
+        ("2000-12-31 22:12:40 PST", zone),
         ("978300760", wrong),
         ("yesterday", wrong),
     ];

@@ -12,7 +12,7 @@ use u2i::models::TwoTowerConfig as _;
 use u2i::pipeline::{evaluate_model, load_config, load_data, prepare_features, train_model};
 use u2i_datasets::{SyntheticConfig, synthetic};
 use u2i_features::{RawData, RawValues, TimeUnit};
-use u2i_onboarding::{InitOptions, Initialised, ModelChoice, init, validate};
+use u2i_onboarding::{Counted, InitOptions, Initialised, ModelChoice, init, validate};
 
 use crate::{NOW_S, nowhere, real_data};
 
@@ -300,6 +300,114 @@ fn a_validation_counts_what_is_there() {
     assert!(shown.contains("14.3 % of neighbouring events of a user have the same time"), "{shown}");
     let json = serde_json::to_value(&found).unwrap();
     assert_eq!(json["split"]["n_test"], 2);
+}
+
+/// Each value that a model will not see as it stands, with the share and an example.
+#[test]
+fn a_validation_counts_what_is_missing_unknown_or_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut events = "user,item,time,price\n".to_owned();
+    for user in 0..12 {
+        for step in 0..6 {
+            // The last event of each user is of an item that nobody trains on.
+            let item = if step == 5 { format!("new{user}") } else { format!("i{}", (user + step) % 8) };
+            events += &format!("u{user},{item},{},{}\n", 1_600_000_000 + 1000 * step + user, 9);
+        }
+    }
+    let users: String = (0..12).map(|u| format!("u{u},{},{}\n", ["x", "y", ""][u % 3], u)).collect();
+    let users = write(folder.path(), "users.csv", &format!("user,group,note\n{users}z1,x,1\nz2,x,1\n"));
+    let moods: String = (0..8).map(|i| format!("i{i},{}\n", ["calm;glad", "calm"][i % 2])).collect();
+    let cold: String = (0..12).map(|i| format!("new{i},loud;calm\n")).collect();
+    let items = write(folder.path(), "items.csv", &format!("item,moods\n{moods}{cold}"));
+    let events = write(folder.path(), "events.csv", &events);
+    let text = format!(
+        "[data.files.tables.events]\nfile = {events:?}\nformat = {{ csv = {{ separator = \",\", encoding = \"utf-8\" }} }}\n\
+         user = \"user\"\nitem = \"item\"\ntime = {{ column = \"time\", unit = \"s\" }}\n\
+         [data.files.tables.users]\nfile = {users:?}\nformat = {{ csv = {{ separator = \",\", encoding = \"utf-8\" }} }}\n\
+         id = \"user\"\nattributes = [{{ name = \"group\", kind = {{ text = {{}} }} }}]\n\
+         [data.files.tables.items]\nfile = {items:?}\nformat = {{ csv = {{ separator = \",\", encoding = \"utf-8\" }} }}\n\
+         id = \"item\"\nattributes = [{{ name = \"mood\", column = \"moods\", kind = {{ list = {{ separator = \";\" }} }} }}]\n\
+         [data.files.tables.limits]\nmax_reject_ratio = 0.0\nmax_line_bytes = 1048576\n"
+    );
+    let data: toml::Table = toml::from_str(&text).unwrap();
+    let made = init(&options(&[folder.path().join("events.csv")], folder.path(), ModelChoice::Dssm)).unwrap();
+    let mut config: toml::Table = toml::from_str(&made.text).unwrap();
+    config["data"] = data["data"].clone();
+    let columns = "column = [\n\
+        { name = \"group\", side = \"user\", kind = { categorical = { min_count = 1 } } },\n\
+        { name = \"mood\", side = \"item\", kind = { multi_categorical = { min_count = 1 } } }]";
+    let columns: toml::Table = toml::from_str(columns).unwrap();
+    config["features"].as_table_mut().unwrap().extend(columns);
+    let experiment: Experiment = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+    let found = validate(&experiment, folder.path(), &nowhere()).unwrap();
+
+    let [group, mood] = found.columns.as_slice() else { panic!("{:?}", found.columns) };
+    let counted = |n, of, example: Option<&str>| Counted { n, of, example: example.map(str::to_owned) };
+    assert_eq!(group.missing, counted(4, 12, Some("u2")));
+    assert_eq!(group.unknown, Some(counted(0, 8, None)));
+    assert_eq!(
+        (group.validation_unknown_share, group.test_unknown_share),
+        (Some(1.0 / 3.0), Some(1.0 / 3.0))
+    );
+    // Two or one of each of 8 items, and two of each of 12 that are not trained on, one of which is new.
+    assert_eq!(mood.missing, counted(0, 20, None));
+    assert_eq!(mood.unknown, Some(counted(12, 36, Some("loud"))));
+    assert_eq!((mood.validation_unknown_share, mood.test_unknown_share), (Some(0.0), Some(0.0)));
+    let shown = found.to_string();
+    for wanted in [
+        "column group (user): 4 rows, 33.3 % without one of their own, 33.3 % missing, as of user `u2`; \
+         33.3 % of validation and 33.3 % of test targets without a row of their own\n",
+        "column mood (item): 4 rows, 0.0 % without one of their own, 0.0 % missing; \
+         12 values (33.3 %) unknown, such as `loud`\n",
+        "users.csv: 14 rows read, 12 kept, 0 rejected, 2 of users or items without events (14.3 %)\n",
+        "events.csv: user: user; item: item; time: time; not used: price (`9`)\n",
+        "users.csv: user: user; features: group; not used: note (`0`)\n",
+        "items.csv: item: item; features: moods (mood)\n",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}\n{shown}");
+    }
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["columns"][0]["missing"]["example"], "u2");
+    assert_eq!((&json["uses"][3]["column"], &json["uses"][3]["use"]), (&"price".into(), &"not_used".into()));
+    assert_eq!(json["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn times_that_are_most_likely_not_meant_so_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |times: [i64; 3]| {
+        let mut text = "user,item,time\n".to_owned();
+        for user in 0..9 {
+            for step in 0..3 {
+                text += &format!("u{user},i{},{}\n", (user + step) % 4, times[step] + 60 * step as i64);
+            }
+        }
+        write(folder.path(), "events.csv", &text)
+    };
+    let plain = [1_500_000_000; 3];
+    let made = init(&options(&[written(plain)], folder.path(), ModelChoice::Fm)).unwrap();
+    let warned = |times: [i64; 3], now_s: i64| {
+        written(times);
+        let found = validate(&made.experiment, folder.path(), &nowhere()).unwrap().as_of(now_s);
+        let shown = found.to_string();
+        assert!(
+            found.warnings.iter().all(|warning| shown.contains(&format!("warning: {warning}\n"))),
+            "{shown}"
+        );
+        found.warnings
+    };
+    assert_eq!(warned(plain, 1_600_000_000), [""; 0]);
+    // Half a day: a clock of another time zone.
+    assert_eq!(warned(plain, 1_500_000_000 - 43_200), [""; 0]);
+    let [future] = warned(plain, 1_400_000_000).try_into().unwrap();
+    assert!(
+        future.starts_with(
+            "the last event, of 2017-07-14T02:42:00Z, is after the clock of this machine, 2014-05-13"
+        ),
+        "{future}"
+    );
+    let [early] = warned([100, 1_500_000_000, 1_500_000_000], 1_600_000_000).try_into().unwrap();
+    assert!(early.starts_with("9 of 27 events are of 1970, the first of 1970-01-01T00:01:40Z"), "{early}");
 }
 
 #[test]

@@ -22,16 +22,16 @@ fn optional(texts: &[Option<String>]) -> u64 {
 }
 
 pub(super) fn raw_bytes(raw: &RawData) -> u64 {
-    // User and item in 4 bytes each, the time in 8.
-    let events = 16 * raw.n_events() as u64;
+    // User and item in 4 bytes each, the time in 8, and what goes on within seconds in 4 where anything does.
+    let events = (16 * raw.n_events() + 4 * raw.events.subsec_ns.len()) as u64;
     let ids = strings(&raw.user_ids) + strings(&raw.item_ids) + optional(&raw.titles);
     let columns = raw.users.iter().chain(&raw.items).chain(&raw.request).map(raw_column).sum::<u64>();
     events + ids + columns + raw.sequences.iter().map(raw_sequence).sum::<u64>()
 }
 
 fn raw_sequence(sequence: &RawSequence) -> u64 {
-    let RawSequence { user, event, values, .. } = sequence;
-    (16 * user.len() + 4 * event.len()) as u64 + strings(values)
+    let RawSequence { user, event, values, subsec_ns, .. } = sequence;
+    (16 * user.len() + 4 * (event.len() + subsec_ns.len())) as u64 + strings(values)
 }
 
 fn raw_column(column: &RawColumn) -> u64 {
