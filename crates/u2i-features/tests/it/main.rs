@@ -19,6 +19,7 @@ mod sequence_columns;
 mod sequences;
 mod splits;
 mod tables;
+mod text_tables;
 mod times;
 
 use std::path::Path;
@@ -65,6 +66,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits,
     }
 }
