@@ -184,6 +184,7 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
             users: None,
             items: None,
             sequences: Vec::new(),
+            missing: None,
             limits: limits_with_blanks(options, events, &roles),
         })),
         reasons: vec![

@@ -6,6 +6,8 @@
 mod csv;
 mod delimited;
 mod parquet;
+mod records;
+mod sniffed;
 mod tsv;
 
 use std::any::Any;

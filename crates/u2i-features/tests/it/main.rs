@@ -20,6 +20,7 @@ mod sequence_columns;
 mod sequences;
 mod splits;
 mod tables;
+mod text_tables;
 mod times;
 
 use std::path::Path;
@@ -66,6 +67,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits,
     }
 }
