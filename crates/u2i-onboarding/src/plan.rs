@@ -7,7 +7,7 @@ use serde::Serialize;
 use u2i::Error;
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, DataConfig, EventsConfig, MovieLensConfig,
-    ReadLimits, SequencesConfig, TablesConfig, TimeConfig, profile_table,
+    ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, profile_table,
 };
 use u2i_schema::Side;
 
@@ -114,7 +114,12 @@ pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
                 "file".to_owned(),
                 "Two fields on every line: pairs `user item` in time order. There are no times.".to_owned(),
             )],
-            data: DataConfig::Sequences(SequencesConfig { file, encoding, limits: limits(options) }),
+            data: DataConfig::Sequences(SequencesConfig {
+                file,
+                layout: SequencesLayout::Pairs,
+                encoding,
+                limits: limits(options),
+            }),
             features: Vec::new(),
             files: Vec::new(),
             unused: Vec::new(),

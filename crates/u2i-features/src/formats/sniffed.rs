@@ -3,7 +3,6 @@
 use super::records::{Dialect, Quoting, TextRecord, records};
 use crate::missing_marks::MissingMarks;
 use crate::numerals::{Numerals, Witness};
-use crate::time;
 
 /// What a beginning says of a file.
 #[derive(Debug, PartialEq)]
@@ -166,7 +165,8 @@ pub(super) fn named_separator(line: &str) -> Option<u8> {
 fn is_value(field: &str) -> bool {
     let field = field.trim().trim_matches('"');
     field.parse::<f64>().is_ok()
-        || field.starts_with(|first: char| first.is_ascii_digit()) && time::datetime(field).is_some()
+        || field.starts_with(|first: char| first.is_ascii_digit())
+            && crate::datetime::datetime(field).is_some()
 }
 
 /// A way to divide the text, with what comes of it.

@@ -18,6 +18,7 @@ mod requests;
 mod resolution;
 mod sequence_columns;
 mod sequences;
+mod split_files;
 mod splits;
 mod tables;
 mod text_tables;
