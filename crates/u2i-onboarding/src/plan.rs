@@ -51,6 +51,11 @@ pub(crate) const LIMITS: ReadLimits = ReadLimits { max_reject_ratio: TOLERATED, 
 pub(crate) fn plan(source: Source, named: &Named) -> Result<Plan, Error> {
     match source {
         Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir)),
+        Source::Ml10m(dir) => {
+            let mut plan = movielens("MovieLens 10M", DataConfig::Ml10m, &dir);
+            plan.features.retain(|feature| feature.side == Side::Item);
+            Ok(plan)
+        }
         Source::Ml100k(dir) => Ok(movielens("MovieLens 100K", DataConfig::Ml100k, &dir)),
         Source::Sequences(file, encoding) => Ok(Plan {
             reasons: vec![(

@@ -12,6 +12,8 @@ use crate::sniff;
 pub(super) enum Source {
     /// The folder of MovieLens 1M.
     Ml1m(PathBuf),
+    /// The folder of MovieLens 10M.
+    Ml10m(PathBuf),
     /// The folder of MovieLens 100K.
     Ml100k(PathBuf),
     /// Pairs in time order.
@@ -30,7 +32,11 @@ pub(super) struct TableFile {
 }
 
 const ML_1M: [&str; 3] = ["ratings.dat", "users.dat", "movies.dat"];
+/// As MovieLens 1M, but for the users.
+const ML_10M: [&str; 2] = ["ratings.dat", "movies.dat"];
 const ML_100K: [&str; 3] = ["u.data", "u.user", "u.item"];
+/// MovieLens 20M and later, where tags have users, items and times as ratings do.
+const ML_CSV: [&str; 3] = ["ratings.csv", "movies.csv", "tags.csv"];
 
 /// Recognises files, or the one folder that holds them.
 pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
@@ -40,6 +46,13 @@ pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
         let has = |files: &[&str]| files.iter().all(|file| dir.join(file).is_file());
         if has(&ML_1M) {
             return Ok(Source::Ml1m(dir.clone()));
+        }
+        if has(&ML_10M) {
+            return Ok(Source::Ml10m(dir.clone()));
+        }
+        if has(&ML_CSV) {
+            let [ratings, movies, _] = ML_CSV.map(|file| dir.join(file));
+            return files(&[ratings, movies]);
         }
         if has(&ML_100K) {
             return Ok(Source::Ml100k(dir.clone()));
@@ -152,8 +165,14 @@ mod tests {
         };
         let (dir, found) = of(&ML_1M);
         assert_eq!(found, Source::Ml1m(dir.path().to_owned()));
+        let (dir, found) = of(&["ratings.dat", "movies.dat", "tags.dat"]);
+        assert_eq!(found, Source::Ml10m(dir.path().to_owned()));
         let (dir, found) = of(&ML_100K);
         assert_eq!(found, Source::Ml100k(dir.path().to_owned()));
+        let (_dir, found) = of(&["genome-scores.csv", "links.csv", "movies.csv", "ratings.csv", "tags.csv"]);
+        let Source::Tables(tables) = found else { panic!("{found:?}") };
+        assert!(tables[0].path.ends_with("ratings.csv") && tables[1].path.ends_with("movies.csv"));
+        assert_eq!(tables.len(), 2);
         let (_dir, found) = of(&["b.csv", "a.csv", "README.md"]);
         let Source::Tables(tables) = found else { panic!("{found:?}") };
         let names: Vec<_> =

@@ -107,15 +107,15 @@ pub(crate) fn data(
 ) {
     let reason = |key: &str| plan.reason(key);
     let (name, limits) = match &plan.data {
-        DataConfig::Ml1m(config) => {
-            writer.section("data.files.ml_1m");
+        DataConfig::Ml1m(config) | DataConfig::Ml10m(config) | DataConfig::Ml100k(config) => {
+            let section = match &plan.data {
+                DataConfig::Ml1m(_) => "data.files.ml_1m",
+                DataConfig::Ml10m(_) => "data.files.ml_10m",
+                _ => "data.files.ml_100k",
+            };
+            writer.section(section);
             writer.reasoned("dir", &file(&config.dir), reason("dir"));
-            ("data.files.ml_1m", config.limits)
-        }
-        DataConfig::Ml100k(config) => {
-            writer.section("data.files.ml_100k");
-            writer.reasoned("dir", &file(&config.dir), reason("dir"));
-            ("data.files.ml_100k", config.limits)
+            (section, config.limits)
         }
         DataConfig::Sequences(config) => {
             writer.section("data.files.sequences");

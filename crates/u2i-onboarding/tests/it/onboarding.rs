@@ -21,7 +21,7 @@ const SMALL: SyntheticConfig =
     SyntheticConfig { users: 400, items: 150, events_per_user: 15, cold_users: 8, cold_items: 2 };
 
 fn nowhere() -> Places {
-    Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() }
+    Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() }
 }
 
 fn options(data: &[PathBuf], folder: &Path, model: ModelChoice) -> InitOptions {
