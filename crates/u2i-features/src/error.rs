@@ -121,13 +121,19 @@ pub enum FeatureError {
         /// The columns of the file.
         found: Vec<String>,
     },
-    /// Two columns of a file have one name.
-    #[error("{path}: two columns are called `{column}`, in {found:?}")]
+    /// A config names a column whose name others of the file have as well.
+    #[error(
+        "{path}: two columns are called `{column}` (key {key}); name one of {places:?} instead, in {found:?}"
+    )]
     RepeatedHeader {
         /// The file.
         path: PathBuf,
         /// The name.
         column: String,
+        /// The key in the config that asks for it.
+        key: String,
+        /// What each of them can be called.
+        places: Vec<String>,
         /// The columns of the file.
         found: Vec<String>,
     },
@@ -146,10 +152,12 @@ pub enum FeatureError {
         wanted: &'static str,
     },
     /// A first row that cannot be a header.
-    #[error("{path}:1: the header cannot be used: {reason}")]
+    #[error("{path}:{line}: the header cannot be used: {reason}")]
     Header {
         /// The file.
         path: PathBuf,
+        /// Its line, counted from 1.
+        line: u64,
         /// What is wrong with it.
         reason: String,
     },
@@ -162,7 +170,10 @@ pub enum FeatureError {
         line: u64,
     },
     /// A quote that is not closed before the file or the longest allowed row ends.
-    #[error("{path}:{line}: a quote opens here and is not closed within {max_line_bytes} bytes")]
+    #[error(
+        "{path}:{line}: a quote opens here and is not closed within {max_line_bytes} bytes{}",
+        if *may_escape { "; if the backslash before a quote escapes it, say escape = \"\\\\\" (key format.csv.escape)" } else { "" }
+    )]
     OpenQuote {
         /// The file.
         path: PathBuf,
@@ -170,6 +181,8 @@ pub enum FeatureError {
         line: u64,
         /// `max_line_bytes` of the config.
         max_line_bytes: usize,
+        /// Whether a backslash stands before a quote there, which nothing says what it means.
+        may_escape: bool,
     },
     /// More rows had to be rejected than the config allows.
     #[error("{}", too_many_rejects(path, *read, *max_reject_ratio, rejects))]

@@ -17,13 +17,16 @@ pub struct FileBeginning {
     /// What follows, until it has been looked through.
     rest: RefCell<Option<File>>,
     text: OnceCell<TextBeginning>,
+    /// Whether the first line may have names of columns.
+    has_header: bool,
 }
 
 /// The first lines of a file of text.
 #[derive(Debug)]
 pub struct TextBeginning {
     encoding: Encoding,
-    lines: Vec<String>,
+    text: String,
+    is_whole: bool,
 }
 
 impl FileBeginning {
@@ -38,7 +41,18 @@ impl FileBeginning {
         let mut file = File::open(path).map_err(io)?;
         (&mut file).take(LOOKED_AT).read_to_end(&mut bytes).map_err(io)?;
         let rest = RefCell::new(Some(file));
-        Ok(FileBeginning { path: path.to_owned(), bytes, rest, text: OnceCell::new() })
+        Ok(FileBeginning { path: path.to_owned(), bytes, rest, text: OnceCell::new(), has_header: true })
+    }
+
+    /// The beginning of a file of which it is known that its first line is a row, and not the names of columns.
+    #[must_use]
+    pub fn without_header(self) -> Self {
+        FileBeginning { has_header: false, ..self }
+    }
+
+    /// Whether the first line may have names of columns.
+    pub fn has_header(&self) -> bool {
+        self.has_header
     }
 
     /// The file.
@@ -61,11 +75,12 @@ impl FileBeginning {
             Some(text) => text,
             None => {
                 let encoding = self.encoding()?;
-                let lines = whole_lines(&self.bytes, encoding, (self.bytes.len() as u64) < LOOKED_AT);
-                self.text.get_or_init(|| TextBeginning { encoding, lines })
+                let is_whole = (self.bytes.len() as u64) < LOOKED_AT;
+                let text = whole_lines(&self.bytes, encoding, is_whole);
+                self.text.get_or_init(|| TextBeginning { encoding, text, is_whole })
             }
         };
-        match text.lines.is_empty() {
+        match text.text.trim().is_empty() {
             true => Err(FeatureError::Empty { path: self.path.clone() }),
             false => Ok(text),
         }
@@ -101,12 +116,22 @@ impl TextBeginning {
 
     /// Lines that are not blank, at least one. The last one of a long file is left out where it was cut.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().map(String::as_str)
+        self.text.lines().filter(|line| !line.trim().is_empty())
+    }
+
+    /// All of the lines, blank ones among them, without a byte order mark.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this is the whole file.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 }
 
-/// Whole lines of the beginning of a file; a last line that was cut is left out, and so are blank ones.
-fn whole_lines(bytes: &[u8], encoding: Encoding, is_whole_file: bool) -> Vec<String> {
+/// Whole lines of the beginning of a file; a last line that was cut is left out.
+fn whole_lines(bytes: &[u8], encoding: Encoding, is_whole_file: bool) -> String {
     let text = match encoding {
         // The last character may have been cut.
         Encoding::Utf8 => String::from_utf8_lossy(bytes),
@@ -114,7 +139,7 @@ fn whole_lines(bytes: &[u8], encoding: Encoding, is_whole_file: bool) -> Vec<Str
     };
     let text = text.trim_start_matches('\u{feff}');
     let end = if is_whole_file { text.len() } else { text.rfind('\n').unwrap_or(text.len()) };
-    text[..end].lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+    text[..end].to_owned()
 }
 
 #[cfg(test)]
@@ -124,8 +149,8 @@ mod tests {
     #[test]
     fn a_cut_line_is_left_out() {
         let lines = |text: &str, is_whole| whole_lines(text.as_bytes(), Encoding::Utf8, is_whole);
-        assert_eq!(lines("\u{feff}a b\r\n\nc d\ne", false), ["a b", "c d"]);
-        assert_eq!(lines("a b\nc d", true), ["a b", "c d"]);
+        assert_eq!(lines("\u{feff}a b\r\n\nc d\ne", false), "a b\r\n\nc d");
+        assert_eq!(lines("a b\nc d", true), "a b\nc d");
     }
 
     #[test]

@@ -100,6 +100,19 @@ pub struct FileCounts {
     pub filtered: u64,
     /// Rows that could not be used, with the reason; not more than `max_reject_ratio` allows.
     pub rejects: Vec<Reject>,
+    /// Cells of the columns that were read which are missing by a mark such as `NULL`, whatever became of their rows.
+    pub marked: Vec<MarkedCells>,
+}
+
+/// Cells of a column that are missing by one mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedCells {
+    /// The column.
+    pub column: String,
+    /// The mark.
+    pub mark: String,
+    /// How many cells have it.
+    pub n: u64,
 }
 
 /// A row that could not be used.

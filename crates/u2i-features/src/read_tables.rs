@@ -7,6 +7,7 @@ use crate::error::{FeatureError, invalid};
 use crate::formats::{FileFormat, Formats};
 use crate::ids::Ids;
 use crate::limits::ReadLimits;
+use crate::missing_marks::MissingMarks;
 use crate::raw::{RawColumn, RawData, RawSequence, RawValues};
 use crate::table::Table;
 use crate::table_attributes::{Attribute, bind, parse_all, rebind};
@@ -32,7 +33,8 @@ impl Formats {
     ///
     /// As [`read_tables`].
     pub fn read_tables(&self, config: &TablesConfig, base: &Path) -> Result<RawData, FeatureError> {
-        read(config, &Files { base, formats: self, limits: &config.limits })
+        let missing = config.missing.as_deref().map_or_else(MissingMarks::default, MissingMarks::new);
+        read(config, &Files { base, formats: self, limits: &config.limits, missing })
     }
 }
 
@@ -41,11 +43,13 @@ struct Files<'a> {
     base: &'a Path,
     formats: &'a Formats,
     limits: &'a ReadLimits,
+    missing: MissingMarks,
 }
 
 impl Files<'_> {
     fn open(&self, file: &Path, format: &FileFormat, key: &'static str) -> Result<Table, FeatureError> {
-        Table::open(&self.base.join(file), format, self.formats, self.limits, key)
+        let table = Table::open(&self.base.join(file), format, self.formats, self.limits, key)?;
+        Ok(table.with_missing(self.missing.clone()))
     }
 }
 

@@ -1,21 +1,37 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
 
 use u2i_schema::Digest;
 
+use crate::cells::Held;
 use crate::error::FeatureError;
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
+use crate::missing_marks::MissingMarks;
+use crate::numerals::{Numerals, is_number_with_marks};
 use crate::part::FilePart;
 use crate::raw::{FileCounts, RawData};
-use crate::row_source::RowSource;
+use crate::row_source::{RowSource, TextNotation};
 use crate::tally::Tally;
+use crate::time::{TimeUnit, short};
 use crate::typed_cells::{BindError, TypedCells, Wanted};
 
 /// A file of rows in whatever format, part by part, its rows still to be judged.
 pub(crate) struct Table {
     /// The part that is looked at.
     part: FilePart,
+    /// What the file calls its columns, those without a name by their places.
+    header: Vec<String>,
+    /// What each column can be called, whatever the others are: its name, or its place.
     names: Vec<String>,
+    /// How values are written, if all cells are text.
+    notation: Option<TextNotation>,
+    missing: MissingMarks,
+    /// Cells of this part that are missing by a mark, by the column and the mark.
+    marked: RefCell<BTreeMap<String, BTreeMap<String, u64>>>,
     source: Box<dyn RowSource>,
     pub(crate) tally: Tally,
     path: PathBuf,
@@ -34,15 +50,34 @@ impl Table {
     ) -> Result<Self, FeatureError> {
         limits.check()?;
         let tally = Tally::new(path, limits);
-        let source = formats.find(format, key)?.open(path, limits).map_err(|error| below(error, key))?;
-        let names = source.columns().to_vec();
-        let path = path.to_owned();
-        if let Some(repeated) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-            return Err(FeatureError::RepeatedHeader { path, column: names[repeated].clone(), found: names });
-        }
-        let mut table = Table { part: FilePart::empty(names.len()), names, source, tally, path, key };
+        let format = formats.find(format, key)?;
+        let source = format.open(path, limits).map_err(|error| below(error, key))?;
+        let called = |(place, name): (usize, &String)| {
+            if name.trim().is_empty() { by_place(place) } else { name.clone() }
+        };
+        let header: Vec<String> = source.columns().iter().enumerate().map(called).collect();
+        let is_own = |name: &String| header.iter().filter(|other| *other == name).count() == 1;
+        let name =
+            |(place, name): (usize, &String)| if is_own(name) { name.clone() } else { by_place(place) };
+        let mut table = Table {
+            part: FilePart::empty(header.len()),
+            names: header.iter().enumerate().map(name).collect(),
+            header,
+            notation: format.text_notation(),
+            missing: MissingMarks::default(),
+            marked: RefCell::default(),
+            source,
+            tally,
+            path: path.to_owned(),
+            key,
+        };
         table.next_part()?;
         Ok(table)
+    }
+
+    /// The file with these marks of missing values instead of the usual ones.
+    pub(crate) fn with_missing(self, missing: MissingMarks) -> Self {
+        Table { missing, ..self }
     }
 
     /// Goes on to the next rows; false if there are none.
@@ -51,6 +86,7 @@ impl Table {
     ///
     /// If the source gives a part with another number of columns than names.
     pub(crate) fn next_part(&mut self) -> Result<bool, FeatureError> {
+        self.count_marked();
         // What was looked at makes room first.
         self.part = FilePart::empty(self.names.len());
         while let Some(mut part) = self.source.next_part()? {
@@ -77,25 +113,98 @@ impl Table {
     }
 
     pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
-        self.tally.reject(self.part.line(row), column, reason);
+        let hint = self.hint(row, column).unwrap_or_default();
+        self.tally.reject(self.part.line(row), column, reason + &hint);
+    }
+
+    /// What may be the matter with a cell of text that cannot be used, and the key that says so.
+    fn hint(&self, row: usize, column: &str) -> Option<String> {
+        let notation = self.notation?;
+        let Held::Series(series) = self.part.columns()[self.place(column)?].held() else { return None };
+        let text = series.str().ok()?.get(row)?;
+        if self.missing.has(text) {
+            return Some(format!("; {:?} stands for a missing value (key data.tables.missing)", short(text)));
+        }
+        if notation.decimal.is_none() && is_number_with_marks(text) {
+            let keys = "decimal = \",\" or \".\" says which (key format.csv.decimal)";
+            return Some(format!("; a decimal comma or separators of thousands: {keys}"));
+        }
+        let has_blanks = !text.trim().is_empty() && text.len() > text.trim().len();
+        has_blanks.then(|| {
+            let which = if text.starts_with(char::is_whitespace) { "begins" } else { "ends" };
+            format!("; it {which} with a blank, which trim = true leaves out (key format.csv.trim)")
+        })
+    }
+
+    /// Adds up what was missing by a mark in this part.
+    fn count_marked(&mut self) {
+        for (column, marks) in std::mem::take(self.marked.get_mut()) {
+            marks.into_iter().for_each(|(mark, n)| self.tally.marked(&column, mark, n));
+        }
+    }
+
+    /// Where a column stands that has this name, or this place, alone.
+    fn place(&self, column: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == column).or_else(|| {
+            (0..self.names.len())
+                .find(|&place| by_place(place) == column && !self.header.contains(&column.to_owned()))
+        })
     }
 
     /// The cells of a column that the config binds at `key`, in this part.
     pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<TypedCells, FeatureError> {
         let key = format!("{}.{key}", self.key);
         let (path, named) = (self.path.clone(), column.to_owned());
-        let Some(place) = self.names.iter().position(|name| name == column) else {
-            return Err(FeatureError::MissingColumn { path, column: named, key, found: self.names.clone() });
+        let Some(place) = self.place(column) else {
+            let found = self.header.clone();
+            let is_called = |&place: &usize| self.header[place] == column;
+            let places: Vec<String> = (0..found.len()).filter(is_called).map(by_place).collect();
+            return Err(match places.is_empty() {
+                true => FeatureError::MissingColumn { path, column: named, key, found },
+                false => FeatureError::RepeatedHeader { path, column: named, key, places, found },
+            });
         };
-        self.part.columns()[place].typed(wanted).map_err(|error| match error {
+        let cells = self.part.columns()[place].typed(wanted).map_err(|error| match error {
             BindError::Polars(source) => FeatureError::Polars { path, source },
             BindError::Type(found) => {
                 FeatureError::ColumnType { path, column: named, key, found, wanted: wanted.types() }
             }
+        })?;
+        Ok(match (self.notation, cells) {
+            (Some(notation), TypedCells::Text(cells)) => self.as_written(cells, column, notation, wanted),
+            (_, cells) => cells,
         })
     }
 
-    /// Names of the columns.
+    /// Cells of text without marks of missing values, numbers among them as they are written.
+    fn as_written(
+        &self,
+        mut cells: StringChunked,
+        column: &str,
+        notation: TextNotation,
+        wanted: Wanted,
+    ) -> TypedCells {
+        if let Some((masked, counts)) = self.missing.masked(&cells) {
+            // A column that is read twice is counted once.
+            self.marked.borrow_mut().insert(column.to_owned(), counts);
+            cells = masked;
+        }
+        match (notation.decimal.map(Numerals::new), wanted) {
+            (Some(numerals), Wanted::Number) => TypedCells::Numerals(cells, numerals),
+            (Some(numerals), Wanted::Time(TimeUnit::Seconds | TimeUnit::Milliseconds)) => {
+                let plain = |text: &str| numerals.plain(text).map_or_else(|| text.to_owned(), Into::into);
+                TypedCells::Text(cells.iter().map(|text| text.map(plain)).collect())
+            }
+            _ => TypedCells::Text(cells),
+        }
+    }
+
+    /// How numbers are written, if not as Rust writes them.
+    pub(crate) fn numerals(&self) -> Option<Numerals> {
+        self.notation?.decimal.map(Numerals::new)
+    }
+
+    /// What the columns can be called, each by itself.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
@@ -106,17 +215,24 @@ impl Table {
     }
 
     /// What became of the rows, of a file that is not one of the data.
-    pub(crate) fn counts(self) -> Result<FileCounts, FeatureError> {
+    pub(crate) fn counts(mut self) -> Result<FileCounts, FeatureError> {
+        self.count_marked();
         self.tally.finish()
     }
 
-    pub(crate) fn finish(self, raw: &mut RawData, digest: &mut Digest) -> Result<(), FeatureError> {
+    pub(crate) fn finish(mut self, raw: &mut RawData, digest: &mut Digest) -> Result<(), FeatureError> {
+        self.count_marked();
         let counts = self.tally.finish()?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         *digest = std::mem::take(digest).part(&name, &self.source.finish());
         raw.files.push(counts);
         Ok(())
     }
+}
+
+/// What a column is called that has no name of its own, by its place from 0 on.
+fn by_place(place: usize) -> String {
+    format!("column_{}", place + 1)
 }
 
 /// Puts the key of the file before that of a value of its format.

@@ -126,6 +126,7 @@ fn tables(files: &[TableFile], named: &Named) -> Result<Plan, Error> {
             users: None,
             items: None,
             sequences: Vec::new(),
+            missing: None,
             limits: LIMITS,
         })),
         reasons: vec![

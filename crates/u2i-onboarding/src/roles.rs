@@ -238,8 +238,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
         std::fs::write(&path, text).unwrap();
-        let format =
-            u2i_features::formats::Csv { separator: ',', encoding: u2i_features::Encoding::Utf8 }.into();
+        let format = u2i_features::formats::Csv::new(',', u2i_features::Encoding::Utf8).into();
         u2i_features::profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap()
     }
 

@@ -185,13 +185,13 @@ mod tests {
     #[test]
     fn files_are_known_by_their_first_lines() {
         let utf_8 = Encoding::Utf8;
-        let csv = |separator| FileFormat::from(Csv { separator, encoding: utf_8 });
+        let csv = |separator| FileFormat::from(Csv::new(separator, utf_8));
         let cases: [(&[u8], FileFormat); 6] = [
             (b"user,item,time\na,b,1\n", csv(',')),
             (b"user;item;time\na;b;1\n", csv(';')),
             (b"user\titem\ttime\na\tb\t1\n", csv('\t')),
             (b"user_id:token\titem_id:token\n1\t2\n", Tsv { encoding: utf_8 }.into()),
-            (b"user,item,time\ncaf\xe9,b,1\n", Csv { separator: ',', encoding: Encoding::Latin1 }.into()),
+            (b"user,item,time\ncaf\xe9,b,1\n", Csv::new(',', Encoding::Latin1).into()),
             (b"PAR1 and so on", Parquet {}.into()),
         ];
         for (bytes, wanted) in cases {

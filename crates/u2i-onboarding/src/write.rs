@@ -258,11 +258,8 @@ mod tests {
         use u2i_features::formats::{Csv, Parquet, Tsv};
         let encoding = Encoding::Utf8;
         let cases: [(FileFormat, &str); 4] = [
-            (Csv { separator: ';', encoding }.into(), r#"{ csv = { separator = ";", encoding = "utf-8" } }"#),
-            (
-                Csv { separator: '\t', encoding }.into(),
-                r#"{ csv = { separator = "\t", encoding = "utf-8" } }"#,
-            ),
+            (Csv::new(';', encoding).into(), r#"{ csv = { separator = ";", encoding = "utf-8" } }"#),
+            (Csv::new('\t', encoding).into(), r#"{ csv = { separator = "\t", encoding = "utf-8" } }"#),
             (Tsv { encoding: Encoding::Latin1 }.into(), r#"{ tsv = { encoding = "latin-1" } }"#),
             (Parquet {}.into(), "{ parquet = {} }"),
         ];

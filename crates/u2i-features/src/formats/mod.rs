@@ -6,6 +6,8 @@
 mod csv;
 mod delimited;
 mod parquet;
+mod records;
+mod sniffed;
 mod tsv;
 
 use std::any::Any;
@@ -147,7 +149,7 @@ impl Formats {
     /// let file = std::env::temp_dir().join(format!("u2i-plays-{}.csv", std::process::id()));
     /// std::fs::write(&file, "listener;track\nann;7\n")?;
     /// let found = Formats::built_in().recognise(&FileBeginning::read(&file)?)?;
-    /// assert_eq!(found.format, Csv { separator: ';', encoding: Encoding::Utf8 }.into());
+    /// assert_eq!(found.format, Csv::new(';', Encoding::Utf8).into());
     /// # std::fs::remove_file(&file)?;
     /// # Ok(())
     /// # }
@@ -198,9 +200,7 @@ pub fn table_format(path: &Path) -> Result<FileFormat, FeatureError> {
     let beginning = FileBeginning::read(path)?;
     match Formats::built_in().recognise(&beginning) {
         Ok(found) => Ok(found.format),
-        Err(FeatureError::Unrecognised { .. }) => {
-            Ok(Csv { separator: ',', encoding: beginning.text()?.encoding() }.into())
-        }
+        Err(FeatureError::Unrecognised { .. }) => Ok(Csv::new(',', beginning.text()?.encoding()).into()),
         Err(error) => Err(error),
     }
 }
@@ -227,13 +227,13 @@ mod tests {
 
     #[test]
     fn files_are_known_by_their_first_lines() {
-        let csv = |separator| FileFormat::from(Csv { separator, encoding: Encoding::Utf8 });
+        let csv = |separator| FileFormat::from(Csv::new(separator, Encoding::Utf8));
         let cases: [(&[u8], FileFormat); 6] = [
             (b"user,item,time\na,b,1\n", csv(',')),
             (b"user;item;time\na;b;1\n", csv(';')),
             (b"user\titem\ttime\na\tb\t1\n", csv('\t')),
             (b"user_id:token\titem_id:token\n1\t2\n", Tsv { encoding: Encoding::Utf8 }.into()),
-            (b"user,item,time\ncaf\xe9,b,1\n", Csv { separator: ',', encoding: Encoding::Latin1 }.into()),
+            (b"user,item,time\ncaf\xe9,b,1\n", Csv::new(',', Encoding::Latin1).into()),
             (b"PAR1 and so on", Parquet {}.into()),
         ];
         for (bytes, wanted) in cases {

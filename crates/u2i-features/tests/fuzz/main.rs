@@ -120,8 +120,19 @@ fn items_of_ml_100k() {
 
 #[test]
 fn rows_of_a_csv() {
-    let folder = folder("csv");
-    let format = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
+    rows("csv", vec![], Csv::new(',', Encoding::Utf8));
+}
+
+/// Escapes, blanks that do not count and decimal commas, each row written anew before it is parsed.
+#[test]
+fn rows_of_a_csv_of_many_keys() {
+    let keys = Csv { escape: Some('\\'), trim: true, decimal: Some(','), ..Csv::new(',', Encoding::Utf8) };
+    rows("csv_keys", entries("csv"), keys);
+}
+
+fn rows(target: &str, own: Vec<Vec<u8>>, format: Csv) {
+    let folder = folder(target);
+    let format = FileFormat::from(format);
     let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
     let config = TablesConfig {
         events: EventsConfig {
@@ -143,11 +154,22 @@ fn rows_of_a_csv() {
         }),
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ALL,
     };
-    let tokens: [&[u8]; 6] =
-        [b"\"", b"\"\"", b",", b"\r\n", b"\xef\xbb\xbf", b"user,item,time,device,x,tags\n"];
-    fuzz("csv", vec![], &tokens, 1_500, &mut |input| {
+    let tokens: [&[u8]; 10] = [
+        b"\"",
+        b"\"\"",
+        b",",
+        b"\r\n",
+        b"\xef\xbb\xbf",
+        b"user,item,time,device,x,tags\n",
+        b"\\\"",
+        b", \"",
+        b"NULL",
+        b"\"['a', 'b']\"",
+    ];
+    fuzz(target, own, &tokens, 1_500, &mut |input| {
         fs::write(folder.join("events.csv"), input).unwrap();
         outcome(input, "events.csv", read_tables(&config, &folder))
     });
@@ -179,6 +201,7 @@ fn atomic_files() {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ALL,
     };
     let tokens: [&[u8]; 6] = [b"\t", b"\"", b"2000-12-31", b"T25:00", b"+01:00", b"[UTC]"];
@@ -207,7 +230,8 @@ fn every_format_of_the_list() {
         let path = folder(&target).join("rows");
         fs::write(&path, good(own)).unwrap();
         assert_eq!(table_format(&path).unwrap().name(), name);
-        let tokens: [&[u8]; 5] = [b"\t", b",", b"\"", b"\r\n", b"a:token\tb:float\n"];
+        let tokens: [&[u8]; 9] =
+            [b"\t", b",", b"\"", b"\r\n", b"a:token\tb:float\n", b"sep=;\n", b"# ", b"1.234,5", b"\\\""];
         fuzz(&target, entries(own), &tokens, 1_000, &mut |input| {
             fs::write(&path, input).unwrap();
             let format = match table_format(&path) {

@@ -144,7 +144,7 @@ fn files_without_a_usable_row_are_refused_with_counts() {
     let cases = [
         ("", "the file is empty"),
         ("\n", "the file is empty"),
-        ("\u{feff}", "there is no column `who` (key data.tables.events.user), only [\"\"]"),
+        ("\u{feff}", "there is no column `who` (key data.tables.events.user), only [\"column_1\"]"),
         ("who,what,when", "no row to use: 0 read, 0 rejected, 0 of users or items without events"),
         ("who,what,when\r\n\r\n", "no row to use: 0 read, 0 rejected, 0 of users or items without events"),
         (

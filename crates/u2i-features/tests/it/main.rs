@@ -19,6 +19,7 @@ mod sequence_columns;
 mod sequences;
 mod splits;
 mod tables;
+mod text_tables;
 mod times;
 
 use std::path::Path;
@@ -56,7 +57,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
     TablesConfig {
         events: EventsConfig {
             file: "events".into(),
-            format: Csv { separator: ',', encoding }.into(),
+            format: Csv::new(',', encoding).into(),
             user: "who".into(),
             item: "what".into(),
             time: TimeConfig { column: "when".into(), unit: TimeUnit::Seconds },
@@ -65,6 +66,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits,
     }
 }

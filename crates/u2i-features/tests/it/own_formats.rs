@@ -108,7 +108,7 @@ const ITEMS: &[u8] = b"id,price,tags\n7,1.5,a|b\n007,2,\n7,3,\n9,4,c\n";
 #[test]
 fn a_format_of_ones_own_gives_what_the_csv_of_the_same_rows_gives() {
     let dir = folder(&[("events", EVENTS), ("items", ITEMS)]);
-    let csv = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
+    let csv = FileFormat::from(Csv::new(',', Encoding::Utf8));
     let wanted = read_tables(&of_format(csv), dir.path()).unwrap();
     let formats = Formats::built_in().with(Plain);
     let found = formats.read_tables(&of_format(other("plain")), dir.path()).unwrap();
@@ -126,7 +126,7 @@ fn a_format_of_ones_own_gives_what_the_csv_of_the_same_rows_gives() {
 fn requests_and_profiles_are_read_in_a_format_of_ones_own() {
     let dir = folder(&[("events", EVENTS)]);
     let (path, formats) = (dir.path().join("events"), Formats::built_in().with(Plain));
-    let csv = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
+    let csv = FileFormat::from(Csv::new(',', Encoding::Utf8));
     let requests = |format| RequestsConfig {
         format,
         user: Some("who".into()),

@@ -51,7 +51,7 @@ fn written() -> (tempfile::TempDir, Vec<u64>) {
 }
 
 fn csv() -> FileFormat {
-    FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 })
+    FileFormat::from(Csv::new(',', Encoding::Utf8))
 }
 
 fn when() -> TimeConfig {
@@ -89,6 +89,7 @@ fn tables() -> TablesConfig {
             value: "title".into(),
             time: when(),
         }],
+        missing: None,
         limits: lenient(),
     }
 }

@@ -14,7 +14,7 @@ fn config(format: FileFormat) -> RequestsConfig {
 }
 
 fn csv() -> FileFormat {
-    FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 })
+    FileFormat::from(Csv::new(',', Encoding::Utf8))
 }
 
 fn read(config: &RequestsConfig, text: &str) -> Result<Vec<RequestRow>, FeatureError> {

@@ -166,6 +166,7 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
             ],
         }),
         sequences: vec![],
+        missing: None,
         limits: ReadLimits::STRICT,
     };
     let raw = read_tables(&config, folder(&[("x.inter", events), ("x.item", items)]).path()).unwrap();

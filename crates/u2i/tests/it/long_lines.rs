@@ -27,7 +27,7 @@ fn events(file: &str) -> TablesConfig {
     TablesConfig {
         events: EventsConfig {
             file: file.into(),
-            format: Csv { separator: ',', encoding: Encoding::Utf8 }.into(),
+            format: Csv::new(',', Encoding::Utf8).into(),
             user: "user".into(),
             item: "item".into(),
             time: TimeConfig { column: "time".into(), unit: TimeUnit::Seconds },
@@ -36,6 +36,7 @@ fn events(file: &str) -> TablesConfig {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ReadLimits::STRICT,
     }
 }
