@@ -81,6 +81,23 @@ pub enum FeatureError {
         /// Key in the config.
         key: String,
     },
+    /// A split by files, of data that was read without them.
+    #[error(
+        "split.files needs data that is read from files of events, in data.files.tables or data.files.sequences"
+    )]
+    NoFilesOfSplit,
+    /// Events to train on that happened when those to be predicted had begun.
+    #[error(
+        "split.files: {events} events of earlier files are at or after the first event that their user has in a later file, \
+         those of user `{user_id}` for one: what is to be predicted would be known; if the split is meant so, write \
+         allow_later_training = true"
+    )]
+    LaterTraining {
+        /// Such events.
+        events: usize,
+        /// A user who has some.
+        user_id: String,
+    },
     /// A file that could not be opened or read.
     #[error("{path}: {source}")]
     Io {
@@ -281,6 +298,8 @@ impl FeatureError {
             | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
             | FeatureError::NoTimes { .. }
+            | FeatureError::NoFilesOfSplit
+            | FeatureError::LaterTraining { .. }
             | FeatureError::UnknownFormat { .. }
             | FeatureError::Unrecognised { .. } => ErrorKind::Usage,
             FeatureError::Io { .. } => ErrorKind::Files,

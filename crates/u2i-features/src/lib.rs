@@ -47,6 +47,7 @@ mod split;
 mod table;
 mod table_attributes;
 mod tally;
+mod target_sets;
 mod text;
 mod time;
 mod typed_cells;
@@ -54,8 +55,8 @@ mod typed_cells;
 pub use cells::{Cells, Stored};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,
-    SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
+    FeaturesConfig, FilesSplit, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig,
+    SequenceFileConfig, SequencesConfig, SequencesLayout, SplitConfig, TablesConfig, Ties, TimeConfig,
 };
 pub use error::FeatureError;
 pub use file_beginning::{FileBeginning, TextBeginning};
@@ -69,11 +70,12 @@ pub use prepare::prepare;
 pub use prepared::Prepared;
 pub use profile::{ColumnProfile, SEPARATORS, Separated, TableProfile, profile_table};
 pub use raw::{
-    FileCounts, MarkedCells, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times,
+    EventParts, FileCounts, MarkedCells, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times,
 };
 pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
 pub use row_source::{Evidence, Recognition, RowFormat, RowSource, RowsInMemory, TextNotation, content_hash};
 pub use sequences::read_sequences;
+pub use target_sets::TargetSets;
 pub use text::Encoding;
 pub use time::{TimeUnit, datetime};

@@ -322,6 +322,7 @@ impl<'a> Reader<'a> {
             request: Vec::new(),
             sequences: vec![liked],
             times: Times::Known,
+            parts: None,
             files: self.files,
             hash: self.digest.finish(),
         }

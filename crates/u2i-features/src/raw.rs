@@ -21,6 +21,8 @@ pub struct RawData {
     pub sequences: Vec<RawSequence>,
     /// Whether events say when they happened.
     pub times: Times,
+    /// Where in `events` those of each file begin, where a split goes by files.
+    pub parts: Option<EventParts>,
     /// What became of the rows of each file.
     pub files: Vec<FileCounts>,
     /// BLAKE3 over all files that were read.
@@ -55,6 +57,15 @@ pub struct RawSequence {
     /// not. `user`, `value` and `time_s` may then be empty: they are the event's user, item and time, and `values`
     /// are [`RawData::item_ids`].
     pub event: Vec<u32>,
+}
+
+/// Where the events of validation and test files begin in [`RawData::events`]; those before are training events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventParts {
+    /// The first event of the validation file, or where it would be.
+    pub validation: usize,
+    /// The first event of the test file.
+    pub test: usize,
 }
 
 /// Whether events say when they happened.

@@ -5,7 +5,8 @@ use std::path::Path;
 use u2i::Error;
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, ColumnProfile, DataConfig, EventsConfig,
-    MovieLensConfig, ReadLimits, SequencesConfig, TableProfile, TablesConfig, TimeConfig, profile_table,
+    MovieLensConfig, ReadLimits, SequencesConfig, SequencesLayout, TableProfile, TablesConfig, TimeConfig,
+    profile_table,
 };
 use u2i_schema::Side;
 
@@ -62,7 +63,12 @@ pub(crate) fn plan(source: Source, named: &Named) -> Result<Plan, Error> {
                 "file".to_owned(),
                 "Two fields on every line: pairs `user item` in time order. There are no times.".to_owned(),
             )],
-            data: DataConfig::Sequences(SequencesConfig { file, encoding, limits: LIMITS }),
+            data: DataConfig::Sequences(SequencesConfig {
+                file,
+                layout: SequencesLayout::Pairs,
+                encoding,
+                limits: LIMITS,
+            }),
             features: Vec::new(),
             unused: Vec::new(),
         }),

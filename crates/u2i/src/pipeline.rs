@@ -62,7 +62,7 @@ pub fn load_data<C, L>(
     base: &Path,
 ) -> Result<RawData, Error> {
     match &experiment.data {
-        DataSource::Files(files) => Ok(files.read(base)?),
+        DataSource::Files(files) => Ok(files.read_for(&experiment.split, base)?),
         DataSource::Named { dataset } => {
             let name: DatasetName = dataset.parse().map_err(|error| Error::Usage(format!("{error}")))?;
             read_dataset(&resolve(name, places)?.dataset)

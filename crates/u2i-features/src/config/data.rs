@@ -86,15 +86,36 @@ pub struct MovieLensConfig {
     pub limits: ReadLimits,
 }
 
-/// A file of pairs, as the data sets of SASRec are written: Kang and McAuley, "Self-Attentive Sequential
-/// Recommendation", ICDM 2018.
+/// A file of users and items without times: pairs, as the data sets of SASRec are written (Kang and McAuley,
+/// "Self-Attentive Sequential Recommendation", ICDM 2018), or a line for each user, as those of LightGCN are (He et al.,
+/// "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation", SIGIR 2020).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SequencesConfig {
-    /// The file: one `user item` per line, white space between them, each user's lines in time order.
+    /// The file. Each user's items stand in the order in which they were met.
     pub file: PathBuf,
+    /// What stands on a line; pairs if left out.
+    #[serde(default, skip_serializing_if = "SequencesLayout::is_pairs")]
+    pub layout: SequencesLayout,
     /// How text is encoded.
     pub encoding: Encoding,
     /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
+}
+
+/// What a line of a file of users and items holds. White space stands between fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SequencesLayout {
+    /// `user item`: one event.
+    #[default]
+    Pairs,
+    /// `user item item …`: a user and all items, or none.
+    Adjacency,
+}
+
+impl SequencesLayout {
+    fn is_pairs(&self) -> bool {
+        *self == SequencesLayout::Pairs
+    }
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use u2i_features::formats::{Csv, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    Formats, RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, profile_table,
-    read_ml_1m, read_ml_10m, read_ml_100k, read_sequences, read_tables, table_format,
+    Formats, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, TimeUnit,
+    profile_table, read_ml_1m, read_ml_10m, read_ml_100k, read_sequences, read_tables, table_format,
 };
 
 use harness::{clear, corpus, entries, folder, fuzz, word};
@@ -175,15 +175,21 @@ fn rows(target: &str, own: Vec<Vec<u8>>, format: Csv) {
     });
 }
 
+/// Pairs, and a line for each user.
 #[test]
-fn pairs() {
-    let folder = folder("pairs");
-    let config = SequencesConfig { file: "pairs.txt".into(), encoding: Encoding::Utf8, limits: ALL };
-    let tokens: [&[u8]; 5] = [b" ", b"\t", b"\r\n", b"\xef\xbb\xbf", b"1 2 3\n"];
-    fuzz("pairs", vec![], &tokens, 2_000, &mut |input| {
-        fs::write(folder.join("pairs.txt"), input).unwrap();
-        outcome(input, "pairs.txt", read_sequences(&config, &folder))
-    });
+fn sequences() {
+    let layouts =
+        [(SequencesLayout::Pairs, "sequences_pairs"), (SequencesLayout::Adjacency, "sequences_adjacency")];
+    for (layout, target) in layouts {
+        let folder = folder(target);
+        let config =
+            SequencesConfig { file: "pairs.txt".into(), layout, encoding: Encoding::Utf8, limits: ALL };
+        let tokens: [&[u8]; 5] = [b" ", b"\t", b"\r\n", b"\xef\xbb\xbf", b"1 2 3\n"];
+        fuzz(target, entries("pairs"), &tokens, 2_000, &mut |input| {
+            fs::write(folder.join("pairs.txt"), input).unwrap();
+            outcome(input, "pairs.txt", read_sequences(&config, &folder))
+        });
+    }
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn by_definition(events: &[Event], split: &SplitConfig) -> [usize; 7] {
                 let (train, known) = (before(validation_quantile), before(test_quantile));
                 (train, 0 < train && train < known, 0 < known && known < n, known == 0)
             }
+            SplitConfig::Files(_) => unreachable!("these logs are one file each"),
         };
         let own = [1, n, train, train.saturating_sub(1)];
         let targets = [validation, test, lone].map(usize::from);

@@ -17,6 +17,7 @@ mod reference;
 mod requests;
 mod sequence_columns;
 mod sequences;
+mod split_files;
 mod splits;
 mod tables;
 mod text_tables;
