@@ -16,14 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = folder.join("events.csv");
     std::fs::write(&path, events)?;
 
-    let made = init(&InitOptions {
-        data: vec![path],
-        out: folder.join("experiment.toml"),
-        user: None,
-        item: None,
-        time: None,
-        model: ModelChoice::YoutubeDnn,
-    });
+    let out = folder.join("experiment.toml");
+    let made = init(&InitOptions::new(vec![path], out, ModelChoice::YoutubeDnn, 1_600_000_000));
     std::fs::remove_dir_all(&folder)?;
     let made = made?;
     assert_eq!(made.experiment.model.name(), "youtube_dnn");

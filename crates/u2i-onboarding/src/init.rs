@@ -9,28 +9,10 @@ use u2i_features::{DataConfig, FileCounts, RawData, Times};
 use u2i_schema::Side;
 
 use crate::model_choice::ModelChoice;
-use crate::plan::{Plan, plan, summary};
+use crate::options::InitOptions;
+use crate::plan::{FileUse, Plan, plan, summary};
 use crate::recipe::{Recipe, Size, counted, grouped, recipe};
-use crate::roles::Named;
-use crate::source::recognise;
 use crate::write::{self, Guess, Writer, decimal, quoted, relative};
-
-/// What a config is wanted for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InitOptions {
-    /// Files of events, users and items, or the one folder that holds them.
-    pub data: Vec<PathBuf>,
-    /// Where the config will stand: its paths start at this folder. Nothing is written there.
-    pub out: PathBuf,
-    /// The column of users, where it cannot be told.
-    pub user: Option<String>,
-    /// The column of items, likewise.
-    pub item: Option<String>,
-    /// The column of times, likewise.
-    pub time: Option<String>,
-    /// The model.
-    pub model: ModelChoice,
-}
 
 /// A config that was made from files.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,6 +23,8 @@ pub struct Initialised {
     pub summary: String,
     /// What was guessed and why.
     pub guesses: Vec<Guess>,
+    /// What each file became, and why; none for data that is known as a whole.
+    pub files: Vec<FileUse>,
     /// What is in the files and not used, a line each.
     pub unused: Vec<String>,
     /// The config, as it is read back.
@@ -48,10 +32,13 @@ pub struct Initialised {
     pub experiment: Experiment,
 }
 
-/// The summary, then a line for each guess.
+/// The summary, then a line for each file and each guess.
 impl fmt::Display for Initialised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.summary)?;
+        for file in &self.files {
+            write!(f, "\n{file}")?;
+        }
         for Guess { key, value, reason } in &self.guesses {
             write!(f, "\n{key} = {value}: {reason}")?;
         }
@@ -70,12 +57,11 @@ impl fmt::Display for Initialised {
 /// If the files cannot be read, or it is not clear what they hold; the message then lists what there is to choose from,
 /// and the option that chooses.
 pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
-    let InitOptions { data, out, user, item, time, model } = options;
-    let named = Named { user: user.clone(), item: item.clone(), time: time.clone() };
-    let plan = plan(recognise(data)?, &named)?;
-    if !matches!(plan.data, DataConfig::Tables(_)) && named != Named::default() {
+    let InitOptions { data, out, model, .. } = options;
+    let plan = plan(options)?;
+    if !matches!(plan.data, DataConfig::Tables(_)) && options.names_tables() {
         return Err(Error::Usage(format!(
-            "--user, --item and --time name columns of tables, and {} has none by name",
+            "options such as --user, --item and --time name columns of tables, and {} has none by name",
             data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
         )));
     }
@@ -99,7 +85,7 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
     let experiment = Experiment::parse(&writer.text, out)?;
     check(&experiment, &raw)?;
     let Writer { text, guesses, .. } = writer;
-    Ok(Initialised { text, summary, guesses, unused: plan.unused, experiment })
+    Ok(Initialised { text, summary, guesses, files: plan.files, unused: plan.unused, experiment })
 }
 
 /// The folder that a config stands in. A path that is no UTF-8 cannot be written into one.
@@ -120,6 +106,9 @@ fn check(experiment: &Experiment, raw: &RawData) -> Result<(), Error> {
 fn head(writer: &mut Writer, summary: &str, plan: &Plan) {
     writer.comment(&format!("{summary}, as `u2i init` found them."));
     writer.comment("It is complete: change what was guessed wrong, the reason stands above each guess.");
+    for file in &plan.files {
+        writer.comment(&file.to_string());
+    }
     for line in &plan.unused {
         writer.comment(&format!("Not used: {line}"));
     }

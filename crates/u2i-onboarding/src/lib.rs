@@ -16,18 +16,26 @@
 //! ```
 
 mod attributes;
+mod described;
+mod events_file;
 mod init;
+mod looked;
 mod model_choice;
 mod names;
+mod options;
 mod plan;
 mod recipe;
 mod roles;
 mod sniff;
 mod source;
+mod times;
 mod validate;
+mod vocabulary;
 mod write;
 
-pub use init::{InitOptions, Initialised, init};
+pub use init::{Initialised, init};
 pub use model_choice::ModelChoice;
+pub use options::InitOptions;
+pub use plan::FileUse;
 pub use validate::{ColumnSummary, FileSummary, Quantiles, SplitSummary, Validation, validate};
 pub use write::Guess;

@@ -1,20 +1,25 @@
 //! From recognised files to the data section and the feature columns of a config.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use u2i::Error;
 use u2i_features::{
-    AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, ColumnProfile, DataConfig, EventsConfig,
-    MovieLensConfig, ReadLimits, SequencesConfig, SequencesLayout, TableProfile, TablesConfig, TimeConfig,
-    profile_table,
+    AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, DataConfig, EventsConfig, MovieLensConfig,
+    ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, profile_table,
 };
 use u2i_schema::Side;
 
 use crate::attributes::{self, Use};
-use crate::names::{Role, fit};
-use crate::recipe::{counted, grouped};
-use crate::roles::{Named, Roles, can_be_id, plain, roles};
-use crate::source::{Source, TableFile};
+use crate::described::{Describing, Ids, Whom, descriptions};
+use crate::events_file::{EventsFile, events_file};
+use crate::looked::{Looked, file_name, for_shell};
+use crate::names::plain;
+use crate::options::{Asked, InitOptions, resolve};
+use crate::recipe::grouped;
+use crate::roles::{FoundTime, Roles};
+use crate::source::{Source, TableFile, recognise};
 
 /// What a config will say about data and columns, with the reasons.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +29,33 @@ pub(crate) struct Plan {
     /// A key below `[data]`, and why it has its value.
     pub reasons: Vec<(String, String)>,
     pub features: Vec<Feature>,
+    /// What each table is used for.
+    pub files: Vec<FileUse>,
     /// What is in the files and not used, one line each.
     pub unused: Vec<String>,
+}
+
+/// What a file became, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileUse {
+    /// The file.
+    pub path: PathBuf,
+    /// `events`, `users`, `items` or `not used`.
+    pub used_as: String,
+    /// Why, and by which columns.
+    pub reason: String,
+}
+
+impl FileUse {
+    /// What stands in [`FileUse::used_as`] of a file that is of no use.
+    pub const NOT: &'static str = "not used";
+}
+
+/// A line.
+impl fmt::Display for FileUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", file_name(&self.path), self.used_as, self.reason)
+    }
 }
 
 /// A feature column.
@@ -47,17 +77,24 @@ impl Plan {
 /// Share of rows that may be unusable while a config is made: where there are any, the config says so.
 const TOLERATED: f64 = 0.01;
 
-pub(crate) const LIMITS: ReadLimits = ReadLimits { max_reject_ratio: TOLERATED, ..ReadLimits::STRICT };
+fn limits(options: &InitOptions) -> ReadLimits {
+    ReadLimits { max_reject_ratio: options.max_rejects.unwrap_or(TOLERATED), ..ReadLimits::STRICT }
+}
 
-pub(crate) fn plan(source: Source, named: &Named) -> Result<Plan, Error> {
+pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
+    // Files may be named by options alone.
+    let source = match options.data.is_empty() && !options.paths().is_empty() {
+        true => Source::Tables(Vec::new()),
+        false => recognise(&options.data)?,
+    };
     match source {
-        Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir)),
+        Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir, limits(options))),
         Source::Ml10m(dir) => {
-            let mut plan = movielens("MovieLens 10M", DataConfig::Ml10m, &dir);
+            let mut plan = movielens("MovieLens 10M", DataConfig::Ml10m, &dir, limits(options));
             plan.features.retain(|feature| feature.side == Side::Item);
             Ok(plan)
         }
-        Source::Ml100k(dir) => Ok(movielens("MovieLens 100K", DataConfig::Ml100k, &dir)),
+        Source::Ml100k(dir) => Ok(movielens("MovieLens 100K", DataConfig::Ml100k, &dir, limits(options))),
         Source::Sequences(file, encoding) => Ok(Plan {
             reasons: vec![(
                 "file".to_owned(),
@@ -67,16 +104,17 @@ pub(crate) fn plan(source: Source, named: &Named) -> Result<Plan, Error> {
                 file,
                 layout: SequencesLayout::Pairs,
                 encoding,
-                limits: LIMITS,
+                limits: limits(options),
             }),
             features: Vec::new(),
+            files: Vec::new(),
             unused: Vec::new(),
         }),
-        Source::Tables(files) => tables(&files, named),
+        Source::Tables(files) => tables(files, options),
     }
 }
 
-fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path) -> Plan {
+fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path, limits: ReadLimits) -> Plan {
     let categorical = || ColumnKind::Categorical { min_count: std::num::NonZeroU32::MIN };
     let feature = |side, name: &str, kind, reason: &str| Feature {
         side,
@@ -86,7 +124,7 @@ fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path) ->
         reason: reason.to_owned(),
     };
     Plan {
-        data: data(MovieLensConfig { dir: dir.to_owned(), limits: LIMITS }),
+        data: data(MovieLensConfig { dir: dir.to_owned(), limits }),
         reasons: vec![("dir".to_owned(), format!("{name}, by the names of its files."))],
         features: vec![
             feature(Side::User, "gender", categorical(), "Two values."),
@@ -101,185 +139,147 @@ fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path) ->
             ),
             feature(Side::Item, "year5", categorical(), "The five-year interval of the year in the title."),
         ],
+        files: Vec::new(),
         unused: vec!["Ratings are events whatever their value.".to_owned()],
     }
 }
 
-/// A table and what its columns hold.
-struct Looked<'a> {
-    file: &'a TableFile,
-    profile: TableProfile,
-}
-
-fn tables(files: &[TableFile], named: &Named) -> Result<Plan, Error> {
+/// Looks at tables, tells which is what, and plans the config.
+fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
     let mut looked = Vec::new();
-    for file in files {
-        let profile = profile_table(&file.path, &file.format, LIMITS.max_line_bytes)?;
+    for file in with_named(files, options)? {
+        let profile = profile_table(&file.path, &file.format, ReadLimits::STRICT.max_line_bytes)?;
         looked.push(Looked { file, profile });
     }
-    let (place, found) = events(&looked, named)?;
-    let events = looked.swap_remove(place);
+    let asked = resolve(options, &looked)?;
+    let EventsFile { place, roles, reason, others } = events_file(&looked, &asked, options.now_s)?;
+    let events = &looked[place];
+    let time = match &roles.time {
+        FoundTime::Column { found, unit } => TimeConfig { column: found.column.clone(), unit: unit.clone() },
+        FoundTime::FileOrder { reason } => return Err(Error::Usage(reason.clone())),
+    };
+    let why_times = match &roles.time {
+        FoundTime::Column { found, .. } => &found.reason,
+        FoundTime::FileOrder { reason } => reason,
+    };
     let mut plan = Plan {
         data: DataConfig::Tables(Box::new(TablesConfig {
             events: EventsConfig {
                 file: events.file.path.clone(),
                 format: events.file.format.clone(),
-                user: found.user.0.clone(),
-                item: found.item.0.clone(),
-                time: TimeConfig { column: found.time.0.clone(), unit: found.unit.0 },
+                user: roles.user.column.clone(),
+                item: roles.item.column.clone(),
+                time,
                 request: Vec::new(),
             },
             users: None,
             items: None,
             sequences: Vec::new(),
             missing: None,
-            limits: LIMITS,
+            limits: limits(options),
         })),
         reasons: vec![
             ("events.format".to_owned(), events.file.reason.clone()),
-            ("events.user".to_owned(), found.user.1.clone()),
-            ("events.item".to_owned(), found.item.1.clone()),
-            ("events.time".to_owned(), format!("{} {}", found.time.1, found.unit.1)),
+            ("events.user".to_owned(), roles.user.reason.clone()),
+            ("events.item".to_owned(), roles.item.reason.clone()),
+            ("events.time".to_owned(), why_times.clone()),
         ],
         features: Vec::new(),
-        unused: unused_of_events(&events, &found),
+        files: vec![FileUse {
+            path: events.file.path.clone(),
+            used_as: "events".to_owned(),
+            reason: format!("{reason} {}", bound(&roles)),
+        }],
+        unused: unused_of_events(events, &roles),
     };
-    attach(&mut plan, &events, &found, &looked)?;
+    attach(&mut plan, &looked, place, &roles, &asked, &others)?;
     Ok(plan)
 }
 
-/// The table that holds the events: the only one that can, or by far the largest of those that can.
-fn events(looked: &[Looked<'_>], named: &Named) -> Result<(usize, Roles), Error> {
-    let tried: Vec<_> = looked.iter().map(|table| roles(&table.profile, named)).collect();
-    let mut fit: Vec<usize> = (0..looked.len()).filter(|&place| tried[place].is_ok()).collect();
-    fit.sort_by_key(|&place| std::cmp::Reverse(looked[place].profile.n_rows));
-    let path = |place: usize| looked[place].file.path.display();
-    match fit.as_slice() {
-        [] => {
-            let doubts = tried.iter().enumerate().filter_map(|(place, tried)| {
-                tried.as_ref().err().map(|doubt| format!("{}: {doubt}", path(place)))
-            });
-            let doubts: Vec<String> = doubts.collect();
-            match doubts.as_slice() {
-                [only] => Err(Error::Usage(only.clone())),
-                several => Err(Error::Usage(format!("no file holds events\n  {}", several.join("\n  ")))),
-            }
+/// Files, and those that only an option names.
+fn with_named(mut files: Vec<TableFile>, options: &InitOptions) -> Result<Vec<TableFile>, Error> {
+    for paths in options.paths() {
+        let is_known = |path: &PathBuf| {
+            let same = |own: &Path| std::fs::canonicalize(own).ok() == std::fs::canonicalize(path).ok();
+            files.iter().any(|file| file.path.ends_with(path) || same(&file.path))
+        };
+        if paths.iter().any(is_known) {
+            continue;
         }
-        [first, second, ..] if looked[*first].profile.n_rows < 2 * looked[*second].profile.n_rows => {
-            Err(Error::Usage(format!(
-                "both {} and {} hold users, items and times; name only the one that holds the events, besides those \
-                 that describe users and items",
-                path(*first),
-                path(*second)
-            )))
-        }
-        [first, ..] => {
-            let found = tried.into_iter().nth(*first).and_then(Result::ok);
-            Ok((*first, found.expect("it is one of those that fit")))
+        if let Some(path) = paths.into_iter().find(|path| path.exists())
+            && let Source::Tables(more) = recognise(&[path])?
+        {
+            files.extend(more);
         }
     }
+    Ok(files)
+}
+
+/// What stands for user, item and time in the file of events.
+fn bound(roles: &Roles) -> String {
+    let time = match &roles.time {
+        FoundTime::Column { found, .. } => format!("time = `{}`", found.column),
+        FoundTime::FileOrder { .. } => "no times".to_owned(),
+    };
+    format!("user = `{}`, item = `{}`, {time}.", roles.user.column, roles.item.column)
 }
 
 /// Columns of events are not made features: what is known only once an event is over, such as its rating, must not
 /// be asked for when recommendations are.
-fn unused_of_events(events: &Looked<'_>, found: &Roles) -> Vec<String> {
-    let used = [&found.user.0, &found.item.0, &found.time.0];
+fn unused_of_events(events: &Looked, roles: &Roles) -> Vec<String> {
     let others: Vec<&str> = events
         .profile
         .columns
         .iter()
         .map(|column| column.name.as_str())
-        .filter(|name| !used.iter().any(|used| *used == name))
+        .filter(|name| !roles.columns().any(|used| used == *name))
         .collect();
     match others.as_slice() {
         [] => Vec::new(),
         others => vec![format!(
             "{}: {}. Every row is an event, whatever these columns say; one that is known before the event may be made \
              a request column.",
-            file_name(&events.file.path),
+            events.name(),
             others.join(", ")
         )],
     }
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// How well a column of another table serves as the key of users or of items.
-struct Key {
-    column: usize,
-    is_items: bool,
-    by_name: bool,
-    /// Share of the ids of the events that the table describes.
-    covers: f64,
-}
-
 /// Attaches the tables that describe users and items.
-fn attach(plan: &mut Plan, events: &Looked<'_>, found: &Roles, others: &[Looked<'_>]) -> Result<(), Error> {
-    let column = |name: &str| events.profile.columns.iter().find(|column| column.name == name);
-    let (Some(user), Some(item)) = (column(&found.user.0), column(&found.item.0)) else { return Ok(()) };
-    let mut taken: [Option<(usize, Described)>; 2] = [None, None];
-    for (place, other) in others.iter().enumerate() {
-        let name = file_name(&other.file.path);
-        let Some(key) = key(other, user, item)? else {
-            plan.unused.push(format!("{name}: no column holds ids of users or items, each once."));
-            continue;
-        };
-        let described = describe(other, &key);
-        let (side, word) = (usize::from(key.is_items), if key.is_items { "items" } else { "users" });
-        let is_better = taken[side].as_ref().is_none_or(|(_, known)| described.n_used() > known.n_used());
-        let left = if is_better { taken[side].replace((place, described)) } else { Some((place, described)) };
-        if let Some((left, _)) = left {
-            let left = file_name(&others[left].file.path);
-            plan.unused.push(format!("{left}: another file says more about {word}, and there can be one."));
-        }
+fn attach(
+    plan: &mut Plan,
+    looked: &[Looked],
+    events: usize,
+    roles: &Roles,
+    asked: &Asked,
+    others: &[usize],
+) -> Result<(), Error> {
+    let column = |name: &str| looked[events].column(name);
+    let (Some(user), Some(item)) = (column(&roles.user.column), column(&roles.item.column)) else {
+        return Ok(());
+    };
+    let places: Vec<usize> = (0..looked.len()).filter(|&place| place != events).collect();
+    let found = descriptions(looked, &places, Ids { user, item }, asked)?;
+    for (whom, describing) in [(Whom::Users, &found.users), (Whom::Items, &found.items)] {
+        let Some(describing) = describing else { continue };
+        let table = &looked[describing.place];
+        plan.files.push(FileUse {
+            path: table.file.path.clone(),
+            used_as: whom.word().to_owned(),
+            reason: format!("by `{}`. {}", table.profile.columns[describing.column].name, describing.reason),
+        });
+        describe(table, describing, whom).put(plan, whom, table);
     }
-    let [users, items] = taken;
-    for (side, taken) in [(Side::User, users), (Side::Item, items)] {
-        if let Some((place, described)) = taken {
-            described.put(plan, side, &others[place]);
+    for (place, reason) in &found.unused {
+        let table = &looked[*place];
+        let mut reason = reason.clone();
+        if others.contains(place) {
+            let path = table.file.path.display().to_string();
+            reason = format!("it could hold events, too; --events {} takes it for them.", for_shell(&path));
         }
+        plan.files.push(FileUse { path: table.file.path.clone(), used_as: FileUse::NOT.to_owned(), reason });
     }
     Ok(())
-}
-
-/// The column of a table that names the users or items which its rows describe.
-fn key(table: &Looked<'_>, user: &ColumnProfile, item: &ColumnProfile) -> Result<Option<Key>, Error> {
-    let mut keys = Vec::new();
-    for (place, column) in table.profile.columns.iter().enumerate() {
-        // A few repeated rows are rejects, not a reason to give the table up.
-        let is_unique = 100 * column.n_distinct >= 99 * column.n_values();
-        if !can_be_id(column) || !is_unique {
-            continue;
-        }
-        for (is_items, ids, role) in [(false, user, Role::User), (true, item, Role::Item)] {
-            let covers = ids.share_in(column);
-            let name = plain(&column.name);
-            let by_name = name == plain(&ids.name) || fit(role, name) >= 2;
-            if covers >= 0.5 || by_name && covers > 0.0 {
-                keys.push(Key { column: place, is_items, by_name, covers });
-            }
-        }
-    }
-    // What is called by the right name comes first, then what describes most.
-    keys.sort_by(|a, b| {
-        (b.by_name, b.covers).partial_cmp(&(a.by_name, a.covers)).expect("shares are numbers")
-    });
-    if let [first, second, ..] = keys.as_slice()
-        && first.is_items != second.is_items
-        && first.by_name == second.by_name
-        && first.covers - second.covers < 0.3
-    {
-        let name = |key: &Key| format!("`{}`", table.profile.columns[key.column].name);
-        return Err(Error::Usage(format!(
-            "{}: the ids in {} fit users and those in {} fit items; call the key as the column of events is called",
-            table.file.path.display(),
-            name(if first.is_items { second } else { first }),
-            name(if first.is_items { first } else { second }),
-        )));
-    }
-    Ok(keys.into_iter().next())
 }
 
 /// What the columns of a table become.
@@ -289,38 +289,28 @@ struct Described {
     columns: Vec<(String, Use)>,
 }
 
-fn describe(table: &Looked<'_>, key: &Key) -> Described {
+fn describe(table: &Looked, describing: &Describing, whom: Whom) -> Described {
     let columns = &table.profile.columns;
-    let id = &columns[key.column];
-    let word = if key.is_items { "item" } else { "user" };
-    let how = if key.by_name { "By its name and its ids" } else { "By its ids" };
     let mut has_title = false;
-    let others = columns.iter().enumerate().filter(|(place, _)| *place != key.column).map(|(_, column)| {
-        let mut what = attributes::guess(column, key.is_items);
-        if matches!(what, Use::Title { .. }) && std::mem::replace(&mut has_title, true) {
-            what = Use::Nothing { reason: "there is a title already".to_owned() };
-        }
-        (column.name.clone(), what)
-    });
+    let others =
+        columns.iter().enumerate().filter(|(place, _)| *place != describing.column).map(|(_, column)| {
+            let mut what = attributes::guess(column, whom == Whom::Items);
+            if matches!(what, Use::Title { .. }) && std::mem::replace(&mut has_title, true) {
+                what = Use::Nothing { reason: "there is a title already".to_owned() };
+            }
+            (column.name.clone(), what)
+        });
     Described {
-        id: id.name.clone(),
-        reason: format!(
-            "{how}: {} in {}, {:.1} % of the {word}s of events among them.",
-            counted(id.n_distinct, word),
-            counted(table.profile.n_rows, "row"),
-            100.0 * key.covers
-        ),
+        id: columns[describing.column].name.clone(),
+        reason: describing.reason.clone(),
         columns: others.collect(),
     }
 }
 
 impl Described {
-    fn n_used(&self) -> usize {
-        self.columns.iter().filter(|(_, what)| !matches!(what, Use::Nothing { .. })).count()
-    }
-
-    fn put(self, plan: &mut Plan, side: Side, table: &Looked<'_>) {
-        let section = if side == Side::Item { "items" } else { "users" };
+    fn put(self, plan: &mut Plan, whom: Whom, table: &Looked) {
+        let section = whom.word();
+        let side = if whom == Whom::Items { Side::Item } else { Side::User };
         plan.reasons.push((format!("{section}.format"), table.file.reason.clone()));
         plan.reasons.push((format!("{section}.id"), self.reason.clone()));
         let mut attributes = Vec::new();
@@ -333,13 +323,12 @@ impl Described {
                 Use::Title { .. } => AttributeKind::Text {},
                 Use::Feature { attribute, .. } => attribute.clone(),
                 Use::Nothing { reason } => {
-                    plan.unused.push(format!("{}, {column}: {reason}.", file_name(&table.file.path)));
+                    plan.unused.push(format!("{}, {column}: {reason}.", table.name()));
                     continue;
                 }
             };
             if attributes.iter().any(|other: &AttributeConfig| other.name == name) {
-                plan.unused
-                    .push(format!("{}, {column}: another column is called so.", file_name(&table.file.path)));
+                plan.unused.push(format!("{}, {column}: another column is called so.", table.name()));
                 continue;
             }
             let (Use::Title { reason } | Use::Feature { reason, .. } | Use::Nothing { reason }) = &what;
@@ -356,7 +345,7 @@ impl Described {
             attributes,
         };
         if let DataConfig::Tables(tables) = &mut plan.data {
-            *(if side == Side::Item { &mut tables.items } else { &mut tables.users }) = Some(config);
+            *(if whom == Whom::Items { &mut tables.items } else { &mut tables.users }) = Some(config);
         }
     }
 }

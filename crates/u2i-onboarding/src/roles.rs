@@ -1,25 +1,68 @@
 //! Which columns of a table are users, items and times.
 
-use u2i_features::formats::atomic_field;
 use u2i_features::{ColumnProfile, Stored, TableProfile, TimeUnit};
 
-use crate::names::{Role, fit};
+use crate::looked::{column, for_shell, listed};
+use crate::names::{Role, fit, is_id, is_other_time, other_subject, plain};
+use crate::times::{WhatTimes, what_times};
 
 /// Columns that were named by the caller, who knows better.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Named {
     pub user: Option<String>,
     pub item: Option<String>,
     pub time: Option<String>,
+    pub time_unit: Option<TimeUnit>,
+    pub no_time: bool,
 }
 
-/// The columns of events, each with the reason why it was taken.
+/// The columns of events.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Roles {
-    pub user: (String, String),
-    pub item: (String, String),
-    pub time: (String, String),
-    pub unit: (TimeUnit, String),
+    pub user: Found,
+    pub item: Found,
+    pub time: FoundTime,
+}
+
+/// A column, with the reason why it was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub column: String,
+    pub told: Told,
+    pub reason: String,
+}
+
+/// What a column was told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Caller,
+    Name,
+    Content,
+}
+
+/// When events happened.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum FoundTime {
+    /// As a column says.
+    Column { found: Found, unit: TimeUnit },
+    /// In the order of the file.
+    FileOrder { reason: String },
+}
+
+impl Roles {
+    /// The names of the columns that are taken.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let time = match &self.time {
+            FoundTime::Column { found, .. } => Some(found.column.as_str()),
+            FoundTime::FileOrder { .. } => None,
+        };
+        [Some(self.user.column.as_str()), Some(self.item.column.as_str()), time].into_iter().flatten()
+    }
+
+    /// Whether users and items are called so, or were named by the caller.
+    pub(crate) fn are_named(&self) -> bool {
+        [&self.user, &self.item].into_iter().all(|found| found.told != Told::Content)
+    }
 }
 
 /// Why the columns of events could not be told.
@@ -27,211 +70,340 @@ pub(crate) struct Roles {
 pub(crate) enum Doubt {
     /// Two columns would do as well.
     Several { role: Role, candidates: Vec<String> },
-    /// No column would do.
-    None { role: Role, columns: Vec<String> },
+    /// No column would do; some were left aside, each with the reason.
+    None { role: Role, columns: Vec<String>, aside: Vec<(String, String)> },
+    /// A column is called so, and its values are against it.
+    Against { role: Role, column: String, reason: String },
     /// A column was named that is not there.
     Unknown { role: Role, column: String, columns: Vec<String> },
 }
 
+impl Doubt {
+    /// Whether the table may be one of events, if the caller says more.
+    pub(crate) fn is_close(&self) -> bool {
+        matches!(self, Doubt::Several { .. } | Doubt::Against { .. })
+    }
+}
+
 impl std::fmt::Display for Doubt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = |columns: &[String]| {
-            columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ")
-        };
+        let names = |columns: &[String]| listed(columns.iter().map(String::as_str));
         match self {
             Doubt::Several { role, candidates } => {
-                let (role, word) = (role.word(), role.word());
+                let word = role.word();
+                let option = |column: &String| format!("--{word} {}", for_shell(column));
+                let options: Vec<String> = candidates.iter().map(option).collect();
                 write!(
                     f,
-                    "the {role} column could be any of {}; say which with --{word} COLUMN",
-                    list(candidates)
+                    "the {word} column could be any of {}; say which: {}",
+                    names(candidates),
+                    options.join(" or ")
                 )
             }
-            Doubt::None { role: Role::Time, columns } => write!(
-                f,
-                "none of the columns {} holds times; say which does with --time COLUMN, or write pairs `user item` in \
-                 time order, without a header, if there are none",
-                list(columns)
-            ),
-            Doubt::None { role, columns } => {
+            Doubt::None { role, columns, aside } => {
                 let word = role.word();
-                write!(
-                    f,
-                    "none of the columns {} looks like that of {word}s; say which is with --{word} COLUMN",
-                    list(columns)
-                )
+                match role {
+                    Role::Time => write!(f, "none of the columns {} holds times", names(columns))?,
+                    _ => write!(f, "none of the columns {} looks like that of {word}s", names(columns))?,
+                }
+                for (column, reason) in aside {
+                    write!(
+                        f,
+                        "; `{column}` {reason} (--{word} {} takes it all the same)",
+                        for_shell(column)
+                    )?;
+                }
+                match role {
+                    Role::Time => write!(
+                        f,
+                        "; name one with --time COLUMN, or say --no-time: events then stand in the order of the file"
+                    ),
+                    _ => write!(f, "; say which is with --{word} COLUMN"),
+                }
+            }
+            Doubt::Against { role, column, reason } => {
+                let word = role.word();
+                match role {
+                    Role::Time => write!(
+                        f,
+                        "`{column}` is called as times are, but {reason}; say how they are written with --time-unit UNIT, \
+                         name another column with --time COLUMN, or say --no-time: events then stand in the order of the file"
+                    ),
+                    _ => write!(
+                        f,
+                        "`{column}` is called as ids of {word}s are, but {reason}; --{word} {} takes it all the same, \
+                         --{word} COLUMN another",
+                        for_shell(column)
+                    ),
+                }
             }
             Doubt::Unknown { role, column, columns } => {
-                write!(f, "--{}: there is no column `{column}`, only {}", role.word(), list(columns))
+                write!(f, "--{}: there is no column `{column}`, only {}", role.word(), names(columns))
             }
         }
     }
 }
 
 /// Tells the columns of events by what was named, then by their names, then by what they hold.
-pub(crate) fn roles(table: &TableProfile, named: &Named) -> Result<Roles, Doubt> {
-    let columns = &table.columns;
-    let pick = |role, named: &Option<String>, taken: &[&str]| {
-        named
-            .as_ref()
-            .map_or_else(|| by_name(columns, role, taken), |name| by_caller(columns, role, name).map(Some))
+pub(crate) fn roles(table: &TableProfile, named: &Named, now_s: i64) -> Result<Roles, Doubt> {
+    let columns = Columns { all: &table.columns, now_s };
+    let mut taken = Vec::new();
+    let time = columns.time(named)?;
+    taken.extend(time.iter().map(|(found, _)| found.column.clone()));
+    let user = columns.ids(Role::User, &named.user, &taken)?;
+    taken.extend(user.iter().map(|found| found.column.clone()));
+    let item = columns.ids(Role::Item, &named.item, &taken)?;
+    taken.extend(item.iter().map(|found| found.column.clone()));
+    let user = user.map_or_else(|| columns.ids_by_content(Role::User, &taken), Ok)?;
+    taken.push(user.column.clone());
+    let item = item.map_or_else(|| columns.ids_by_content(Role::Item, &taken), Ok)?;
+    let time = match time {
+        Some((found, unit)) => FoundTime::Column { found, unit },
+        None if named.no_time => FoundTime::FileOrder {
+            reason: "As --no-time says: events stand in the order in which they happened.".to_owned(),
+        },
+        // What has no times either is too little like events to be told by its values.
+        None if user.told == Told::Content || item.told == Told::Content => {
+            return Err(Doubt::None { role: Role::Time, columns: columns.names(), aside: Vec::new() });
+        }
+        None => FoundTime::FileOrder {
+            reason: "No column holds times: events are taken in the order of the file. If they did not happen in that \
+                     order, put them in it, or add a column of times."
+                .to_owned(),
+        },
     };
-    let time = pick(Role::Time, &named.time, &[])?;
-    let time = time.map_or_else(|| time_by_content(columns), Ok)?;
-    let mut user = pick(Role::User, &named.user, &[&time.0])?;
-    let taken: Vec<String> =
-        [Some(&time), user.as_ref()].into_iter().flatten().map(|(name, _)| name.clone()).collect();
-    let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
-    let mut item = pick(Role::Item, &named.item, &taken)?;
-    if user.is_none() {
-        user = Some(id_by_content(columns, Role::User, [Some(&time), item.as_ref()])?);
+    Ok(Roles { user, item, time })
+}
+
+/// The columns of a table, and what time it is.
+struct Columns<'a> {
+    all: &'a [ColumnProfile],
+    now_s: i64,
+}
+
+impl Columns<'_> {
+    fn names(&self) -> Vec<String> {
+        self.all.iter().map(|column| column.name.clone()).collect()
     }
-    if item.is_none() {
-        item = Some(id_by_content(columns, Role::Item, [Some(&time), user.as_ref()])?);
+
+    fn by_caller(&self, role: Role, name: &str) -> Result<&ColumnProfile, Doubt> {
+        column(self.all, name).ok_or_else(|| Doubt::Unknown {
+            role,
+            column: name.to_owned(),
+            columns: self.names(),
+        })
     }
-    let profile = columns.iter().find(|column| column.name == time.0);
-    let unit =
-        profile.and_then(unit).unwrap_or((TimeUnit::Seconds, "Taken for seconds since 1970.".to_owned()));
-    let found =
-        |column: Option<(String, String)>| column.expect("a column that is not found is an error above");
-    Ok(Roles { user: found(user), item: found(item), time, unit })
-}
 
-fn names(columns: &[ColumnProfile]) -> Vec<String> {
-    columns.iter().map(|column| column.name.clone()).collect()
-}
-
-fn by_caller(columns: &[ColumnProfile], role: Role, name: &str) -> Result<(String, String), Doubt> {
-    // In an atomic file the name without its type will do.
-    let is_it = |column: &&ColumnProfile| column.name == name || plain(&column.name) == name;
-    match columns.iter().find(is_it) {
-        Some(column) => Ok((column.name.clone(), format!("As --{} says.", role.word()))),
-        None => Err(Doubt::Unknown { role, column: name.to_owned(), columns: names(columns) }),
+    /// The column of times; `None` if there is none.
+    fn time(&self, named: &Named) -> Result<Option<(Found, TimeUnit)>, Doubt> {
+        if named.no_time {
+            return Ok(None);
+        }
+        if let Some(name) = &named.time {
+            let column = self.by_caller(Role::Time, name)?;
+            return self.read_as(column, Told::Caller, "As --time says.", named).map(Some);
+        }
+        let best = |is_possible: &dyn Fn(&ColumnProfile) -> bool| {
+            best_named(self.all.iter().filter(|column| is_possible(column)), Role::Time)
+        };
+        let is_sure = |column: &ColumnProfile| match named.time_unit {
+            // How they are written was said, so any column that is called so will do.
+            Some(_) => true,
+            None => matches!(what_times(column, self.now_s), WhatTimes::Sure { .. }),
+        };
+        let several = |candidates: &[&ColumnProfile]| Doubt::Several {
+            role: Role::Time,
+            candidates: candidates.iter().map(|column| column.name.clone()).collect(),
+        };
+        match best(&is_sure).as_slice() {
+            [] => {}
+            [only] => return self.read_as(only, Told::Name, "By its name; it holds times.", named).map(Some),
+            more => return Err(several(more)),
+        }
+        // One that is called so holds times that would be odd: better asked about than given up for another.
+        let is_doubted =
+            |column: &ColumnProfile| matches!(what_times(column, self.now_s), WhatTimes::Doubted { .. });
+        if let [first, ..] = best(&is_doubted).as_slice() {
+            return self.read_as(first, Told::Name, "By its name.", named).map(Some);
+        }
+        let (aside, others): (Vec<_>, Vec<_>) = self
+            .all
+            .iter()
+            .filter(|column| matches!(what_times(column, self.now_s), WhatTimes::Sure { .. }))
+            .partition(|column| {
+                let name = plain(&column.name);
+                is_other_time(name) || is_id(name) || other_subject(name).is_some()
+            });
+        match others.as_slice() {
+            [only] => self
+                .read_as(only, Told::Content, "The only column whose values can be times.", named)
+                .map(Some),
+            [_, ..] => Err(several(&others)),
+            [] if aside.iter().any(|column| is_other_time(plain(&column.name))) => Err(Doubt::None {
+                role: Role::Time,
+                columns: self.names(),
+                aside: aside
+                    .iter()
+                    .filter(|column| is_other_time(plain(&column.name)))
+                    .map(|column| {
+                        (column.name.clone(), "holds times of something else, by its name".to_owned())
+                    })
+                    .collect(),
+            }),
+            [] => match best(&|column| column.n_values() > 0).first() {
+                // It is called so and cannot be read.
+                Some(column) => self.read_as(column, Told::Name, "By its name.", named).map(Some),
+                None => Ok(None),
+            },
+        }
     }
-}
 
-/// The name of a column without the type that RecBole adds.
-pub(crate) fn plain(name: &str) -> &str {
-    atomic_field(name).map_or(name, |(name, _)| name)
-}
-
-/// The one column whose name fits best and whose values are not against it; `None` if no name fits.
-fn by_name(columns: &[ColumnProfile], role: Role, taken: &[&str]) -> Result<Option<(String, String)>, Doubt> {
-    let possible = |column: &&ColumnProfile| {
-        !taken.contains(&column.name.as_str())
-            && match role {
-                Role::Time => unit(column).is_some(),
-                Role::User | Role::Item => can_be_id(column),
+    /// A column as times, if it can be read as such without doubt.
+    fn read_as(
+        &self,
+        column: &ColumnProfile,
+        told: Told,
+        why: &str,
+        named: &Named,
+    ) -> Result<(Found, TimeUnit), Doubt> {
+        let against = |reason| Doubt::Against { role: Role::Time, column: column.name.clone(), reason };
+        let (unit, how) = match (&named.time_unit, what_times(column, self.now_s)) {
+            (Some(unit), WhatTimes::Doubted { reason }) => {
+                (unit.clone(), format!("As --time-unit says. Warning: {reason}."))
             }
-    };
-    let fits: Vec<(u8, &str)> = columns
-        .iter()
-        .filter(possible)
-        .map(|column| (fit(role, plain(&column.name)), column.name.as_str()))
-        .filter(|(fit, _)| *fit > 0)
-        .collect();
+            (Some(unit), _) => (unit.clone(), "As --time-unit says.".to_owned()),
+            (None, WhatTimes::Sure { unit, reason }) => (unit, reason),
+            (None, WhatTimes::Doubted { reason } | WhatTimes::No { reason }) => return Err(against(reason)),
+        };
+        Ok((Found { column: column.name.clone(), told, reason: format!("{why} {how}") }, unit))
+    }
+
+    /// The column of ids of a role, by what was named or its name; `None` if no name fits.
+    fn ids(&self, role: Role, named: &Option<String>, taken: &[String]) -> Result<Option<Found>, Doubt> {
+        if let Some(name) = named {
+            let column = self.by_caller(role, name)?;
+            let reason = format!("As --{} says.", role.word());
+            return Ok(Some(Found { column: column.name.clone(), told: Told::Caller, reason }));
+        }
+        let free = || self.all.iter().filter(|column| !taken.contains(&column.name));
+        let possible = best_named(free().filter(|column| against_ids(column).is_none()), role);
+        match possible.as_slice() {
+            [only] => Ok(Some(Found {
+                column: only.name.clone(),
+                told: Told::Name,
+                reason: match fit(role, plain(&only.name)) {
+                    1 => "By its name; it holds what they are called, taken for ids.".to_owned(),
+                    _ => "By its name; it holds ids.".to_owned(),
+                },
+            })),
+            [_, ..] => Err(Doubt::Several {
+                role,
+                candidates: possible.iter().map(|column| column.name.clone()).collect(),
+            }),
+            [] => match best_named(free(), role).first() {
+                Some(column) => Err(Doubt::Against {
+                    role,
+                    column: column.name.clone(),
+                    reason: against_ids(column).unwrap_or_default(),
+                }),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// The one column left whose values are ids that come up again and again, and whose name says nothing else.
+    fn ids_by_content(&self, role: Role, taken: &[String]) -> Result<Found, Doubt> {
+        let repeats = |column: &&ColumnProfile| {
+            let is_scale = column.n_distinct <= 20 && column.n_values() >= 100;
+            let is_free = !taken.contains(&column.name);
+            is_free
+                && against_ids(column).is_none()
+                && !is_scale
+                && 2 * column.n_distinct <= column.n_values()
+        };
+        let subject = |column: &ColumnProfile| {
+            let name = plain(&column.name);
+            let other = if role == Role::User { Role::Item } else { Role::User };
+            match other_subject(name) {
+                Some(word) => Some(word),
+                None if fit(other, name) > 0 => Some(other.word().to_owned()),
+                None if is_other_time(name) || fit(Role::Time, name) > 0 => {
+                    Some(Role::Time.word().to_owned())
+                }
+                None => None,
+            }
+        };
+        let (aside, candidates): (Vec<_>, Vec<_>) =
+            self.all.iter().filter(repeats).partition(|column| subject(column).is_some());
+        match candidates.as_slice() {
+            [] => Err(Doubt::None {
+                role,
+                columns: self.names().into_iter().filter(|name| !taken.contains(name)).collect(),
+                aside: aside
+                    .iter()
+                    .map(|column| {
+                        let word = subject(column).unwrap_or_default();
+                        (column.name.clone(), format!("is that of another thing by its name, {word}"))
+                    })
+                    .collect(),
+            }),
+            [only] => Ok(Found {
+                column: only.name.clone(),
+                told: Told::Content,
+                reason: "The only column left whose values are ids that repeat.".to_owned(),
+            }),
+            _ => Err(Doubt::Several {
+                role,
+                candidates: candidates.iter().map(|column| column.name.clone()).collect(),
+            }),
+        }
+    }
+}
+
+/// The columns whose names fit a role best.
+fn best_named<'a>(columns: impl Iterator<Item = &'a ColumnProfile>, role: Role) -> Vec<&'a ColumnProfile> {
+    let fits: Vec<(u8, &ColumnProfile)> =
+        columns.map(|column| (fit(role, plain(&column.name)), column)).filter(|(fit, _)| *fit > 0).collect();
     let best = fits.iter().map(|(fit, _)| *fit).max();
-    let candidates: Vec<&str> =
-        fits.iter().filter(|(fit, _)| Some(*fit) == best).map(|&(_, name)| name).collect();
-    match candidates.as_slice() {
-        [] => Ok(None),
-        [name] => {
-            let noun = if role == Role::Time { "times" } else { "ids" };
-            Ok(Some(((*name).to_owned(), format!("By its name; it holds {noun}."))))
-        }
-        several => {
-            Err(Doubt::Several { role, candidates: several.iter().map(|name| (*name).to_owned()).collect() })
-        }
-    }
+    fits.into_iter().filter(|(fit, _)| Some(*fit) == best).map(|(_, column)| column).collect()
 }
 
-/// The one column that can hold nothing but times.
-fn time_by_content(columns: &[ColumnProfile]) -> Result<(String, String), Doubt> {
-    let is_sure = |column: &&ColumnProfile| match unit(column) {
-        Some((TimeUnit::Datetime, _)) => true,
-        // From 1980 on: smaller numbers are anything.
-        Some((TimeUnit::Seconds, _)) => column.min >= 315_532_800.0,
-        Some((TimeUnit::Milliseconds, _)) => true,
-        None => false,
-    };
-    let candidates: Vec<String> = columns.iter().filter(is_sure).map(|column| column.name.clone()).collect();
-    match candidates.as_slice() {
-        [] => Err(Doubt::None { role: Role::Time, columns: names(columns) }),
-        [only] => Ok((only.clone(), "The only column whose values can be times.".to_owned())),
-        _ => Err(Doubt::Several { role: Role::Time, candidates }),
-    }
-}
-
-/// The one column left whose values are ids that come up again and again.
-fn id_by_content(
-    columns: &[ColumnProfile],
-    role: Role,
-    taken: [Option<&(String, String)>; 2],
-) -> Result<(String, String), Doubt> {
-    let is_taken = |name: &str| taken.into_iter().flatten().any(|(taken, _)| taken == name);
-    let repeats = |column: &&ColumnProfile| {
-        let is_scale = column.n_distinct <= 20 && column.n_values() >= 100;
-        can_be_id(column)
-            && !is_scale
-            && 2 * column.n_distinct <= column.n_values()
-            && !is_taken(&column.name)
-    };
-    let candidates: Vec<String> = columns.iter().filter(repeats).map(|column| column.name.clone()).collect();
-    match candidates.as_slice() {
-        [] => {
-            let left = names(columns).into_iter().filter(|name| !is_taken(name)).collect();
-            Err(Doubt::None { role, columns: left })
-        }
-        [only] => Ok((only.clone(), "The only column left whose values are ids that repeat.".to_owned())),
-        _ => Err(Doubt::Several { role, candidates }),
-    }
-}
-
-/// Whether a column can hold ids: text or integers in every row, and more than one value.
+/// Whether a column can hold ids: text or integers, and more than one value.
 pub(crate) fn can_be_id(column: &ColumnProfile) -> bool {
-    let is_exact = match column.stored {
-        Stored::Integers => true,
-        Stored::Text => column.n_integers == column.n_numbers && column.n_datetimes < column.n_values(),
-        _ => false,
-    };
-    is_exact && column.n_values() > 0 && 10 * column.n_missing <= column.n_rows
+    against_ids(column).is_none()
 }
 
-/// How the times in a column are written, and how that was told; `None` if it holds none.
-pub(crate) fn unit(column: &ColumnProfile) -> Option<(TimeUnit, String)> {
-    const YEAR_2100_S: f64 = 4_102_444_800.0;
+/// Why a column cannot hold ids; `None` if it can.
+fn against_ids(column: &ColumnProfile) -> Option<String> {
     let n = column.n_values();
-    if n == 0 || 10 * column.n_missing > column.n_rows {
-        return None;
+    if n == 0 {
+        return Some("it is empty".to_owned());
     }
-    // A few broken rows do not make a column something else.
-    let nearly_all = |count: usize| 10 * (n - count) <= n;
-    if column.stored == Stored::Times {
-        return Some((TimeUnit::Datetime, "Timestamps or dates of Parquet.".to_owned()));
+    match &column.stored {
+        Stored::Other(dtype) => return Some(format!("its values are of type {dtype}")),
+        Stored::Times => return Some("its values are dates".to_owned()),
+        Stored::Lists => return Some("its values are lists".to_owned()),
+        Stored::Floats => return Some("its values are numbers with fractions, and ids are exact".to_owned()),
+        Stored::Text if column.n_datetimes == n => return Some("its values are dates".to_owned()),
+        Stored::Text if column.n_integers < column.n_numbers => {
+            return Some("its values are numbers with fractions, and ids are exact".to_owned());
+        }
+        Stored::Text | Stored::Integers => {}
     }
-    if nearly_all(column.n_datetimes) {
-        let example = column.example.as_deref().unwrap_or_default();
-        return Some((
-            TimeUnit::Datetime,
-            format!("Dates such as {example:?}, in UTC unless they say otherwise."),
+    if 10 * column.n_missing > column.n_rows {
+        return Some(format!(
+            "{:.0} % of its rows are blank",
+            100.0 * column.n_missing as f64 / column.n_rows as f64
         ));
     }
-    if !nearly_all(column.n_numbers) || column.min < 0.0 {
-        return None;
-    }
-    if column.max < YEAR_2100_S {
-        return Some((TimeUnit::Seconds, format!("Numbers from {} to {}: seconds.", column.min, column.max)));
-    }
-    // Milliseconds of 1980 are more than seconds of any year before 2100.
-    let is_milliseconds = column.min >= 315_532_800_000.0 && column.max < 1_000.0 * YEAR_2100_S;
-    is_milliseconds.then(|| {
-        (TimeUnit::Milliseconds, format!("Numbers from {} to {}: milliseconds.", column.min, column.max))
-    })
+    (n >= 20 && column.n_distinct == 1).then(|| "it has one value only".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW_S: i64 = 1_700_000_000;
 
     /// The profile of a CSV with this text.
     fn profile(text: &str) -> TableProfile {
@@ -249,12 +421,14 @@ mod tests {
     }
 
     fn check(text: &str, named: &Named, wanted: Result<[&str; 3], &str>) {
-        match (roles(&profile(text), named), wanted) {
+        match (roles(&profile(text), named, NOW_S), wanted) {
             (Ok(found), Ok(wanted)) => {
-                assert_eq!([&found.user.0, &found.item.0, &found.time.0], wanted, "{text:.60}")
+                let mut columns: Vec<&str> = found.columns().collect();
+                columns.resize(3, "");
+                assert_eq!(columns, wanted, "{text:.60}");
             }
             (Err(doubt), Err(wanted)) => assert!(doubt.to_string().starts_with(wanted), "{doubt}"),
-            (found, wanted) => panic!("{found:?}, wanted {wanted:?}"),
+            (found, wanted) => panic!("{text:.60}: {found:?}, wanted {wanted:?}"),
         }
     }
 
@@ -270,7 +444,7 @@ mod tests {
         check(
             &with("who,what,x"),
             &nobody,
-            Err("the user column could be any of `who`, `what`; say which with --user"),
+            Err("the user column could be any of `who`, `what`; say which: --user who or --user what"),
         );
         let who = Named { user: Some("who".into()), ..Named::default() };
         check(&with("who,what,x"), &who, Ok(["who", "what", "x"]));
@@ -290,37 +464,90 @@ mod tests {
         check(&table("user,asin,stars,date", stars), &nobody, Ok(["user", "asin", "date"]));
         let scale = |row: usize| format!("{},{},{}", 100 + row % 50, row % 5, 978_300_760 + row);
         check(&table("a,item,c,ts", scale), &nobody, Ok(["a", "item", "ts"]));
-        let no_time = |row: usize| format!("{},{}.5", 100 + row % 50, row % 5);
-        check(
-            &table("user,item,stars", no_time),
-            &nobody,
-            Err("none of the columns `user`, `item`, `stars` holds times"),
-        );
         let two = |row: usize| format!("{},{},{}", 100 + row % 50, 978_300_760 + row, 978_300_960 + row);
         check(
             &table("user,item,begun,ended", two),
             &nobody,
-            Err("the time column could be any of `begun`, `ended`; say which with --time"),
+            Err("the time column could be any of `begun`, `ended`; say which: --time begun or --time ended"),
         );
     }
 
     #[test]
-    fn units_are_told_from_the_range_of_numbers() {
-        use TimeUnit::*;
-        let cases = [
-            ("978300760,1600000000", Some(Seconds)),
-            ("0,12", Some(Seconds)),
-            ("978300760.0,1.6e9", Some(Seconds)),
-            ("978300760000,1600000000000", Some(Milliseconds)),
-            ("978300760000000,1600000000000000", None),
-            ("-5,978300760", None),
-            ("2000-12-31,2001-01-01 10:00", Some(Datetime)),
-            ("2000-12-31T10:00:00Z,2001-01-01", Some(Datetime)),
-            ("31.12.2000,01.01.2001", None),
-        ];
-        for (values, wanted) in cases {
-            let table = profile(&format!("x\n{}\n", values.replace(',', "\n")));
-            assert_eq!(unit(&table.columns[0]).map(|(unit, _)| unit), wanted, "{values}");
+    fn what_is_called_as_something_else_is_not_taken_by_its_values() {
+        let row = |row: usize| format!("{},{},{}", 100 + row % 50, 978_300_760 + row, 500 + row % 30);
+        let nobody = Named::default();
+        check(
+            &table("user_id,store_id,ts,n", row),
+            &nobody,
+            // `n` is a name of nothing, so it is the only one left.
+            Ok(["user_id", "n", "ts"]),
+        );
+        let row = |row: usize| format!("{},{}", 100 + row % 50, 978_300_760 + row);
+        for (header, wanted) in [
+            (
+                "user_id,store_id,ts",
+                "none of the columns `store_id` looks like that of items; `store_id` is that of another \
+                                     thing by its name, store (--item store_id takes it all the same)",
+            ),
+            (
+                "author_id,item_id,ts",
+                "none of the columns `author_id` looks like that of users; `author_id` is that of",
+            ),
+            (
+                "session_id,item_id,ts",
+                "none of the columns `session_id` looks like that of users; `session_id` is that",
+            ),
+            ("seller,product_id,ts", "none of the columns `seller` looks like that of users"),
+            ("user_id,order_id,ts", "none of the columns `order_id` looks like that of items"),
+            (
+                "user_id,item_id,birth_date",
+                "none of the columns `user_id`, `item_id`, `birth_date` holds times; `birth_date` \
+                                            holds times of something else, by its name (--time birth_date takes it all the same)",
+            ),
+        ] {
+            check(&table(header, row), &nobody, Err(wanted));
+        }
+        let store = Named { item: Some("store_id".into()), ..Named::default() };
+        check(&table("user_id,store_id,ts", row), &store, Ok(["user_id", "store_id", "ts"]));
+    }
+
+    #[test]
+    fn events_without_times_stand_in_the_order_of_the_file() {
+        let no_time = |row: usize| format!("{},{}.5", 100 + row % 50, row % 5);
+        let nobody = Named::default();
+        check(&table("user,item,stars", no_time), &nobody, Ok(["user", "item", ""]));
+        // A column that is called a time and cannot be read as one is asked about.
+        let odd = |row: usize| format!("{},day {row}", 100 + row % 50);
+        check(&table("user,item,date", odd), &nobody, Err("`date` is called as times are, but"));
+        let said = Named { no_time: true, ..Named::default() };
+        check(&table("user,item,date", odd), &said, Ok(["user", "item", ""]));
+        // What is not called as events are is not taken for some by its values alone.
+        check(&table("user,what,stars", no_time), &nobody, Err("none of the columns"));
+    }
+
+    #[test]
+    fn what_is_against_a_column_that_is_called_right_is_said() {
+        let row = |value: &dyn Fn(usize) -> String| {
+            let value: Vec<String> = (0..200).map(value).collect();
+            table("user_id,item_id,ts", |row| format!("{},{}", value[row], 978_300_760 + row))
+        };
+        let nobody = Named::default();
+        for (text, wanted) in [
+            (
+                row(&|row| format!("{}.5", row % 30)),
+                "`item_id` is called as ids of items are, but its values are numbers",
+            ),
+            (
+                row(&|_| "x".into()),
+                "`item_id` is called as ids of items are, but it has one value only; --item item_id \
+                                    takes it all the same, --item COLUMN another",
+            ),
+            (
+                row(&|row| format!("2001-01-{:02}", 1 + row % 28)),
+                "`item_id` is called as ids of items are, but its values are dates",
+            ),
+        ] {
+            check(&text, &nobody, Err(wanted));
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use u2i::{Error, report};
@@ -12,24 +13,41 @@ use crate::terminal::Terminal;
 /// Example: `u2i init events.csv items.csv --out experiment.toml`
 ///
 /// Takes CSV and Parquet files, MovieLens folders, RecBole's atomic files (.inter, .user, .item) and text of `user item`
-/// per line in time order. Where it is not clear what a column holds, it says what there is to choose from.
+/// per line in time order. It says what each file became and why. Where it is not clear which file or column is meant, it
+/// says what there is to choose from and the options that choose. A column is named as COLUMN, or as FILE:COLUMN where
+/// several files have one of that name.
 #[derive(Args)]
 pub struct Arguments {
     /// Files of events, users and items, or the one folder that holds them.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "events")]
     data: Vec<PathBuf>,
     /// The experiment file to write. It must not be there.
     #[arg(long, value_name = "CONFIG")]
     out: PathBuf,
-    /// The column of users.
-    #[arg(long, value_name = "COLUMN")]
+    /// The file of events.
+    #[arg(long, value_name = "FILE")]
+    events: Option<String>,
+    /// The file that describes users, and the column of their ids.
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    users: Option<String>,
+    /// The file that describes items, and the column of their ids.
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    items: Option<String>,
+    /// The column of users in the events.
+    #[arg(long, value_name = "[FILE:]COLUMN")]
     user: Option<String>,
-    /// The column of items.
-    #[arg(long, value_name = "COLUMN")]
+    /// The column of items in the events.
+    #[arg(long, value_name = "[FILE:]COLUMN")]
     item: Option<String>,
-    /// The column of times.
-    #[arg(long, value_name = "COLUMN")]
+    /// The column of times in the events.
+    #[arg(long, value_name = "[FILE:]COLUMN")]
     time: Option<String>,
+    /// There are no times: events stand in the order in which they happened.
+    #[arg(long, conflicts_with_all = ["time", "time_unit"])]
+    no_time: bool,
+    /// The largest share of the rows of a file that may be unusable, 0.05 for instance.
+    #[arg(long, value_name = "SHARE")]
+    max_rejects: Option<f64>,
     /// fm, dssm or youtube_dnn.
     #[arg(long, default_value = "youtube_dnn")]
     model: ModelChoice,
@@ -37,13 +55,25 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-        let Arguments { data, out, user, item, time, model } = self;
+        let Arguments { data, out, events, users, items, user, item, time, no_time, max_rejects, model } =
+            self;
         if out.exists() {
             let message =
                 format!("{} is there already, and may have been edited; name another file", out.display());
             return Err(Error::Usage(message));
         }
-        let made = init(&InitOptions { data, out: out.clone(), user, item, time, model })?;
+        let options = InitOptions {
+            events,
+            users,
+            items,
+            user,
+            item,
+            time,
+            no_time,
+            max_rejects,
+            ..InitOptions::new(data, out.clone(), model, now_s())
+        };
+        let made = init(&options)?;
         report::write_text(&out, &made.text)?;
         match output {
             Output::Json => terminal.print_json(&made),
@@ -52,4 +82,10 @@ impl Arguments {
         terminal.say(&format!("wrote {}; every guess stands there under its reason", out.display()));
         Ok(())
     }
+}
+
+/// Unix time in seconds by the system's clock; 0 if that stands before 1970.
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

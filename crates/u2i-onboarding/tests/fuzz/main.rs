@@ -17,8 +17,8 @@ fn files_that_a_config_is_made_from() {
     let folder = folder("init");
     let path = folder.join("events.csv");
     let out = folder.join("own.toml");
-    let (data, model) = (vec![path.clone()], ModelChoice::YoutubeDnn);
-    let options = InitOptions { data, out: out.clone(), user: None, item: None, time: None, model };
+    let data = vec![path.clone()];
+    let options = InitOptions::new(data, out.clone(), ModelChoice::YoutubeDnn, 1_600_000_000);
     let tokens: [&[u8]; 8] = [
         b",",
         b";",

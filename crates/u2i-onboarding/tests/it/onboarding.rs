@@ -10,23 +10,18 @@ use u2i::device::DeviceChoice;
 use u2i::eval::Metric;
 use u2i::models::TwoTowerConfig as _;
 use u2i::pipeline::{evaluate_model, load_config, load_data, prepare_features, train_model};
-use u2i_datasets::{Mirror, Places, SyntheticConfig, synthetic};
-use u2i_features::{RawData, RawValues};
+use u2i_datasets::{SyntheticConfig, synthetic};
+use u2i_features::{RawData, RawValues, TimeUnit};
 use u2i_onboarding::{InitOptions, Initialised, ModelChoice, init, validate};
 
-use crate::real_data;
+use crate::{NOW_S, nowhere, real_data};
 
 /// Transitions, popularity and taste, in a few thousand events.
 const SMALL: SyntheticConfig =
     SyntheticConfig { users: 400, items: 150, events_per_user: 15, cold_users: 8, cold_items: 2 };
 
-fn nowhere() -> Places {
-    Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() }
-}
-
 fn options(data: &[PathBuf], folder: &Path, model: ModelChoice) -> InitOptions {
-    let out = folder.join("own.toml");
-    InitOptions { data: data.to_vec(), out, user: None, item: None, time: None, model }
+    InitOptions::new(data.to_vec(), folder.join("own.toml"), model, NOW_S)
 }
 
 /// Rows of user, item and time, in the order of time.
@@ -219,10 +214,15 @@ fn tables_beside_events_describe_users_or_items_by_their_ids() {
     let columns: Vec<&str> =
         made.experiment.features.column.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(columns, ["mood"]);
-    assert!(
-        made.unused.iter().any(|line| line.starts_with("b.csv: no column holds ids")),
-        "{:?}",
-        made.unused
+    let files: Vec<String> = made.files.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        files,
+        [
+            "plays.csv: events: The only file with users, items and times of events. user = `listener`, item = `track`, \
+             time = `played_at`.",
+            "a.csv: items: by `key`. By its ids: 150 items in 150 rows, 100.0 % of the items of events among them.",
+            "b.csv: not used: no column holds ids of users or items, each once.",
+        ]
     );
 }
 
@@ -235,7 +235,7 @@ fn what_is_not_clear_is_refused_with_what_there_is_to_choose_from() {
     let own = options(&[events], folder.path(), ModelChoice::YoutubeDnn);
     let error = init(&own).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    let wanted = "events.csv: the user column could be any of `a`, `b`; say which with --user COLUMN";
+    let wanted = "events.csv: the user column could be any of `a`, `b`; say which: --user a or --user b";
     assert!(error.to_string().ends_with(wanted), "{error}");
     let made = init(&InitOptions { user: Some("b".into()), ..own.clone() }).unwrap();
     assert!(made.text.contains("# As --user says.\nuser = \"b\"\n"), "{}", made.text);
@@ -271,7 +271,11 @@ fn a_validation_counts_what_is_there() {
     let others: String = (0..10).map(|row| format!("z{row},x\n")).collect();
     let others = format!("user,group\nu,x\nv,y\n{others}");
     let users = write(folder.path(), "users.csv", &others);
-    let made = init(&options(&[events, users], folder.path(), ModelChoice::Fm)).unwrap();
+    // Seconds of 1970 are asked about.
+    let own = options(&[events, users], folder.path(), ModelChoice::Fm);
+    let error = init(&own).unwrap_err();
+    assert!(error.to_string().contains("--time-unit"), "{error}");
+    let made = init(&InitOptions { time_unit: Some(TimeUnit::Seconds), ..own }).unwrap();
     let found = validate(&made.experiment, folder.path(), &nowhere()).unwrap();
     let files: Vec<_> =
         found.files.iter().map(|file| (file.read, file.kept, file.rejected, file.filtered)).collect();
