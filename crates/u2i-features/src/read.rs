@@ -54,7 +54,7 @@ impl Formats {
         let file = match config {
             DataConfig::Tables(tables) => &tables.events.file,
             DataConfig::Sequences(sequences) => &sequences.file,
-            DataConfig::Ml1m(_) | DataConfig::Ml100k(_) => {
+            DataConfig::Ml1m(_) | DataConfig::Ml10m(_) | DataConfig::Ml100k(_) => {
                 let wanted = "events in data.files.tables or data.files.sequences";
                 return Err(invalid("split.files", wanted, config.name()));
             }

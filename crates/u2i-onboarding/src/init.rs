@@ -5,7 +5,7 @@ use serde::Serialize;
 use u2i::Error;
 use u2i::config::Experiment;
 use u2i::pipeline::prepare_features;
-use u2i_features::{DataConfig, FileCounts, RawData, Times};
+use u2i_features::{DataConfig, FileCounts, FilesSplit, RawData, SplitConfig, Ties, Times};
 use u2i_schema::Side;
 
 use crate::model_choice::ModelChoice;
@@ -65,7 +65,20 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
             data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
         )));
     }
-    let raw = plan.data.read(Path::new(""))?;
+    let raw = match &plan.test {
+        Some(test) => {
+            let ties = Ties::File;
+            let split = FilesSplit {
+                train: None,
+                validation: None,
+                test: test.clone(),
+                ties,
+                allow_later_training: false,
+            };
+            plan.data.read_for(&SplitConfig::Files(split), Path::new(""))?
+        }
+        None => plan.data.read(Path::new(""))?,
+    };
     let size = Size::new(&raw.events.user, &raw.events.item, raw.user_ids.len(), raw.item_ids.len());
 
     let folder = folder_of(out)?;
@@ -75,7 +88,17 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
     let file = |path: &Path| quoted(&relative(path, &folder).to_string_lossy());
     let (ratio, reason) = rejects(&raw.files);
     write::data(&mut writer, &plan, &file, ratio, &reason);
-    split(&mut writer, raw.times);
+    match &plan.test {
+        Some(test) => {
+            writer.section("split.files");
+            writer.guessed(
+                "test",
+                &file(test),
+                "By its name; the data comes with this split. The last epoch is kept.",
+            );
+        }
+        None => split(&mut writer, raw.times),
+    }
     let recipe = recipe(&size, *model);
     features(&mut writer, &plan, &recipe, *model);
     self::model(&mut writer, &recipe, *model);

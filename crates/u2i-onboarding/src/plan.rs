@@ -26,6 +26,8 @@ use crate::source::{Source, TableFile, recognise};
 pub(crate) struct Plan {
     /// Paths are as given.
     pub data: DataConfig,
+    /// The file to test on, where the data comes with a split of its own.
+    pub test: Option<PathBuf>,
     /// A key below `[data]`, and why it has its value.
     pub reasons: Vec<(String, String)>,
     pub features: Vec<Feature>,
@@ -106,6 +108,23 @@ pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
                 encoding,
                 limits: limits(options),
             }),
+            test: None,
+            features: Vec::new(),
+            files: Vec::new(),
+            unused: Vec::new(),
+        }),
+        Source::Adjacency { train, test, encoding } => Ok(Plan {
+            reasons: vec![(
+                "file".to_owned(),
+                "A user and all items on every line. There are no times.".to_owned(),
+            )],
+            data: DataConfig::Sequences(SequencesConfig {
+                file: train,
+                layout: SequencesLayout::Adjacency,
+                encoding,
+                limits: limits(options),
+            }),
+            test: Some(test),
             features: Vec::new(),
             files: Vec::new(),
             unused: Vec::new(),
@@ -125,6 +144,7 @@ fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path, li
     };
     Plan {
         data: data(MovieLensConfig { dir: dir.to_owned(), limits }),
+        test: None,
         reasons: vec![("dir".to_owned(), format!("{name}, by the names of its files."))],
         features: vec![
             feature(Side::User, "gender", categorical(), "Two values."),
@@ -163,6 +183,7 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
         FoundTime::FileOrder { reason } => reason,
     };
     let mut plan = Plan {
+        test: None,
         data: DataConfig::Tables(Box::new(TablesConfig {
             events: EventsConfig {
                 file: events.file.path.clone(),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use u2i_features::{
-    AttributeKind, AttributesConfig, ColumnKind, DataConfig, Encoding, FileFormat, ReadLimits, TablesConfig,
-    TimeUnit,
+    AttributeKind, AttributesConfig, ColumnKind, DataConfig, Encoding, FileFormat, ReadLimits,
+    SequencesLayout, TablesConfig, TimeUnit,
 };
 use u2i_schema::Side;
 
@@ -120,6 +120,9 @@ pub(crate) fn data(
         DataConfig::Sequences(config) => {
             writer.section("data.files.sequences");
             writer.reasoned("file", &file(&config.file), reason("file"));
+            if config.layout == SequencesLayout::Adjacency {
+                writer.line("layout", "\"adjacency\"");
+            }
             writer.line("encoding", encoding(config.encoding));
             ("data.files.sequences", config.limits)
         }

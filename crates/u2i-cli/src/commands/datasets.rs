@@ -1,9 +1,11 @@
 //! The argument `--dataset`, and the list of what it takes.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Serialize;
-use u2i_datasets::{DatasetName, KnownSet, UnknownDataset, known_sets};
+use u2i::Error;
+use u2i_datasets::{Dataset, DatasetName, KnownSet, Layout, Places, UnknownDataset, known_sets, resolve};
 
 use crate::output::Output;
 use crate::terminal::Terminal;
@@ -26,6 +28,31 @@ impl FromStr for Asked {
             name => name.parse().map(Asked::Set),
         }
     }
+}
+
+/// What `u2i init` is to look at of a data set: its files or their folder, and where columns have no names, the numbers of
+/// those of users, items and times. Says what has to be known of it.
+pub fn files(
+    name: DatasetName,
+    places: &Places,
+    terminal: &mut Terminal<'_>,
+) -> Result<(Vec<PathBuf>, Option<[String; 3]>), Error> {
+    let resolved = resolve(name, places)?;
+    for line in resolved.note.iter().chain(&resolved.licence) {
+        terminal.say(line);
+    }
+    let Dataset::Files(found) = resolved.dataset else {
+        return Err(Error::Usage(
+            "synthetic data is in no files; its experiments are built in, such as `u2i train synthetic/youtube_dnn`"
+                .to_owned(),
+        ));
+    };
+    Ok(match &found.layout {
+        Layout::Headerless { columns, .. } => (found.files(), Some(columns.map(|column| column.to_string()))),
+        Layout::Tables(_) | Layout::Atomic(_) | Layout::Pairs(_) => (found.files(), None),
+        // These are known by what their folders hold.
+        _ => (vec![found.folder], None),
+    })
 }
 
 /// A data set as the list in JSON has it.

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use u2i_features::{DataConfig, Encoding, MovieLensConfig, ReadLimits, SequencesConfig};
+use u2i_features::{DataConfig, Encoding, MovieLensConfig, ReadLimits, SequencesConfig, SequencesLayout};
 
 /// A data set that somebody publishes under an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,6 +197,7 @@ impl FoundSet {
             Layout::Ml10m => Some(DataConfig::Ml10m(movielens())),
             Layout::Pairs(file) => Some(DataConfig::Sequences(SequencesConfig {
                 file: self.folder.join(file),
+                layout: SequencesLayout::Pairs,
                 encoding: Encoding::Utf8,
                 limits,
             })),
