@@ -71,7 +71,7 @@ pub use file_beginning::{FileBeginning, TextBeginning};
 pub use formats::{FileFormat, Formats, FoundFormat, OtherFormat, table_format};
 pub use limits::ReadLimits;
 pub use missing_marks::MISSING_MARKS;
-pub use movielens::{read_ml_1m, read_ml_100k};
+pub use movielens::{read_ml_1m, read_ml_10m, read_ml_100k};
 pub use part::FilePart;
 pub use polars;
 pub use prepare::prepare;

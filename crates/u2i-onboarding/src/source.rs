@@ -12,10 +12,14 @@ use crate::sniff;
 pub(super) enum Source {
     /// The folder of MovieLens 1M.
     Ml1m(PathBuf),
+    /// The folder of MovieLens 10M.
+    Ml10m(PathBuf),
     /// The folder of MovieLens 100K.
     Ml100k(PathBuf),
     /// Pairs in time order.
     Sequences(PathBuf, Encoding),
+    /// A user and all items on a line, in a file to train on and one to test on.
+    Adjacency { train: PathBuf, test: PathBuf, encoding: Encoding },
     /// Tables, of which one holds the events.
     Tables(Vec<TableFile>),
 }
@@ -30,7 +34,14 @@ pub(super) struct TableFile {
 }
 
 const ML_1M: [&str; 3] = ["ratings.dat", "users.dat", "movies.dat"];
+/// As MovieLens 1M, but for the users.
+const ML_10M: [&str; 2] = ["ratings.dat", "movies.dat"];
 const ML_100K: [&str; 3] = ["u.data", "u.user", "u.item"];
+/// MovieLens 20M and later, where tags have users, items and times as ratings do.
+const ML_CSV: [&str; 3] = ["ratings.csv", "movies.csv", "tags.csv"];
+
+/// The split of LightGCN. Beside them stand lists of ids.
+const LIGHT_GCN: [&str; 2] = ["train.txt", "test.txt"];
 
 /// Recognises files, or the one folder that holds them.
 pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
@@ -41,8 +52,20 @@ pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
         if has(&ML_1M) {
             return Ok(Source::Ml1m(dir.clone()));
         }
+        if has(&ML_10M) {
+            return Ok(Source::Ml10m(dir.clone()));
+        }
+        if has(&ML_CSV) {
+            let [ratings, movies, _] = ML_CSV.map(|file| dir.join(file));
+            return files(&[ratings, movies]);
+        }
         if has(&ML_100K) {
             return Ok(Source::Ml100k(dir.clone()));
+        }
+        if has(&LIGHT_GCN)
+            && let Some(found) = adjacency(LIGHT_GCN.map(|file| dir.join(file)))?
+        {
+            return Ok(found);
         }
         return files(&listed(dir)?);
     }
@@ -53,6 +76,18 @@ pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
         ))),
         None => files(data),
     }
+}
+
+/// The two files of a split, if both have a user and all items on a line.
+fn adjacency([train, test]: [PathBuf; 2]) -> Result<Option<Source>, Error> {
+    let beginnings = [FileBeginning::read(&train)?, FileBeginning::read(&test)?];
+    for beginning in &beginnings {
+        if !sniff::is_adjacency(&beginning.text()?.lines().collect::<Vec<_>>()) {
+            return Ok(None);
+        }
+    }
+    let encoding = beginnings[0].text()?.encoding();
+    Ok(Some(Source::Adjacency { train, test, encoding }))
 }
 
 /// The files of a folder that may hold data, by name.
@@ -152,8 +187,19 @@ mod tests {
         };
         let (dir, found) = of(&ML_1M);
         assert_eq!(found, Source::Ml1m(dir.path().to_owned()));
+        let (dir, found) = of(&["ratings.dat", "movies.dat", "tags.dat"]);
+        assert_eq!(found, Source::Ml10m(dir.path().to_owned()));
         let (dir, found) = of(&ML_100K);
         assert_eq!(found, Source::Ml100k(dir.path().to_owned()));
+        let (_dir, found) = of(&["genome-scores.csv", "links.csv", "movies.csv", "ratings.csv", "tags.csv"]);
+        let Source::Tables(tables) = found else { panic!("{found:?}") };
+        assert!(tables[0].path.ends_with("ratings.csv") && tables[1].path.ends_with("movies.csv"));
+        assert_eq!(tables.len(), 2);
+        let lists = [("train.txt", b"0 1 2 3\n1 4\n".as_slice()), ("test.txt", b"0 5 6\n1 7\n")];
+        let dir = folder(&[lists[0], lists[1], ("item_list.txt", b"org_id remap_id\n")]);
+        let [train, test] = LIGHT_GCN.map(|file| dir.path().join(file));
+        let found = recognise(&[dir.path().to_owned()]).unwrap();
+        assert_eq!(found, Source::Adjacency { train, test, encoding: Encoding::Utf8 });
         let (_dir, found) = of(&["b.csv", "a.csv", "README.md"]);
         let Source::Tables(tables) = found else { panic!("{found:?}") };
         let names: Vec<_> =

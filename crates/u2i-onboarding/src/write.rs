@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use u2i_features::{
-    AttributeKind, AttributesConfig, ColumnKind, DataConfig, Encoding, FileFormat, ReadLimits, TablesConfig,
-    TimeUnit,
+    AttributeKind, AttributesConfig, ColumnKind, DataConfig, Encoding, FileFormat, ReadLimits,
+    SequencesLayout, TablesConfig, TimeUnit,
 };
 use u2i_schema::Side;
 
@@ -107,19 +107,22 @@ pub(crate) fn data(
 ) {
     let reason = |key: &str| plan.reason(key);
     let (name, limits) = match &plan.data {
-        DataConfig::Ml1m(config) => {
-            writer.section("data.files.ml_1m");
+        DataConfig::Ml1m(config) | DataConfig::Ml10m(config) | DataConfig::Ml100k(config) => {
+            let section = match &plan.data {
+                DataConfig::Ml1m(_) => "data.files.ml_1m",
+                DataConfig::Ml10m(_) => "data.files.ml_10m",
+                _ => "data.files.ml_100k",
+            };
+            writer.section(section);
             writer.reasoned("dir", &file(&config.dir), reason("dir"));
-            ("data.files.ml_1m", config.limits)
-        }
-        DataConfig::Ml100k(config) => {
-            writer.section("data.files.ml_100k");
-            writer.reasoned("dir", &file(&config.dir), reason("dir"));
-            ("data.files.ml_100k", config.limits)
+            (section, config.limits)
         }
         DataConfig::Sequences(config) => {
             writer.section("data.files.sequences");
             writer.reasoned("file", &file(&config.file), reason("file"));
+            if config.layout == SequencesLayout::Adjacency {
+                writer.line("layout", "\"adjacency\"");
+            }
             writer.line("encoding", encoding(config.encoding));
             ("data.files.sequences", config.limits)
         }

@@ -33,7 +33,7 @@ fn synthetic() -> RawData {
 }
 
 fn tuned(model: ModelName) -> Experiment {
-    experiment(Recipe::Tuned, DatasetName::Synthetic, model, None).unwrap()
+    experiment(Recipe::Tuned, DatasetName::SYNTHETIC, model, None).unwrap()
 }
 
 fn prepared(experiment: &Experiment) -> Prepared {

@@ -13,6 +13,9 @@ pub enum DataConfig {
     /// The MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`.
     #[serde(rename = "ml_1m")]
     Ml1m(MovieLensConfig),
+    /// The MovieLens 10M folder: `ratings.dat` with half stars, `movies.dat`.
+    #[serde(rename = "ml_10m")]
+    Ml10m(MovieLensConfig),
     /// The MovieLens 100K folder: `u.data`, `u.user`, `u.item`.
     #[serde(rename = "ml_100k")]
     Ml100k(MovieLensConfig),
@@ -41,6 +44,7 @@ impl DataConfig {
     pub fn name(&self) -> String {
         match self {
             DataConfig::Ml1m(_) => "ml-1m".to_owned(),
+            DataConfig::Ml10m(_) => "ml-10m".to_owned(),
             DataConfig::Ml100k(_) => "ml-100k".to_owned(),
             DataConfig::Tables(tables) => {
                 tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
@@ -54,7 +58,9 @@ impl DataConfig {
     fn at(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
         let mut moved = self.clone();
         match &mut moved {
-            DataConfig::Ml1m(config) | DataConfig::Ml100k(config) => config.dir = place(&config.dir),
+            DataConfig::Ml1m(config) | DataConfig::Ml10m(config) | DataConfig::Ml100k(config) => {
+                config.dir = place(&config.dir);
+            }
             DataConfig::Sequences(config) => config.file = place(&config.file),
             DataConfig::Tables(tables) => {
                 tables.events.file = place(&tables.events.file);

@@ -10,7 +10,7 @@ use u2i_features::formats::{Csv, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
     Formats, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, TimeUnit,
-    profile_table, read_ml_1m, read_ml_100k, read_sequences, read_tables, table_format,
+    profile_table, read_ml_1m, read_ml_10m, read_ml_100k, read_sequences, read_tables, table_format,
 };
 
 use harness::{clear, corpus, entries, folder, fuzz, word};
@@ -58,10 +58,10 @@ fn outcome(input: &[u8], name: &str, read: Result<RawData, FeatureError>) -> Str
 }
 
 /// One file of a MovieLens folder is fuzzed, the others are good.
-fn movielens(
+fn movielens<const N: usize>(
     target: &str,
     name: &str,
-    others: [(&str, &str); 2],
+    others: [(&str, &str); N],
     tokens: &[&[u8]],
     read: fn(&Path, &ReadLimits) -> Result<RawData, FeatureError>,
 ) {
@@ -95,6 +95,12 @@ fn users_of_ml_1m() {
 fn movies_of_ml_1m() {
     let others = [("ratings.dat", "ratings"), ("users.dat", "users")];
     movielens("movies", "movies.dat", others, &COLONS, read_ml_1m);
+}
+
+#[test]
+fn ratings_of_ml_10m() {
+    let tokens = [b"::".as_slice(), b".5", b".0", b"\r\n", b"1::2::3.5::978300760\n"];
+    movielens("half_stars", "ratings.dat", [("movies.dat", "movies")], &tokens, read_ml_10m);
 }
 
 #[test]
