@@ -19,15 +19,21 @@
 mod attributes;
 mod cells;
 mod config;
+mod encoding;
+mod encoding_guess;
 mod error;
 mod file_beginning;
+mod file_bytes;
 mod fit;
 pub mod formats;
 mod ids;
+mod json_columns;
+mod json_text;
 mod limits;
 mod movielens;
 mod order;
 mod part;
+mod part_files;
 mod prepare;
 mod prepared;
 mod profile;
@@ -40,12 +46,15 @@ mod row_source;
 mod samples;
 mod sequence_column;
 mod sequences;
+mod signature;
 mod split;
 mod table;
 mod table_attributes;
+mod table_parts;
 mod tally;
 mod text;
 mod time;
+mod transcoder;
 mod typed_cells;
 
 pub use cells::{Cells, Stored};
@@ -54,12 +63,14 @@ pub use config::{
     FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,
     SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
 };
+pub use encoding::{Encoding, WebEncoding};
 pub use error::FeatureError;
 pub use file_beginning::{FileBeginning, TextBeginning};
 pub use formats::{FileFormat, Formats, FoundFormat, OtherFormat, table_format};
 pub use limits::ReadLimits;
 pub use movielens::{read_ml_1m, read_ml_100k};
 pub use part::FilePart;
+pub use part_files::{PartFile, part_files};
 pub use polars;
 pub use prepare::prepare;
 pub use prepared::Prepared;
@@ -69,5 +80,4 @@ pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
 pub use row_source::{Evidence, Recognition, RowFormat, RowSource, RowsInMemory, content_hash};
 pub use sequences::read_sequences;
-pub use text::Encoding;
 pub use time::{TimeUnit, datetime};

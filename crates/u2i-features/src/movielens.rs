@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
         mut keep_plain: impl FnMut(&mut S, &[u8], usize) -> (usize, usize),
         mut row: impl FnMut(&mut S, &[u8], usize) -> Result<Fate, Bad>,
     ) -> Result<(), FeatureError> {
-        let mut lines = Lines::open(path, self.limits)?;
+        let mut lines = Lines::open(path, Encoding::Latin1, self.limits)?;
         let mut tally = Tally::new(path, self.limits);
         let max_line_bytes = lines.max_line_bytes();
         loop {

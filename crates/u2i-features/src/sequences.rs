@@ -18,7 +18,7 @@ use crate::text::{Line, Lines};
 /// If the file cannot be read, or holds more bad rows than the limits allow.
 pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, FeatureError> {
     let path = base.join(&config.file);
-    let mut lines = Lines::open(&path, &config.limits)?;
+    let mut lines = Lines::open(&path, config.encoding, &config.limits)?;
     let mut tally = Tally::new(&path, &config.limits);
     let max_line_bytes = lines.max_line_bytes();
     let mut raw = RawData { times: Times::Unknown, ..RawData::default() };
@@ -28,13 +28,10 @@ pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, 
         let pair = match line {
             Line::TooLong => Err(format!("longer than {max_line_bytes} bytes (key max_line_bytes)")),
             Line::Nul => Err("has a NUL byte".to_owned()),
-            Line::Text(line) => {
-                let Some(text) = config.encoding.decode(line) else {
-                    return Err(FeatureError::Encoding { path, line: number });
-                };
-                pair(text.trim_start_matches('\u{feff}'))
-                    .map(|(user, item)| (users.intern(user), items.intern(item)))
-            }
+            Line::Text(line) => config.encoding.decode(line).and_then(|text| {
+                let (user, item) = pair(text.trim_start_matches('\u{feff}'))?;
+                Ok((users.intern(user), items.intern(item)))
+            }),
         };
         match pair {
             Ok((user, item)) => {

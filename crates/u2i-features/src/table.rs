@@ -1,13 +1,16 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use u2i_schema::Digest;
 
 use crate::error::FeatureError;
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
-use crate::part::FilePart;
+use crate::part::{FilePart, PartOrigin};
+use crate::part_files::part_files;
 use crate::raw::{FileCounts, RawData};
 use crate::row_source::RowSource;
+use crate::table_parts::TableParts;
 use crate::tally::Tally;
 use crate::typed_cells::{BindError, TypedCells, Wanted};
 
@@ -24,7 +27,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A file with its first part. Go on with [`next_part`](Self::next_part).
+    /// A file, a folder of part files or those of a pattern, with the first rows. Go on with [`next_part`](Self::next_part).
     pub(crate) fn open(
         path: &Path,
         format: &FileFormat,
@@ -34,7 +37,7 @@ impl Table {
     ) -> Result<Self, FeatureError> {
         limits.check()?;
         let tally = Tally::new(path, limits);
-        let source = formats.find(format, key)?.open(path, limits).map_err(|error| below(error, key))?;
+        let source = open(path, format, formats, limits, key).map_err(|error| below(error, key))?;
         let names = source.columns().to_vec();
         let path = path.to_owned();
         if let Some(repeated) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
@@ -51,13 +54,20 @@ impl Table {
     ///
     /// If the source gives a part with another number of columns than names.
     pub(crate) fn next_part(&mut self) -> Result<bool, FeatureError> {
+        let mut origin = self.part.origin().cloned();
         // What was looked at makes room first.
         self.part = FilePart::empty(self.names.len());
         while let Some(mut part) = self.source.next_part()? {
+            if origin.as_ref().map(|origin| &origin.path) != part.origin().map(|origin| &origin.path) {
+                self.tally.next_file();
+                origin = part.origin().cloned();
+            }
             assert_eq!(part.columns().len(), self.names.len(), "expected as many columns as names");
             let rejects = part.take_rejects();
             self.tally.met(part.n_rows() + rejects.len());
-            rejects.into_iter().for_each(|bad| self.tally.reject(bad.line, &bad.column, bad.reason));
+            for bad in rejects {
+                self.tally.reject(bad.line, &bad.column, reason_in(origin.as_ref(), bad.reason));
+            }
             self.part = part;
             if self.part.n_rows() > 0 {
                 return Ok(true);
@@ -77,16 +87,26 @@ impl Table {
     }
 
     pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
-        self.tally.reject(self.part.line(row), column, reason);
+        self.tally.reject(self.part.line(row), column, reason_in(self.part.origin(), reason));
     }
 
     /// The cells of a column that the config binds at `key`, in this part.
     pub(crate) fn cells(&self, column: &str, key: &str, wanted: Wanted) -> Result<TypedCells, FeatureError> {
         let key = format!("{}.{key}", self.key);
-        let (path, named) = (self.path.clone(), column.to_owned());
+        let origin = self.part.origin();
+        let path = origin.map_or(&self.path, |origin| &origin.path).clone();
+        let named = column.to_owned();
         let Some(place) = self.names.iter().position(|name| name == column) else {
             return Err(FeatureError::MissingColumn { path, column: named, key, found: self.names.clone() });
         };
+        if let Some(origin) = origin.filter(|origin| origin.absent[place]) {
+            return Err(FeatureError::MissingColumn {
+                path,
+                column: named,
+                key,
+                found: origin.columns.clone(),
+            });
+        }
         self.part.columns()[place].typed(wanted).map_err(|error| match error {
             BindError::Polars(source) => FeatureError::Polars { path, source },
             BindError::Type(found) => {
@@ -116,6 +136,31 @@ impl Table {
         *digest = std::mem::take(digest).part(&name, &self.source.finish());
         raw.files.push(counts);
         Ok(())
+    }
+}
+
+/// The rows of a file, or of the part files that a folder or a pattern names. A format of somebody else's is given a folder
+/// as it is.
+fn open(
+    path: &Path,
+    format: &FileFormat,
+    formats: &Formats,
+    limits: &ReadLimits,
+    key: &'static str,
+) -> Result<Box<dyn RowSource>, FeatureError> {
+    let found = formats.find(format, key)?;
+    let files = if matches!(format, FileFormat::Other(_)) { None } else { part_files(path)? };
+    Ok(match files {
+        Some(files) => Box::new(TableParts::open(files, formats, format, key, limits)?),
+        None => found.open(path, limits)?,
+    })
+}
+
+/// The reason of a reject, with the file where there are several.
+fn reason_in(origin: Option<&Arc<PartOrigin>>, reason: String) -> String {
+    match origin {
+        Some(origin) => format!("{reason} (in {})", origin.name),
+        None => reason,
     }
 }
 

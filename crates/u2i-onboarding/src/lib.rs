@@ -16,6 +16,7 @@
 //! ```
 
 mod attributes;
+mod folder;
 mod init;
 mod model_choice;
 mod names;

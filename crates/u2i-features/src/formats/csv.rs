@@ -67,7 +67,7 @@ impl RowFormat for Csv {
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
         let separator = one_byte(self.separator)?;
-        let lines = Lines::open(path, limits)?;
+        let lines = Lines::open(path, self.encoding, limits)?;
         Ok(Box::new(DelimitedRows::new(lines, separator, Quoting::Rfc4180, self.encoding)?))
     }
 }

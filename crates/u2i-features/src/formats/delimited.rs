@@ -71,7 +71,10 @@ impl DelimitedRows {
         if let Err(reason) = n_fields {
             return Err(FeatureError::Header { path: lines.path().to_owned(), reason });
         }
-        let Some(header) = encoding.decode(&record) else { return Err(not_utf8(&lines, line)) };
+        let header = encoding.decode(&record).map_err(|reason| {
+            let path = lines.path().to_owned();
+            FeatureError::Encoding { path, line, encoding: encoding.label(), reason }
+        })?;
         let header = header_names(header.trim_start_matches('\u{feff}'), separator, quoting);
         Ok(DelimitedRows { lines, separator, quoting, encoding, header, record })
     }
@@ -92,14 +95,15 @@ impl DelimitedRows {
                     let reason = format!("expected {} fields, found {n}", self.header.len());
                     part.rejects.push(whole(line, reason));
                 }
-                Ok(_) => {
-                    let text = self.encoding.decode(&self.record);
-                    let Some(text) = text else { return Err(not_utf8(&self.lines, line)) };
-                    part.bytes.extend_from_slice(text.as_bytes());
-                    // polars takes one carriage return before a newline for a part of it.
-                    part.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
-                    part.lines.push(line);
-                }
+                Ok(_) => match self.encoding.decode(&self.record) {
+                    Err(reason) => part.rejects.push(whole(line, reason)),
+                    Ok(text) => {
+                        part.bytes.extend_from_slice(text.as_bytes());
+                        // polars takes one carriage return before a newline for a part of it.
+                        part.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
+                        part.lines.push(line);
+                    }
+                },
             }
         }
         let is_over = part.lines.is_empty() && part.rejects.is_empty();
@@ -151,10 +155,6 @@ impl RowSource for DelimitedRows {
     fn finish(self: Box<Self>) -> [u8; 32] {
         self.lines.hash()
     }
-}
-
-fn not_utf8(lines: &Lines, line: u64) -> FeatureError {
-    FeatureError::Encoding { path: lines.path().to_owned(), line }
 }
 
 /// A row as it stands in the file, perhaps over several lines.
@@ -292,7 +292,7 @@ mod tests {
         // A row that goes on over two lines, one that is too short, and then more than two parts.
         let rows = (0..n_rows).map(|number| row(number) + "\n").collect::<String>();
         std::fs::write(&path, format!("a,b\n\"two\nlines\",x\nshort\n{rows}")).unwrap();
-        let lines = Lines::open(&path, &ReadLimits::STRICT).unwrap();
+        let lines = Lines::open(&path, Encoding::Utf8, &ReadLimits::STRICT).unwrap();
         let mut read = DelimitedRows::new(lines, b',', Quoting::Rfc4180, Encoding::Utf8).unwrap();
         let (mut text, mut at, mut rejected, mut n_parts) = (String::new(), Vec::new(), Vec::new(), 0);
         while let Some(part) = read.next_text().unwrap() {

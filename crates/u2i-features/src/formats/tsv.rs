@@ -47,7 +47,7 @@ impl RowFormat for Tsv {
     }
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let lines = Lines::open(path, limits)?;
+        let lines = Lines::open(path, self.encoding, limits)?;
         Ok(Box::new(DelimitedRows::new(lines, b'\t', Quoting::None, self.encoding)?))
     }
 }
