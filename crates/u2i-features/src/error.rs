@@ -178,13 +178,49 @@ pub enum FeatureError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Bytes that are no UTF-8 where the config says UTF-8.
-    #[error("{path}:{line}: not UTF-8; if the file is Latin-1, say so with encoding = \"latin-1\"")]
+    /// A header in another encoding than the config says.
+    #[error(
+        "{path}:{line}: the header is {reason}; the config says encoding = \"{encoding}\", and the file may be in another, \
+         such as \"windows-1252\" or \"utf-16le\""
+    )]
     Encoding {
         /// The file.
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
+        /// The encoding in the config.
+        encoding: String,
+        /// What was found.
+        reason: String,
+    },
+    /// A file that holds no table which is read here, such as an archive.
+    #[error("{path}: it is {what}, which is not read; {advice}")]
+    NotATable {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A folder or a pattern of part files without any.
+    #[error(
+        "{path}: there is no file of a table; files without a byte and those whose names begin with `.` or `_` are passed \
+         over"
+    )]
+    NoPartFiles {
+        /// The folder or the pattern.
+        path: PathBuf,
+    },
+    /// A packed file that is cut short or broken.
+    #[error("{path}: what is packed in it ({packing}) is cut short or broken: {source}")]
+    Unpack {
+        /// The file.
+        path: PathBuf,
+        /// How it is packed.
+        packing: &'static str,
+        /// What the decoder said.
+        source: std::io::Error,
     },
     /// A quote that is not closed before the file or the longest allowed row ends.
     #[error(

@@ -210,8 +210,7 @@ impl<'a> Reader<'a> {
     fn movies(&mut self, path: &Path, encoding: Encoding) -> Result<ItemColumns, FeatureError> {
         let mut items = ItemColumns::new(self.item_ids.len());
         let decode = |column, field: &[u8]| {
-            let text = encoding.decode(field).map(Cow::into_owned);
-            text.ok_or_else(|| Bad(column, "is not UTF-8".to_owned()))
+            encoding.decode(field).map(Cow::into_owned).map_err(|reason| Bad(column, reason))
         };
         let parse = |fields: &[&[u8]; 3]| match decode("genres", fields[2])?.as_str() {
             "" => Err(Bad("genres", "expected genres, found nothing".to_owned())),
@@ -270,7 +269,7 @@ impl<'a> Reader<'a> {
         mut keep_plain: impl FnMut(&mut S, &[u8], usize) -> (usize, usize),
         mut row: impl FnMut(&mut S, &[u8], usize) -> Result<Fate, Bad>,
     ) -> Result<(), FeatureError> {
-        let mut lines = Lines::open(path, self.limits)?;
+        let mut lines = Lines::open(path, Encoding::Latin1, self.limits)?;
         let mut tally = Tally::new(path, self.limits);
         let max_line_bytes = lines.max_line_bytes();
         loop {

@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(sorted(vec![6, 5, 3, 2, 0], |_| 0), [5, 6, 3, 2, 0]);
             assert_eq!(sorted(vec![0, 2, 3, 6], |row| u32::MAX - row), [6, 3, 2, 0]);
             assert_eq!(sorted(vec![5, 0], |_| 0), [5, 0]);
-            assert_eq!(sorted(vec![], |_| 0), [0u32; 0]);
+            assert!(sorted(vec![], |_| 0).is_empty());
         }
     }
 

@@ -132,14 +132,22 @@ impl Formats {
 }
 
 fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
-    let stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
+    let mut stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
     let mut gathered: Vec<Gathered> = stored.iter().map(|_| Gathered::default()).collect();
     let numerals = table.numerals();
     let mut n_rows = 0;
     loop {
         for (place, gathered) in gathered.iter_mut().enumerate() {
             let Some(wanted) = wanted(&stored[place]) else { continue };
-            let cells = table.cells(&table.names()[place], "column", wanted)?;
+            let cells = match table.cells(&table.names()[place], "column", wanted) {
+                Ok(cells) => cells,
+                // Files of one table may differ in columns that nobody names.
+                Err(FeatureError::MissingColumn { .. } | FeatureError::ColumnType { .. }) if n_rows > 0 => {
+                    stored[place] = Stored::Other("not alike in all files".to_owned());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             (0..table.n_rows()).for_each(|row| gathered.add(&cells, row, numerals));
         }
         n_rows += table.n_rows();

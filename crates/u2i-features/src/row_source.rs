@@ -80,6 +80,12 @@ pub trait RowSource {
         0
     }
 
+    /// Whether a column that the file does not have is one without values there, as where each row names its own; false if
+    /// left out. It matters where several files are one table.
+    fn may_lack_columns(&self) -> bool {
+        false
+    }
+
     /// A hash of all that was read, once there are no more rows: it tells two versions of the data apart. Built-in
     /// formats take BLAKE3 of the bytes of the file.
     fn finish(self: Box<Self>) -> [u8; 32];

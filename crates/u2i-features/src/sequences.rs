@@ -52,7 +52,7 @@ struct Found {
 impl Found {
     /// Adds the lines of a file.
     fn read(&mut self, config: &SequencesConfig, path: &Path) -> Result<(), FeatureError> {
-        let mut lines = Lines::open(path, &config.limits)?;
+        let mut lines = Lines::open(path, config.encoding, &config.limits)?;
         let mut tally = Tally::new(path, &config.limits);
         let max_line_bytes = lines.max_line_bytes();
         while let Some((number, line)) = lines.next_line()? {
@@ -60,10 +60,7 @@ impl Found {
             let added = match line {
                 Line::TooLong => Err(format!("longer than {max_line_bytes} bytes (key max_line_bytes)")),
                 Line::Nul => Err("has a NUL byte".to_owned()),
-                Line::Text(line) => {
-                    let Some(text) = config.encoding.decode(line) else {
-                        return Err(FeatureError::Encoding { path: path.to_owned(), line: number });
-                    };
+                Line::Text(line) => config.encoding.decode(line).and_then(|text| {
                     let text = text.trim_start_matches('\u{feff}');
                     match config.layout {
                         SequencesLayout::Pairs => pair(text).map(|(user, item)| self.add(user, [item])),
@@ -71,7 +68,7 @@ impl Found {
                             adjacent(text).map(|(user, items)| self.add(user, items))
                         }
                     }
-                }
+                }),
             };
             match added {
                 Ok(fate) => tally.settle(fate),

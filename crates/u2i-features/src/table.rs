@@ -1,20 +1,24 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use polars::prelude::*;
 
 use u2i_schema::Digest;
 
 use crate::cells::Held;
+use crate::column_names::{by_place, column_names, with_places};
 use crate::error::FeatureError;
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
 use crate::missing_marks::MissingMarks;
 use crate::numerals::{Numerals, is_number_with_marks};
-use crate::part::FilePart;
+use crate::part::{FilePart, PartOrigin};
+use crate::part_files::part_files;
 use crate::raw::{FileCounts, RawData};
 use crate::row_source::{RowSource, TextNotation};
+use crate::table_parts::TableParts;
 use crate::tally::Tally;
 use crate::time::{TimeUnit, short};
 use crate::typed_cells::{BindError, TypedCells, Wanted};
@@ -40,7 +44,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A file with its first part. Go on with [`next_part`](Self::next_part).
+    /// A file, a folder of part files or those of a pattern, with the first rows. Go on with [`next_part`](Self::next_part).
     pub(crate) fn open(
         path: &Path,
         format: &FileFormat,
@@ -50,20 +54,14 @@ impl Table {
     ) -> Result<Self, FeatureError> {
         limits.check()?;
         let tally = Tally::new(path, limits);
-        let format = formats.find(format, key)?;
-        let source = format.open(path, limits).map_err(|error| below(error, key))?;
-        let called = |(place, name): (usize, &String)| {
-            if name.trim().is_empty() { by_place(place) } else { name.clone() }
-        };
-        let header: Vec<String> = source.columns().iter().enumerate().map(called).collect();
-        let is_own = |name: &String| header.iter().filter(|other| *other == name).count() == 1;
-        let name =
-            |(place, name): (usize, &String)| if is_own(name) { name.clone() } else { by_place(place) };
+        let source = open(path, format, formats, limits, key).map_err(|error| below(error, key))?;
+        let notation = formats.find(format, key)?.text_notation();
+        let header = with_places(source.columns());
         let mut table = Table {
             part: FilePart::empty(header.len()),
-            names: header.iter().enumerate().map(name).collect(),
+            names: column_names(&header),
             header,
-            notation: format.text_notation(),
+            notation,
             missing: MissingMarks::default(),
             marked: RefCell::default(),
             source,
@@ -87,13 +85,20 @@ impl Table {
     /// If the source gives a part with another number of columns than names.
     pub(crate) fn next_part(&mut self) -> Result<bool, FeatureError> {
         self.count_marked();
+        let mut origin = self.part.origin().cloned();
         // What was looked at makes room first.
         self.part = FilePart::empty(self.names.len());
         while let Some(mut part) = self.source.next_part()? {
+            if origin.as_ref().map(|origin| &origin.path) != part.origin().map(|origin| &origin.path) {
+                self.tally.next_file();
+                origin = part.origin().cloned();
+            }
             assert_eq!(part.columns().len(), self.names.len(), "expected as many columns as names");
             let rejects = part.take_rejects();
             self.tally.met(part.n_rows() + rejects.len());
-            rejects.into_iter().for_each(|bad| self.tally.reject(bad.line, &bad.column, bad.reason));
+            for bad in rejects {
+                self.tally.reject(bad.line, &bad.column, reason_in(origin.as_ref(), bad.reason));
+            }
             self.part = part;
             if self.part.n_rows() > 0 {
                 return Ok(true);
@@ -114,7 +119,8 @@ impl Table {
 
     pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
         let hint = self.hint(row, column).unwrap_or_default();
-        self.tally.reject(self.part.line(row), column, reason + &hint);
+        let reason = reason_in(self.part.origin(), reason + &hint);
+        self.tally.reject(self.part.line(row), column, reason);
     }
 
     /// What may be the matter with a cell of text that cannot be used, and the key that says so.
@@ -159,7 +165,9 @@ impl Table {
         wanted: Wanted<'_>,
     ) -> Result<TypedCells, FeatureError> {
         let key = format!("{}.{key}", self.key);
-        let (path, named) = (self.path.clone(), column.to_owned());
+        let origin = self.part.origin();
+        let path = origin.map_or(&self.path, |origin| &origin.path).clone();
+        let named = column.to_owned();
         let Some(place) = self.place(column) else {
             let found = self.header.clone();
             let is_called = |&place: &usize| self.header[place] == column;
@@ -169,6 +177,14 @@ impl Table {
                 false => FeatureError::RepeatedHeader { path, column: named, key, places, found },
             });
         };
+        if let Some(origin) = origin.filter(|origin| origin.absent[place]) {
+            return Err(FeatureError::MissingColumn {
+                path,
+                column: named,
+                key,
+                found: origin.columns.clone(),
+            });
+        }
         let cells = self.part.columns()[place].typed(wanted).map_err(|error| match error {
             BindError::Polars(source) => FeatureError::Polars { path, source },
             BindError::Type(found) => {
@@ -235,9 +251,29 @@ impl Table {
     }
 }
 
-/// What a column is called that has no name of its own, by its place from 0 on.
-fn by_place(place: usize) -> String {
-    format!("column_{}", place + 1)
+/// The rows of a file, or of the part files that a folder or a pattern names. A format of somebody else's is given a folder
+/// as it is.
+fn open(
+    path: &Path,
+    format: &FileFormat,
+    formats: &Formats,
+    limits: &ReadLimits,
+    key: &'static str,
+) -> Result<Box<dyn RowSource>, FeatureError> {
+    let found = formats.find(format, key)?;
+    let files = if matches!(format, FileFormat::Other(_)) { None } else { part_files(path)? };
+    Ok(match files {
+        Some(files) => Box::new(TableParts::open(files, formats, format, key, limits)?),
+        None => found.open(path, limits)?,
+    })
+}
+
+/// The reason of a reject, with the file where there are several.
+fn reason_in(origin: Option<&Arc<PartOrigin>>, reason: String) -> String {
+    match origin {
+        Some(origin) => format!("{reason} (in {})", origin.name),
+        None => reason,
+    }
 }
 
 /// Puts the key of the file before that of a value of its format.

@@ -18,13 +18,15 @@ pub(crate) struct Bad(pub &'static str, pub String);
 /// Counts the rows of one file as they are read.
 pub(crate) struct Tally {
     counts: FileCounts,
+    /// Rejects of files before this one, where a table is made of several.
+    n_before: usize,
     max_reject_ratio: f64,
 }
 
 impl Tally {
     pub(crate) fn new(path: &Path, limits: &ReadLimits) -> Self {
         let counts = FileCounts { path: path.to_owned(), ..FileCounts::default() };
-        Tally { counts, max_reject_ratio: limits.max_reject_ratio }
+        Tally { counts, n_before: 0, max_reject_ratio: limits.max_reject_ratio }
     }
 
     /// One more row was met.
@@ -68,9 +70,15 @@ impl Tally {
         }
     }
 
+    /// The rows behind are of another file. Rejects are in the order of the files, and of lines within each.
+    pub(crate) fn next_file(&mut self) {
+        self.counts.rejects[self.n_before..].sort_by_key(|reject| reject.line);
+        self.n_before = self.counts.rejects.len();
+    }
+
     /// The counts, unless too many rows were bad or none was good.
     pub(crate) fn finish(mut self) -> Result<FileCounts, FeatureError> {
-        self.counts.rejects.sort_by_key(|reject| reject.line);
+        self.next_file();
         let FileCounts { path, read, kept, filtered, rejects, marked } = self.counts;
         let rejected = rejects.len() as u64;
         if rejected as f64 > self.max_reject_ratio * read as f64 {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use u2i_features::{
-    AttributeKind, AttributesConfig, ColumnKind, DataConfig, Encoding, FileFormat, ReadLimits,
-    SequencesLayout, TablesConfig, TimeUnit,
+    AttributeKind, AttributesConfig, ColumnKind, DataConfig, FileFormat, ReadLimits, SequencesLayout,
+    TablesConfig, TimeUnit,
 };
 use u2i_schema::Side;
 
@@ -123,7 +123,7 @@ pub(crate) fn data(
             if config.layout == SequencesLayout::Adjacency {
                 writer.line("layout", "\"adjacency\"");
             }
-            writer.line("encoding", encoding(config.encoding));
+            writer.line("encoding", &quoted(&config.encoding.label()));
             ("data.files.sequences", config.limits)
         }
         DataConfig::Tables(config) => {
@@ -246,13 +246,6 @@ pub(crate) fn decimal(number: f64) -> String {
     format!("{number:?}")
 }
 
-fn encoding(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Utf8 => "\"utf-8\"",
-        Encoding::Latin1 => "\"latin-1\"",
-    }
-}
-
 /// A format on one line.
 fn format(format: &FileFormat) -> String {
     let mut text = String::new();
@@ -267,6 +260,7 @@ mod tests {
 
     #[test]
     fn formats_are_written_on_one_line() {
+        use u2i_features::Encoding;
         use u2i_features::formats::{Csv, Parquet, Tsv};
         let encoding = Encoding::Utf8;
         let cases: [(FileFormat, &str); 4] = [

@@ -111,6 +111,7 @@ impl Arguments {
             user: user.or(own_user),
             item: item.or(own_item),
             time: time.or(own_time),
+            time_unit,
             no_time,
             max_rejects,
             ..InitOptions::new(data, out.clone(), model, now_s())

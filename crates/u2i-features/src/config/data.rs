@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,21 +37,24 @@ impl DataConfig {
     /// A config without the folders of the files: two configs that read alike then equal each other.
     #[must_use]
     pub fn anywhere(&self) -> Self {
-        self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
+        self.at(|path| {
+            let mut parts = path.components().skip_while(|part| !is_pattern(part));
+            match parts.next() {
+                // A pattern may go on over several folders.
+                Some(first) => std::iter::once(first).chain(parts).collect(),
+                None => path.file_name().map_or_else(PathBuf::new, PathBuf::from),
+            }
+        })
     }
 
-    /// What to call the data in reports: `ml-1m`, or the file of events without its ending.
+    /// What to call the data in reports: `ml-1m`, or the file or folder of events without its ending.
     pub fn name(&self) -> String {
         match self {
             DataConfig::Ml1m(_) => "ml-1m".to_owned(),
             DataConfig::Ml10m(_) => "ml-10m".to_owned(),
             DataConfig::Ml100k(_) => "ml-100k".to_owned(),
-            DataConfig::Tables(tables) => {
-                tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-            }
-            DataConfig::Sequences(config) => {
-                config.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-            }
+            DataConfig::Tables(tables) => stem(&tables.events.file),
+            DataConfig::Sequences(config) => stem(&config.file),
         }
     }
 
@@ -74,6 +77,22 @@ impl DataConfig {
         }
         moved
     }
+}
+
+/// Whether a part of a path stands for several. A bracket alone may as well be one of a name.
+fn is_pattern(part: &Component<'_>) -> bool {
+    part.as_os_str().to_string_lossy().contains(['*', '?'])
+}
+
+/// The name of a file without its ending and that of its packing; of a pattern, that of the folder where it begins.
+fn stem(path: &Path) -> String {
+    let name = |part: Component<'_>| part.as_os_str().to_string_lossy().into_owned();
+    let literal = path.components().take_while(|part| !is_pattern(part));
+    let mut name = literal.last().map(name).unwrap_or_default();
+    for packed in [".gz", ".zst"] {
+        name.truncate(name.strip_suffix(packed).map_or(name.len(), str::len));
+    }
+    Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A MovieLens folder.

@@ -143,7 +143,7 @@ impl RowFormat for Csv {
             skip_lines: self.skip_lines,
             has_header: self.header,
         };
-        Ok(Box::new(DelimitedRows::new(Lines::open(path, limits)?, layout)?))
+        Ok(Box::new(DelimitedRows::new(Lines::open(path, self.encoding, limits)?, layout)?))
     }
 
     fn text_notation(&self) -> Option<TextNotation> {

@@ -77,12 +77,13 @@ impl DelimitedRows {
 
     /// Gives the header one more column, without a name, if the first row ends with a separator that it lacks.
     fn name_what_ends_rows(&mut self) -> Result<(), FeatureError> {
-        let Some(Record { line, n_fields: Ok(n) }) = self.next else { return Ok(()) };
+        let Some(Record { n_fields: Ok(n), .. }) = self.next else { return Ok(()) };
         if n != self.header.len() + 1 {
             return Ok(());
         }
         let Layout { dialect, encoding, .. } = self.layout;
-        let Some(text) = encoding.decode(&self.record) else { return Err(not_utf8(&self.lines, line)) };
+        // A row that is no text is rejected when it is read.
+        let Ok(text) = encoding.decode(&self.record) else { return Ok(()) };
         if dialect.fields(&text).is_ok_and(|fields| fields[n - 1].trim().is_empty()) {
             self.header.push(String::new());
         }
@@ -110,8 +111,13 @@ impl DelimitedRows {
                     part.rejects.push(whole(line, reason));
                 }
                 Ok(_) => {
-                    let text = encoding.decode(&self.record);
-                    let Some(text) = text else { return Err(not_utf8(&self.lines, line)) };
+                    let text = match encoding.decode(&self.record) {
+                        Ok(text) => text,
+                        Err(reason) => {
+                            part.rejects.push(whole(line, reason));
+                            continue;
+                        }
+                    };
                     if dialect.is_plain() {
                         part.bytes.extend_from_slice(text.as_bytes());
                         // polars takes one carriage return before a newline for a part of it.
@@ -181,10 +187,6 @@ impl RowSource for DelimitedRows {
     }
 }
 
-fn not_utf8(lines: &Lines, line: u64) -> FeatureError {
-    FeatureError::Encoding { path: lines.path().to_owned(), line }
-}
-
 /// The names of the columns: those of the first record, or numbers.
 fn header(lines: &Lines, first: &Record, record: &[u8], layout: Layout) -> Result<Vec<String>, FeatureError> {
     let wrong =
@@ -193,7 +195,10 @@ fn header(lines: &Lines, first: &Record, record: &[u8], layout: Layout) -> Resul
     if !layout.has_header {
         return Ok((1..=n).map(|number| number.to_string()).collect());
     }
-    let Some(text) = layout.encoding.decode(record) else { return Err(not_utf8(lines, first.line)) };
+    let text = layout.encoding.decode(record).map_err(|reason| {
+        let (path, encoding) = (lines.path().to_owned(), layout.encoding.label());
+        FeatureError::Encoding { path, line: first.line, encoding, reason }
+    })?;
     if named_separator(&text).is_some() {
         let key = "say skip_lines = 1 (key format.csv.skip_lines)";
         return Err(wrong(format!("{text:?} is a line for Excel above the header; {key}")));
@@ -268,7 +273,7 @@ mod tests {
         // A row that goes on over two lines, one that is too short, and then more than two parts.
         let rows = (0..n_rows).map(|number| row(number) + "\n").collect::<String>();
         std::fs::write(&path, format!("a,b\n\"two\nlines\",x\nshort\n{rows}")).unwrap();
-        let lines = Lines::open(&path, &ReadLimits::STRICT).unwrap();
+        let lines = Lines::open(&path, Encoding::Utf8, &ReadLimits::STRICT).unwrap();
         let mut read = DelimitedRows::new(lines, COMMAS).unwrap();
         let (mut text, mut at, mut rejected, mut n_parts) = (String::new(), Vec::new(), Vec::new(), 0);
         while let Some(part) = read.next_text().unwrap() {

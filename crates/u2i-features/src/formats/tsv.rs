@@ -48,7 +48,7 @@ impl RowFormat for Tsv {
     }
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let lines = Lines::open(path, limits)?;
+        let lines = Lines::open(path, self.encoding, limits)?;
         let dialect = Dialect { separator: b'\t', quoting: Quoting::None, escape: None, trim: false };
         let layout = Layout { dialect, encoding: self.encoding, skip_lines: 0, has_header: true };
         Ok(Box::new(DelimitedRows::new(lines, layout)?))

@@ -6,7 +6,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-use u2i_features::formats::{Csv, Tsv};
+use u2i_features::formats::{Csv, JsonLines, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
     Formats, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, TimeUnit,
@@ -175,6 +175,41 @@ fn rows(target: &str, own: Vec<Vec<u8>>, format: Csv) {
     });
 }
 
+#[test]
+fn rows_of_json_lines() {
+    let folder = folder("json_lines");
+    let format = FileFormat::from(JsonLines {});
+    let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
+    let config = TablesConfig {
+        events: EventsConfig {
+            file: "events.jsonl".into(),
+            format: format.clone(),
+            user: "user".into(),
+            item: "item".into(),
+            time: TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds },
+            request: vec![
+                attribute("device", AttributeKind::Text {}),
+                attribute("x", AttributeKind::Number {}),
+            ],
+        },
+        users: Some(AttributesConfig {
+            file: "events.jsonl".into(),
+            format,
+            id: "user".into(),
+            attributes: vec![attribute("tags", AttributeKind::List { separator: '|' })],
+        }),
+        items: None,
+        sequences: vec![],
+        missing: None,
+        limits: ALL,
+    };
+    let tokens: [&[u8]; 7] = [b"\"", b"\\u00", b"{", b"}", b"[", b"\"user\":", b"null"];
+    fuzz("json_lines", vec![], &tokens, 1_500, &mut |input| {
+        fs::write(folder.join("events.jsonl"), input).unwrap();
+        outcome(input, "events.jsonl", read_tables(&config, &folder))
+    });
+}
+
 /// Pairs, and a line for each user.
 #[test]
 fn sequences() {
@@ -222,6 +257,7 @@ fn corpus_of(format: &str) -> Option<&'static str> {
     match format {
         "csv" => Some("csv"),
         "tsv" => Some("atomic"),
+        "json_lines" => Some("json_lines"),
         "parquet" => None,
         other => panic!("the format {other} has no corpus"),
     }

@@ -3,13 +3,17 @@
 
 mod bytes;
 mod columns;
+mod encodings;
 mod fixtures;
 mod ids;
+mod json_lines;
 mod leakage;
 mod movielens;
 mod movielens_whole;
 mod mutations;
 mod own_formats;
+mod packed;
+mod part_files;
 mod parts;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
@@ -27,7 +31,7 @@ mod times;
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, ParquetWriter};
-use u2i_features::formats::{Csv, Parquet, Tsv};
+use u2i_features::formats::{Csv, JsonLines, Parquet, Tsv};
 use u2i_features::*;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::Side;

@@ -28,7 +28,8 @@ fn pairs_become_events_in_the_order_of_the_file() {
 
 #[test]
 fn lines_that_are_no_pairs_are_rejected_with_their_line() {
-    let cases: [(&[u8], &str); 5] = [
+    let cases: [(&[u8], &str); 6] = [
+        (b"7 caf\xe9", "not UTF-8: the byte 0xe9 behind \"7 caf\""),
         (b"7", "expected the 2 fields user, item, found 1"),
         (b"7 a 978300760", "expected the 2 fields user, item, found 3"),
         (b" ", "expected the 2 fields user, item, found 0"),
@@ -75,7 +76,7 @@ fn files_without_a_pair_are_refused() {
     let cases: [(&[u8], &str); 3] = [
         (b"", "the file is empty"),
         (b"a\nb\n", "no row to use: 2 read, 2 rejected"),
-        (b"7 a\n7 caf\xe9\n", "pairs:2: not UTF-8"),
+        (b"7 caf\xe9\n", "no row to use: 1 read, 1 rejected"),
     ];
     for (text, message) in cases {
         let error = read(text, ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT }).unwrap_err();

@@ -324,9 +324,13 @@ fn a_blank_line_is_a_row_whatever_the_number_of_columns() {
 }
 
 #[test]
-fn latin_1_is_read_as_such_and_refused_as_utf_8() {
+fn latin_1_is_read_as_such_and_is_a_reject_of_utf_8() {
     let dir = folder(&[("events", b"who,what,when,device\na,b,1,c\na,b,2,Caf\xe9\n".as_slice())]);
     let mut config = TablesConfig { items: None, ..config(csv(',')) };
+    let raw = read_tables(&config, dir.path()).unwrap();
+    let reason = "not UTF-8: the byte 0xe9 behind \"a,b,2,Caf\"".into();
+    assert_eq!(raw.files[0].rejects, [Reject { line: 3, column: String::new(), reason }]);
+    config.limits = ReadLimits::STRICT;
     let error = read_tables(&config, dir.path()).unwrap_err();
     assert!(error.to_string().contains("events:3: not UTF-8"), "{error}");
     config.events.format = FileFormat::from(Csv::new(',', Encoding::Latin1));

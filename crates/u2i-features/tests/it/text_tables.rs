@@ -438,6 +438,8 @@ fn what_a_writer_writes_is_read_back_or_refused() {
             user: Some("name a".into()),
             history: None,
             at: None,
+            attributes: vec![],
+            ignored: vec![],
             limits: lenient(),
         };
         let Ok(read) = read_requests(&path, &requests) else {
