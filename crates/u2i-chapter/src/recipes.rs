@@ -133,15 +133,13 @@ pub fn experiment(
         return Experiment::load(&folder.join(format!("{name}.toml")));
     }
     let has_recipes = built_in::FILES.iter().any(|(path, _)| path.starts_with(&format!("{dataset}/")));
-    let way_out = match has_recipes || recipe == Recipe::Book {
-        true => String::new(),
-        false => format!(
-            ": {dataset} has no recipes of its own; `u2i init --dataset {dataset} --out FILE` writes an experiment for it"
-        ),
-    };
-    Experiment::built_in(&name).unwrap_or_else(|| {
-        Err(Error::Usage(format!("there is no experiment `configs/{name}.toml`{way_out}")))
-    })
+    if !has_recipes && dataset != DatasetName::AUTO {
+        return Err(Error::Usage(format!(
+            "{dataset} has no recipes of ours; `u2i init --dataset {dataset} --out FILE` writes an experiment for it"
+        )));
+    }
+    Experiment::built_in(&name)
+        .unwrap_or_else(|| Err(Error::Usage(format!("there is no experiment `configs/{name}.toml`"))))
 }
 
 #[cfg(test)]
@@ -187,9 +185,11 @@ mod tests {
     #[test]
     fn a_data_set_without_recipes_is_refused_with_the_command_that_makes_one() {
         let ml_25m = "ml-25m".parse().unwrap();
-        let error = experiment(Recipe::Tuned, ml_25m, ModelName::Fm, None).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Usage);
-        assert!(error.to_string().contains("u2i init --dataset ml-25m --out"), "{error}");
+        for recipe in [Recipe::Book, Recipe::Quick, Recipe::Tuned] {
+            let error = experiment(recipe, ml_25m, ModelName::Fm, None).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.to_string().contains("u2i init --dataset ml-25m --out"), "{error}");
+        }
         let error = experiment(Recipe::Quick, DatasetName::ML_100K, ModelName::Fm, None).unwrap_err();
         assert_eq!(error.to_string(), "there is no experiment `configs/ml-100k/quick/fm.toml`");
     }

@@ -132,8 +132,8 @@ mod tests {
 
     use super::*;
     use crate::chain::chain;
-    use crate::known::Contents;
     use crate::known::small_set::small;
+    use crate::known::{Contents, Layout};
     use crate::unpack::tests::{good, zipped};
     use u2i_schema::ErrorKind;
 
@@ -189,7 +189,7 @@ mod tests {
     /// The small data set as one file of text, of which nothing is known beforehand.
     fn unpinned() -> KnownSet {
         let mut set = small();
-        set.layout = crate::Layout::Pairs("events".to_owned());
+        set.layout = Layout::Pairs("events".to_owned());
         set.parts[0].url = "https://small.invalid/events".to_owned();
         set.parts[0].contents = Contents::File("events".to_owned());
         set
@@ -493,7 +493,7 @@ mod tests {
     #[test]
     fn a_set_of_two_files_is_there_with_both_or_not_at_all() {
         let mut set = unpinned();
-        set.layout = crate::Layout::Adjacency { train: "events".to_owned(), test: "more".to_owned() };
+        set.layout = Layout::Adjacency { train: "events".to_owned(), test: "more".to_owned() };
         let mut second = set.parts[0].clone();
         second.url = "https://small.invalid/more".to_owned();
         second.contents = Contents::File("more".to_owned());

@@ -11,7 +11,7 @@ use crate::known::known_sets;
 /// assert_eq!(DatasetName::ML_100K.to_string(), "ml-100k");
 /// assert_eq!("amazon-2018-All_Beauty".parse::<DatasetName>().unwrap().to_string(), "amazon-2018-All_Beauty");
 /// let unknown = "ml20m".parse::<DatasetName>().unwrap_err();
-/// assert_eq!(unknown.to_string(), "unknown data set `ml20m`: did you mean ml-20m or ml-10m? `--dataset list` names all");
+/// assert_eq!(unknown.to_string(), "unknown data set `ml20m`: did you mean ml-20m? `--dataset list` names all");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatasetName(&'static str);
@@ -82,7 +82,8 @@ fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// The names nearest to `name`, the nearest first; at most a third of it may be wrong.
+/// The names nearest to `name`, the nearest first; at most a third of it may be wrong. One that is only cut up otherwise is
+/// meant.
 fn near(name: &str) -> Vec<&'static str> {
     let plainly = plain(name);
     let mut found: Vec<(usize, &'static str)> = names()
@@ -90,6 +91,9 @@ fn near(name: &str) -> Vec<&'static str> {
         .filter(|&(changes, _)| 3 * changes <= plainly.len())
         .collect();
     found.sort_by_key(|&(changes, _)| changes);
+    if found.first().is_some_and(|&(changes, _)| changes == 0) {
+        found.retain(|&(changes, _)| changes == 0);
+    }
     found.into_iter().take(3).map(|(_, known)| known).collect()
 }
 

@@ -174,9 +174,20 @@ fn file(path: &Path) -> Result<Source, Error> {
             }
             Ok(Source::Tables(vec![TableFile { path: path.to_owned(), format, reason }]))
         }
-        Err(error @ FeatureError::Unrecognised { .. }) => Err(Error::Usage(format!(
-            "{error}\n  pairs `user item`: expected two fields on every line, white space between them"
-        ))),
+        Err(error @ FeatureError::Unrecognised { .. }) => {
+            let first = |beginning: &FileBeginning| {
+                beginning.text().ok().and_then(|text| text.lines().next().map(str::to_owned))
+            };
+            let movielens = match first(&beginning).is_some_and(|line| line.contains("::")) {
+                true => {
+                    "\n  MovieLens 1M and 10M, `::` between fields: name the folder that holds ratings.dat and movies.dat"
+                }
+                false => "",
+            };
+            Err(Error::Usage(format!(
+                "{error}\n  pairs `user item`: expected two fields on every line, white space between them{movielens}"
+            )))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -233,7 +244,7 @@ mod tests {
         let Source::Tables(tables) = found else { panic!("{found:?}") };
         assert!(tables[0].path.ends_with("ratings.csv") && tables[1].path.ends_with("movies.csv"));
         assert_eq!(tables.len(), 2);
-        let lists = [("train.txt", b"0 1 2 3\n1 4\n".as_slice()), ("test.txt", b"0 5 6\n1 7\n")];
+        let lists = [("train.txt", b"0 1 2 3\n1 4\n".as_slice()), ("test.txt", b"0 5 6\n1 7\n".as_slice())];
         let dir = folder(&[lists[0], lists[1], ("item_list.txt", b"org_id remap_id\n")]);
         let [train, test] = LIGHT_GCN.map(|file| dir.path().join(file));
         let found = recognise(&[dir.path().to_owned()]).unwrap();
@@ -272,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_no_data_is_refused_with_the_reason() {
-        let cases: [(&[u8], ErrorKind, &str); 4] = [
+        let cases: [(&[u8], ErrorKind, &str); 5] = [
             (b"", ErrorKind::Data, "the file is empty"),
             (
                 b"196\t242\t3\t881250949\n186\t302\t3\t891717742\n",
@@ -281,6 +292,7 @@ mod tests {
             ),
             (b"hello\nmy friends\n", ErrorKind::Usage, "divides its lines"),
             (b"1::1193::5::978300760\n", ErrorKind::Usage, "divides its lines"),
+            (b"1::1193::3.5::978300760\n", ErrorKind::Usage, "name the folder that holds ratings.dat"),
         ];
         for (bytes, kind, message) in cases {
             let dir = folder(&[("x", bytes)]);

@@ -4,6 +4,7 @@ mod claims;
 mod cold;
 mod command_line;
 mod crashes;
+mod datasets;
 mod disks;
 mod experiments;
 mod learning;
