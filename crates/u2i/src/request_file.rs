@@ -304,8 +304,7 @@ mod tests {
                 &["user", "likes", "income", "moods", "genre", "shoe_size", "sku"],
                 Some("user"),
                 None,
-                // A number that is a category is what it says: age. The item's genre and what no column is made from are not
-                // looked at.
+                // The item's genre, and what no column of the model is made from, are not looked at.
                 &[("tags", "likes"), ("income", "income"), ("moods", "moods")],
                 &["genre", "shoe_size", "sku"],
             ),

@@ -140,11 +140,16 @@ fn attributes_are_read_as_those_of_the_data_and_ignored_columns_not_at_all() {
     assert!(error.to_string().contains("users:2 column `pay`: expected a finite number"), "{error}");
     let error = read(&config, "who,sex,pay\n7,F,1\n").unwrap_err();
     assert!(error.to_string().contains("no column `tags` (key requests.attributes)"), "{error}");
-    // A column of a type that cannot be read is no hindrance where nobody looks at it.
-    use polars::prelude::{IntoSeries as _, NamedFrom as _, Series};
-    let times = Series::new("note".into(), [1i64, 2]).cast(&polars::prelude::DataType::Time).unwrap();
-    let dir = parquet(vec![Column::new("who".into(), [7i64, 8]), times.into_series().into()]);
+    // A column that no context can be made of is no hindrance where nobody looks at it.
+    use polars::prelude::{IntoSeries as _, ListChunked, NamedFrom as _, Series};
+    let lists = vec![Series::new("".into(), ["a", "b"]), Series::new("".into(), ["c", "d"])];
+    let mut notes = lists.into_iter().collect::<ListChunked>().into_series();
+    notes.rename("note".into());
+    let dir = parquet(vec![Column::new("who".into(), [7i64, 8]), notes.into()]);
+    let path = dir.path().join("events");
     let bare = RequestsConfig { attributes: vec![], format: FileFormat::from(Parquet {}), ..config };
-    let rows = read_requests(&dir.path().join("events"), &bare).unwrap();
+    let rows = read_requests(&path, &bare).unwrap();
     assert_eq!(rows, [row(Some("7"), None, None, &[]), row(Some("8"), None, None, &[])]);
+    let looked_at = RequestsConfig { ignored: vec![], ..bare };
+    assert_eq!(read_requests(&path, &looked_at).unwrap_err().kind(), ErrorKind::Data);
 }
