@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let row = CHAPTER.iter().find(|row| row.model == model).expect("it is one of the chapter's");
     assert_eq!(row.figures[0], 0.0144); // hit_rate@10
 
-    let book = experiment(Recipe::Book, DatasetName::Ml1m, model, None)?;
+    let book = experiment(Recipe::Book, DatasetName::ML_1M, model, None)?;
     assert_eq!(book.model.name(), "youtube_dnn");
     assert_eq!(book.split, Protocol::Book.split());
     Ok(())

@@ -49,7 +49,7 @@ impl fmt::Display for PlannedRun {
 pub fn dry_run(options: &ReproduceOptions, progress: &mut dyn Progress) -> Result<Vec<PlannedRun>, Error> {
     plan(options, options.dataset, &mut ())?;
     let resolved = resolve(options.dataset, &options.places)?;
-    for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
+    for line in resolved.note.iter().chain(&resolved.licence) {
         progress.line(line);
     }
     let name = resolved.dataset.name();

@@ -121,8 +121,8 @@ impl Expected {
     pub fn of(dataset: DatasetName, configs: Option<&Path>) -> Result<Option<Self>, Error> {
         let Some(folder) = configs else {
             let text = match dataset {
-                DatasetName::Ml1m => include_str!("../configs/ml-1m/expected.toml"),
-                DatasetName::Ml100k => include_str!("../configs/ml-100k/expected.toml"),
+                DatasetName::ML_1M => include_str!("../configs/ml-1m/expected.toml"),
+                DatasetName::ML_100K => include_str!("../configs/ml-100k/expected.toml"),
                 _ => return Ok(None),
             };
             let path = format!("configs/{dataset}/expected.toml");

@@ -3,8 +3,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use serde::Serialize;
-use u2i::Error;
 use u2i::config::Experiment;
+use u2i::{Error, built_in};
 use u2i_datasets::DatasetName;
 
 use crate::Protocol;
@@ -107,8 +107,8 @@ impl Recipe {
     /// Which of ours is run where none is named: the one of minutes. Data sets that are small have no other.
     pub fn lightest(dataset: DatasetName) -> Recipe {
         match dataset {
-            DatasetName::Auto | DatasetName::Ml1m => Recipe::Quick,
-            DatasetName::Synthetic | DatasetName::Ml100k => Recipe::Tuned,
+            DatasetName::AUTO | DatasetName::ML_1M => Recipe::Quick,
+            _ => Recipe::Tuned,
         }
     }
 }
@@ -132,6 +132,12 @@ pub fn experiment(
     if let Some(folder) = configs {
         return Experiment::load(&folder.join(format!("{name}.toml")));
     }
+    let has_recipes = built_in::FILES.iter().any(|(path, _)| path.starts_with(&format!("{dataset}/")));
+    if !has_recipes && dataset != DatasetName::AUTO {
+        return Err(Error::Usage(format!(
+            "{dataset} has no recipes of ours; `u2i init --dataset {dataset} --out FILE` writes an experiment for it"
+        )));
+    }
     Experiment::built_in(&name)
         .unwrap_or_else(|| Err(Error::Usage(format!("there is no experiment `configs/{name}.toml`"))))
 }
@@ -142,7 +148,6 @@ mod tests {
 
     use super::*;
     use u2i::ErrorKind;
-    use u2i::built_in;
 
     #[test]
     fn every_built_in_experiment_is_complete_and_names_its_protocol() {
@@ -175,5 +180,17 @@ mod tests {
         assert_eq!("youtubednn".parse(), Ok(ModelName::YoutubeDnn));
         assert!("fmm".parse::<ModelName>().unwrap_err().contains("fm, dssm, youtube_dnn or dssm_text"));
         assert_eq!("dssm_text".parse(), Ok(ModelName::DssmText));
+    }
+
+    #[test]
+    fn a_data_set_without_recipes_is_refused_with_the_command_that_makes_one() {
+        let ml_25m = "ml-25m".parse().unwrap();
+        for recipe in [Recipe::Book, Recipe::Quick, Recipe::Tuned] {
+            let error = experiment(recipe, ml_25m, ModelName::Fm, None).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.to_string().contains("u2i init --dataset ml-25m --out"), "{error}");
+        }
+        let error = experiment(Recipe::Quick, DatasetName::ML_100K, ModelName::Fm, None).unwrap_err();
+        assert_eq!(error.to_string(), "there is no experiment `configs/ml-100k/quick/fm.toml`");
     }
 }

@@ -83,7 +83,7 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
     plan(options, options.dataset, &mut ())?;
     let device = open_device(options.device, progress)?;
     let resolved = resolve(options.dataset, &options.places)?;
-    for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
+    for line in resolved.note.iter().chain(&resolved.licence) {
         progress.line(line);
     }
     let dataset = resolved.dataset;
@@ -286,7 +286,7 @@ impl Job<'_> {
         rows: &[Row],
         progress: &mut dyn Progress,
     ) -> Result<Option<Guards>, Error> {
-        if !matches!(self.dataset, Dataset::Ml1m(_)) {
+        if self.dataset.name() != DatasetName::ML_1M {
             progress.line("guards are judged on ml-1m only; this is what they would look at:");
             for report in rows.iter().flat_map(|row| &row.reports) {
                 let Report { model, recipe, seed, distinct_items_top_10, .. } = report;

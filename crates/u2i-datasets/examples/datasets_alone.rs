@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(raw.user_ids.len(), 100);
     assert_eq!(raw.hash, synthetic(7, &small).hash);
 
-    let nowhere = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() };
+    let nowhere = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() };
     let name: DatasetName = "synthetic".parse()?;
     assert_eq!(resolve(name, &nowhere)?.dataset, Dataset::Synthetic);
     Ok(())

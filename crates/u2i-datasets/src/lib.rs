@@ -15,76 +15,31 @@
 #![doc = include_str!("../examples/datasets_alone.rs")]
 //! ```
 
-mod archive;
-#[cfg(feature = "download")]
+mod chain;
 #[cfg(feature = "download")]
 mod download;
+#[cfg(feature = "download")]
+mod first_hashes;
+#[cfg(feature = "download")]
+mod http;
+mod known;
 mod mirror;
+mod name;
 mod synthetic;
 #[cfg(feature = "download")]
 mod unpack;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use u2i_schema::ErrorKind;
 
+pub use known::{FoundSet, KnownSet, Layout, Source, known_sets};
 pub use mirror::{DownloadError, Mirror};
+pub use name::{DatasetName, UnknownDataset};
 pub use synthetic::{SyntheticConfig, synthetic};
 
-use archive::{Archive, ML_1M, ML_100K};
-
-/// What a user asks for with `--dataset`.
-///
-/// ```
-/// use u2i_datasets::DatasetName;
-/// assert_eq!("ml-1m".parse(), Ok(DatasetName::Ml1m));
-/// assert_eq!(DatasetName::Ml100k.to_string(), "ml-100k");
-/// let unknown = "ml-20m".parse::<DatasetName>().unwrap_err();
-/// assert_eq!(unknown.to_string(), "unknown data set `ml-20m`, expected auto, synthetic, ml-100k or ml-1m");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DatasetName {
-    /// MovieLens 1M where it is or can be had, else synthetic data.
-    Auto,
-    /// Data from a seed.
-    Synthetic,
-    /// MovieLens 100K, or an error.
-    Ml100k,
-    /// MovieLens 1M, or an error.
-    Ml1m,
-}
-
-/// A name that is not one of a data set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown data set `{0}`, expected auto, synthetic, ml-100k or ml-1m")]
-pub struct UnknownDataset(pub String);
-
-impl FromStr for DatasetName {
-    type Err = UnknownDataset;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDataset> {
-        match name {
-            "auto" => Ok(DatasetName::Auto),
-            "synthetic" => Ok(DatasetName::Synthetic),
-            "ml-100k" => Ok(DatasetName::Ml100k),
-            "ml-1m" => Ok(DatasetName::Ml1m),
-            _ => Err(UnknownDataset(name.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for DatasetName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DatasetName::Auto => "auto",
-            DatasetName::Synthetic => "synthetic",
-            DatasetName::Ml100k => "ml-100k",
-            DatasetName::Ml1m => "ml-1m",
-        })
-    }
-}
+use chain::chain;
+use known::known;
 
 /// Where to look for files, in this order, and where to get them.
 #[derive(Debug, Clone)]
@@ -104,19 +59,16 @@ pub struct Places {
 pub enum Dataset {
     /// Data from a seed.
     Synthetic,
-    /// The folder of MovieLens 100K: `u.data`, `u.user`, `u.item`.
-    Ml100k(PathBuf),
-    /// The folder of MovieLens 1M: `ratings.dat`, `users.dat`, `movies.dat`.
-    Ml1m(PathBuf),
+    /// Files that were found or downloaded.
+    Files(FoundSet),
 }
 
 impl Dataset {
     /// The name in reports and paths.
     pub fn name(&self) -> DatasetName {
         match self {
-            Dataset::Synthetic => DatasetName::Synthetic,
-            Dataset::Ml100k(_) => DatasetName::Ml100k,
-            Dataset::Ml1m(_) => DatasetName::Ml1m,
+            Dataset::Synthetic => DatasetName::SYNTHETIC,
+            Dataset::Files(found) => DatasetName::of(found.name),
         }
     }
 }
@@ -130,7 +82,7 @@ pub struct Resolved {
     /// download, another folder than the one they named.
     pub note: Option<String>,
     /// Terms of use and what to cite, to be shown with results; `None` for synthetic data.
-    pub licence: Option<&'static str>,
+    pub licence: Option<String>,
 }
 
 /// A data set that was insisted on is neither there nor to be had.
@@ -162,66 +114,70 @@ impl DataError {
 
 /// Finds a data set, or downloads it into the cache.
 ///
-/// Files that are found are taken as they are. A download is verified: size and SHA-256 are pinned.
+/// Files that are found are taken as they are. A download is verified: by the SHA-256 that is pinned, or where none is
+/// published by that of the first download.
 ///
 /// # Errors
 ///
-/// If `ml-100k` or `ml-1m` is insisted on and can be neither found nor downloaded. `auto` falls back to
-/// synthetic data then, and says why in [`Resolved::note`].
+/// If a data set is insisted on and can be neither found nor downloaded. `auto` falls back to synthetic data then, and
+/// says why in [`Resolved::note`].
 ///
 /// # Examples
 ///
 /// ```
 /// use u2i_datasets::{Dataset, DatasetName, Mirror, Places, resolve};
 /// use u2i_schema::ErrorKind;
-/// let nowhere = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() };
-/// assert_eq!(resolve(DatasetName::Synthetic, &nowhere)?.dataset, Dataset::Synthetic);
-/// assert_eq!(resolve(DatasetName::Auto, &nowhere)?.dataset, Dataset::Synthetic);
-/// assert_eq!(resolve(DatasetName::Ml1m, &nowhere).unwrap_err().kind(), ErrorKind::Files);
+/// let nowhere = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() };
+/// assert_eq!(resolve(DatasetName::SYNTHETIC, &nowhere)?.dataset, Dataset::Synthetic);
+/// assert_eq!(resolve(DatasetName::AUTO, &nowhere)?.dataset, Dataset::Synthetic);
+/// assert_eq!(resolve(DatasetName::ML_1M, &nowhere).unwrap_err().kind(), ErrorKind::Files);
 /// # Ok::<(), u2i_datasets::DataError>(())
 /// ```
 pub fn resolve(name: DatasetName, places: &Places) -> Result<Resolved, DataError> {
     let synthetic = |note| Resolved { dataset: Dataset::Synthetic, note, licence: None };
-    let (archive, dataset): (_, fn(PathBuf) -> Dataset) = match name {
-        DatasetName::Synthetic => return Ok(synthetic(None)),
-        DatasetName::Ml100k => (ML_100K, Dataset::Ml100k),
-        DatasetName::Ml1m | DatasetName::Auto => (ML_1M, Dataset::Ml1m),
-    };
-    match find(&archive, places) {
-        Ok((dir, note)) => Ok(Resolved { dataset: dataset(dir), note, licence: Some(archive.licence) }),
-        Err(error) if name == DatasetName::Auto => Ok(synthetic(Some(format!(
+    let wanted = if name == DatasetName::AUTO { DatasetName::ML_1M } else { name };
+    // What is in no list of published data sets is made.
+    let Some(set) = known(wanted.as_str()) else { return Ok(synthetic(None)) };
+    match find(&set, places) {
+        Ok((folder, note)) => {
+            let found = FoundSet { name: set.name, folder, layout: set.layout.clone() };
+            Ok(Resolved { dataset: Dataset::Files(found), note, licence: Some(set.terms()) })
+        }
+        Err(error) if name == DatasetName::AUTO => Ok(synthetic(Some(format!(
             "{} is not in {} and could not be downloaded ({}); going on with synthetic data",
-            archive.name,
+            set.name,
             shown(&error.looked_in),
             chain(&error.source)
         )))),
-        Err(error) => Err(DataError { name, ..error }),
+        Err(error) => Err(error),
     }
 }
 
 /// The folder of a data set, and a note where it is not the first one that was named.
-fn find(archive: &Archive<'_>, places: &Places) -> Result<(PathBuf, Option<String>), DataError> {
+fn find(set: &KnownSet, places: &Places) -> Result<(PathBuf, Option<String>), DataError> {
     let looked_in: Vec<PathBuf> =
         [&places.data_dir, &places.env_dir, &places.cache_dir].into_iter().flatten().cloned().collect();
-    if let Some(dir) = looked_in.iter().find_map(|dir| archive.folder_in(dir)) {
-        let elsewhere = places.data_dir.as_deref().filter(|data_dir| archive.folder_in(data_dir).is_none());
+    if let Some(dir) = looked_in.iter().find_map(|dir| set.folder_in(dir)) {
+        let elsewhere = places.data_dir.as_deref().filter(|data_dir| set.folder_in(data_dir).is_none());
         let note = elsewhere.map(|data_dir| {
-            format!("{} is not in {}, using {}", archive.name, data_dir.display(), dir.display())
+            format!("{} is not in {}, using {}", set.name, data_dir.display(), dir.display())
         });
         return Ok((dir, note));
     }
-    match download(archive, places) {
+    let urls = set.parts.iter().map(|part| places.mirror.url(set, part)).collect::<Vec<_>>().join(" and ");
+    match download(set, places) {
         Ok(dir) => {
-            let note = format!("downloaded {} from {}", dir.display(), places.mirror.url(archive));
+            let note = format!("downloaded {} from {urls}", dir.display());
             Ok((dir, Some(note)))
         }
         Err(source) => {
             let parent = places.data_dir.as_deref().or(places.cache_dir.as_deref());
+            let events = set.layout.files().into_iter().next().unwrap_or_default();
             Err(DataError {
-                name: DatasetName::Auto,
+                name: DatasetName::of(set.name),
                 looked_in,
-                url: places.mirror.url(archive),
-                wanted: parent.unwrap_or(Path::new(".")).join(archive.name).join(archive.members[0]),
+                url: urls,
+                wanted: parent.unwrap_or(Path::new(".")).join(set.name).join(events),
                 source: Box::new(source),
             })
         }
@@ -230,21 +186,13 @@ fn find(archive: &Archive<'_>, places: &Places) -> Result<(PathBuf, Option<Strin
 
 /// Downloads into the cache; returns the folder of the data set.
 #[cfg(feature = "download")]
-fn download(archive: &Archive<'_>, places: &Places) -> Result<PathBuf, DownloadError> {
-    download::download(archive, &places.mirror, places.cache_dir.as_deref())
+fn download(set: &KnownSet, places: &Places) -> Result<PathBuf, DownloadError> {
+    download::download(set, &places.mirror, places.cache_dir.as_deref())
 }
 
 #[cfg(not(feature = "download"))]
-fn download(_: &Archive<'_>, _: &Places) -> Result<PathBuf, DownloadError> {
+fn download(_: &KnownSet, _: &Places) -> Result<PathBuf, DownloadError> {
     Err(DownloadError::NotBuilt)
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
-    }
 }
 
 fn shown(folders: &[PathBuf]) -> String {
@@ -265,18 +213,24 @@ mod tests {
     fn offline() -> Mirror {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         Mirror {
-            base_url: format!("http://{closed}"),
+            base_url: Some(format!("http://{closed}")),
             timeout: Duration::from_secs(5),
-            ..Mirror::grouplens()
+            ..Mirror::publishers()
         }
     }
 
     /// A folder with empty files under the names of a data set.
-    fn folder(root: &Path, name: &str, files: &[&str]) -> PathBuf {
+    fn folder(root: &Path, name: &str, set: DatasetName) -> PathBuf {
         let dir = root.join(name);
         fs::create_dir_all(&dir).unwrap();
+        let files = known(set.as_str()).unwrap().layout.files();
         files.iter().for_each(|file| fs::write(dir.join(file), "").unwrap());
         dir
+    }
+
+    fn found(name: DatasetName, folder: PathBuf) -> Dataset {
+        let set = known(name.as_str()).unwrap();
+        Dataset::Files(FoundSet { name: set.name, folder, layout: set.layout })
     }
 
     #[test]
@@ -290,13 +244,13 @@ mod tests {
             mirror: offline(),
         };
         for (place, is_first) in [(third, false), (second, false), (first.clone(), true)] {
-            let dir = folder(&place, "ml-1m", ML_1M.members);
-            for name in [DatasetName::Ml1m, DatasetName::Auto] {
-                let found = resolve(name, &places).unwrap();
-                assert_eq!(found.dataset, Dataset::Ml1m(dir.clone()));
-                assert!(found.licence.unwrap().contains("Harper"));
+            let dir = folder(&place, "ml-1m", DatasetName::ML_1M);
+            for name in [DatasetName::ML_1M, DatasetName::AUTO] {
+                let resolved = resolve(name, &places).unwrap();
+                assert_eq!(resolved.dataset, found(DatasetName::ML_1M, dir.clone()));
+                assert!(resolved.licence.unwrap().contains("Harper"));
                 let note = format!("ml-1m is not in {}, using {}", first.display(), dir.display());
-                assert_eq!(found.note, (!is_first).then_some(note));
+                assert_eq!(resolved.note, (!is_first).then_some(note));
             }
         }
     }
@@ -304,11 +258,12 @@ mod tests {
     #[test]
     fn the_folder_itself_may_be_named() {
         let root = tempfile::tempdir().unwrap();
-        let dir = folder(root.path(), "anything", ML_100K.members);
+        let dir = folder(root.path(), "anything", DatasetName::ML_100K);
         let places =
             Places { data_dir: Some(dir.clone()), env_dir: None, cache_dir: None, mirror: offline() };
-        let found = resolve(DatasetName::Ml100k, &places).unwrap();
-        assert_eq!((found.dataset.name(), &found.dataset), (DatasetName::Ml100k, &Dataset::Ml100k(dir)));
+        let resolved = resolve(DatasetName::ML_100K, &places).unwrap();
+        assert_eq!(resolved.dataset.name(), DatasetName::ML_100K);
+        assert_eq!(resolved.dataset, found(DatasetName::ML_100K, dir));
     }
 
     #[cfg(feature = "download")]
@@ -317,13 +272,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let cache_dir = Some(root.path().join("cache"));
         let places = Places { data_dir: None, env_dir: None, cache_dir, mirror: offline() };
-        let found = resolve(DatasetName::Auto, &places).unwrap();
+        let found = resolve(DatasetName::AUTO, &places).unwrap();
         assert_eq!((found.dataset, found.licence), (Dataset::Synthetic, None));
         let note = found.note.unwrap();
         let start = format!(
-            "ml-1m is not in {} and could not be downloaded (cannot get {}/ml-1m.zip: ",
+            "ml-1m is not in {} and could not be downloaded (cannot get {}/ml-1m/ml-1m.zip: ",
             root.path().join("cache").display(),
-            places.mirror.base_url
+            places.mirror.base_url.as_ref().unwrap()
         );
         assert!(note.starts_with(&start) && note.ends_with("); going on with synthetic data"), "{note}");
         assert!(!note.contains('\n'));
@@ -338,9 +293,9 @@ mod tests {
             data_dir: Some(dir.clone()),
             env_dir: None,
             cache_dir: None,
-            mirror: Mirror::grouplens(),
+            mirror: Mirror::publishers(),
         };
-        let error = resolve(DatasetName::Ml1m, &places).unwrap_err();
+        let error = resolve(DatasetName::ML_1M, &places).unwrap_err();
         assert_eq!(
             chain(&error),
             format!(
@@ -351,12 +306,5 @@ mod tests {
             )
         );
         assert_eq!(error.kind(), ErrorKind::Files);
-    }
-
-    #[test]
-    fn every_name_is_read_as_it_is_written() {
-        for name in [DatasetName::Auto, DatasetName::Synthetic, DatasetName::Ml100k, DatasetName::Ml1m] {
-            assert_eq!(name.to_string().parse(), Ok(name));
-        }
     }
 }

@@ -1,5 +1,6 @@
-//! Takes what is expected out of a zip, and nothing else.
+//! Takes what is expected out of a download, and nothing else.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -7,16 +8,15 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::archive::Archive;
-
-/// The terms of use in a MovieLens zip; unpacked beside the data.
-const README: &str = "README";
+use crate::known::{Contents, Part};
 
 /// Why an archive could not be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnpackError {
     #[error("`{0}` is not in the archive")]
     Missing(String),
+    #[error("both `{0}` and `{1}` are in the archive, wanted one")]
+    Twice(String, String),
     #[error("`{0}` is a link in the archive, wanted a file")]
     Link(String),
     #[error("`{member}` unpacks to more than {max_bytes} bytes")]
@@ -29,24 +29,53 @@ pub(crate) enum UnpackError {
     Write { path: PathBuf, source: io::Error },
 }
 
-impl Archive<'_> {
-    /// Writes the expected members of `zip`, and nothing else of it, into the existing folder `dir`; each
-    /// file is synced. Names in the archive are only compared, never used as paths.
-    pub(crate) fn unpack(&self, zip: impl Read + Seek, dir: &Path) -> Result<(), UnpackError> {
-        let mut zip = ZipArchive::new(zip).map_err(UnpackError::Zip)?;
-        for &file in self.members.iter().chain(&[README]) {
-            let member = format!("{}/{file}", self.name);
-            let entry = match zip.by_name(&member) {
-                Ok(entry) => entry,
-                Err(ZipError::FileNotFound) => return Err(UnpackError::Missing(member)),
-                Err(error) => return Err(UnpackError::Zip(error)),
+impl Part {
+    /// Writes the expected files of a download, and nothing else of it, into the existing folder `dir`; each file is
+    /// synced. Names in an archive are only compared, never used as paths.
+    pub(crate) fn unpack(&self, download: impl Read + Seek, dir: &Path) -> Result<(), UnpackError> {
+        let (folder, members, optional) = match &self.contents {
+            Contents::File(file) => {
+                return copy(download, self.max_file_bytes, file.clone(), &dir.join(file));
+            }
+            Contents::Zip { folder, members, optional } => (*folder, members, optional),
+        };
+        let mut zip = ZipArchive::new(download).map_err(UnpackError::Zip)?;
+        let wanted = members.iter().map(|file| (file, true));
+        for (file, is_needed) in wanted.chain(optional.iter().map(|file| (file, false))) {
+            let Some(member) = locate(&zip, folder, file)? else {
+                if is_needed {
+                    let member = folder.map_or_else(|| file.clone(), |folder| format!("{folder}/{file}"));
+                    return Err(UnpackError::Missing(member));
+                }
+                continue;
             };
+            let entry = zip.by_name(&member).map_err(UnpackError::Zip)?;
             if !entry.is_file() {
                 return Err(UnpackError::Link(member));
             }
-            copy(entry, self.max_member_bytes, member, &dir.join(file))?;
+            copy(entry, self.max_file_bytes, member, &dir.join(file))?;
         }
         Ok(())
+    }
+}
+
+/// What a file is called in a zip: in `folder`, or without one at the top or in any one folder.
+fn locate<R: Read + Seek>(
+    zip: &ZipArchive<R>,
+    folder: Option<&str>,
+    file: &str,
+) -> Result<Option<String>, UnpackError> {
+    let is_it = |name: &str| match (folder, name.rsplit_once('/')) {
+        (Some(folder), Some((own, last))) => own == folder && last == file,
+        (None, Some((own, last))) => !own.contains('/') && last == file,
+        (Some(_), None) => false,
+        (None, None) => name == file,
+    };
+    // A name that is no text is none that is wanted.
+    let mut found = zip.file_names().filter_map(Result::ok).filter(|name| is_it(name));
+    match (found.next(), found.next()) {
+        (Some(first), Some(second)) => Err(UnpackError::Twice(first.into_owned(), second.into_owned())),
+        (first, _) => Ok(first.map(Cow::into_owned)),
     }
 }
 
@@ -78,7 +107,7 @@ pub(crate) mod tests {
     use std::io::Cursor;
     use zip::write::{SimpleFileOptions, ZipWriter};
 
-    use crate::archive::tests::SMALL;
+    use crate::known::small_set::small;
 
     /// A zip of `members`; a name that ends in `@` becomes a symbolic link.
     pub(crate) fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -103,10 +132,14 @@ pub(crate) mod tests {
 
     /// Unpacks into `root/in`; returns the outcome and every file under `root`.
     fn unpack(zip: Vec<u8>) -> (Result<(), UnpackError>, Vec<String>) {
+        unpack_part(&small().parts[0], zip)
+    }
+
+    fn unpack_part(part: &Part, zip: Vec<u8>) -> (Result<(), UnpackError>, Vec<String>) {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("in");
         std::fs::create_dir(&dir).unwrap();
-        let outcome = SMALL.unpack(Cursor::new(zip), &dir);
+        let outcome = part.unpack(Cursor::new(zip), &dir);
         let names = |dir: &Path| -> Vec<String> {
             let entries = std::fs::read_dir(dir).unwrap();
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -161,6 +194,42 @@ pub(crate) mod tests {
             let (outcome, _) = unpack(zip);
             assert_eq!(outcome.unwrap_err().to_string(), message);
         }
+    }
+
+    /// RecBole's zips: the files stand at the top or in a folder of any name, and may lack users and items.
+    #[test]
+    fn members_are_found_whatever_their_folder_is_called_where_it_may_be_any() {
+        let mut part = small().parts.remove(0);
+        let Contents::Zip { folder, .. } = &mut part.contents else { panic!("{part:?}") };
+        *folder = None;
+        for at in ["", "small/", "Another Name/"] {
+            let names = ["events", "users"].map(|file| format!("{at}{file}"));
+            let zip = zipped(&[(names[0].as_str(), b"1"), (&names[1], b"2"), ("__MACOSX/deep/events", b"x")]);
+            let (outcome, files) = unpack_part(&part, zip);
+            outcome.unwrap();
+            assert_eq!(files, ["events", "users"], "{at}");
+        }
+        let cases: [(&[(&str, &[u8])], &str); 4] = [
+            (&[("a/events", b"1"), ("b/events", b"2"), ("users", b"3")], "are in the archive, wanted one"),
+            (&[("a/b/events", b"1"), ("users", b"3")], "`events` is not in the archive"),
+            (&[("../../events", b"1"), ("users", b"3")], "`events` is not in the archive"),
+            (&[("events@", b"/etc/passwd"), ("users", b"3")], "`events` is a link in the archive"),
+        ];
+        for (members, message) in cases {
+            let error = unpack_part(&part, zipped(members)).0.unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_archive_is_taken_as_it_is() {
+        let mut part = small().parts.remove(0);
+        part.contents = Contents::File("events".to_owned());
+        let (outcome, files) = unpack_part(&part, b"1 2".to_vec());
+        outcome.unwrap();
+        assert_eq!(files, ["events"]);
+        let error = unpack_part(&part, vec![b'1'; 1_001]).0.unwrap_err();
+        assert_eq!(error.to_string(), "`events` unpacks to more than 1000 bytes");
     }
 
     /// The stated size, in the header and in the directory, is set to 10 bytes.

@@ -3,12 +3,15 @@ use std::hash::Hash;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Metric, Rank};
+use crate::{Metric, Rank, RelevantPlaces};
 
 /// Adds up metrics, one user at a time, in the order they are given.
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     cutoffs: Vec<usize>,
+    /// What is measured at each cutoff.
+    kinds: &'static [fn(usize) -> Metric],
+    /// At ascending cutoffs, kind by kind, then MRR.
     sums: Vec<Sum>,
     n_users: usize,
     n_without_truth: usize,
@@ -20,6 +23,12 @@ struct Sum {
     squares: f64,
 }
 
+/// What is measured of one relevant item.
+const KINDS: [fn(usize) -> Metric; 4] = [Metric::HitRate, Metric::Ndcg, Metric::Precision, Metric::Recall];
+/// What is measured of several. Of one item MAP tells little that NDCG does not.
+const KINDS_OF_SETS: [fn(usize) -> Metric; 5] =
+    [Metric::HitRate, Metric::Ndcg, Metric::Precision, Metric::Recall, Metric::Map];
+
 impl Accumulator {
     /// Metrics at each of `cutoffs`, in ascending order and each once, and MRR.
     ///
@@ -27,14 +36,43 @@ impl Accumulator {
     ///
     /// If a cutoff is 0.
     pub fn new(cutoffs: &[usize]) -> Result<Self, EvalError> {
+        Accumulator::with_kinds(cutoffs, &KINDS)
+    }
+
+    /// As [`new`](Self::new), and MAP at each cutoff: for users who may have several relevant items.
+    ///
+    /// # Errors
+    ///
+    /// If a cutoff is 0.
+    ///
+    /// # Examples
+    ///
+    /// Two relevant items, on places 1 and 3:
+    ///
+    /// ```
+    /// # use u2i_eval::{Accumulator, Metric, Rank};
+    /// let mut accumulator = Accumulator::of_sets(&[3])?;
+    /// accumulator.add_set(&[Rank::new(2, 0), Rank::new(0, 0)]);
+    /// let metrics = accumulator.finish()?;
+    /// assert_eq!(metrics.mean(Metric::Recall(3)), Some(1.0));
+    /// assert_eq!(metrics.mean(Metric::Precision(3)), Some(2.0 / 3.0));
+    /// assert_eq!(metrics.mean(Metric::Map(3)), Some((1.0 + 2.0 / 3.0) / 2.0));
+    /// assert_eq!(metrics.mean(Metric::Mrr), Some(1.0));
+    /// # Ok::<(), u2i_eval::EvalError>(())
+    /// ```
+    pub fn of_sets(cutoffs: &[usize]) -> Result<Self, EvalError> {
+        Accumulator::with_kinds(cutoffs, &KINDS_OF_SETS)
+    }
+
+    fn with_kinds(cutoffs: &[usize], kinds: &'static [fn(usize) -> Metric]) -> Result<Self, EvalError> {
         let mut cutoffs = cutoffs.to_vec();
         cutoffs.sort_unstable();
         cutoffs.dedup();
         if cutoffs.first() == Some(&0) {
             return Err(EvalError::ZeroCutoff);
         }
-        let sums = vec![Sum::default(); 4 * cutoffs.len() + 1];
-        Ok(Accumulator { cutoffs, sums, n_users: 0, n_without_truth: 0 })
+        let sums = vec![Sum::default(); kinds.len() * cutoffs.len() + 1];
+        Ok(Accumulator { cutoffs, kinds, sums, n_users: 0, n_without_truth: 0 })
     }
 
     /// Adds a user with one target, from the target's rank among all candidates.
@@ -42,11 +80,19 @@ impl Accumulator {
     /// A tied rank may end in ½. It hits at `k` if it is at most `k`, and its gain is `1 / log2(rank + 1)`
     /// all the same; with ties, that is the gain of the mean rank and not the mean of the gains.
     pub fn add_rank(&mut self, rank: Rank) {
-        let user = |k: usize| {
-            [Metric::HitRate, Metric::Ndcg, Metric::Precision, Metric::Recall]
-                .map(|metric| metric(k).of(rank))
-        };
-        self.add(user, Metric::Mrr.of(rank));
+        self.add(|metric| metric.of(rank));
+    }
+
+    /// Adds a user with any number of relevant items, from the rank of each among all candidates, in any order.
+    ///
+    /// An item that was not ranked is relevant all the same. With one item this is [`add_rank`](Self::add_rank); relevant
+    /// items that tie with each other stand as [`RelevantPlaces`] says. A user without relevant items is counted in
+    /// [`Metrics::n_without_truth`] and in no mean.
+    pub fn add_set(&mut self, ranks: &[Rank]) {
+        match RelevantPlaces::of_ranks(ranks) {
+            Some(places) => self.add(|metric| metric.of_set(&places)),
+            None => self.n_without_truth += 1,
+        }
     }
 
     /// Adds a user with any number of relevant ids, from a list of ids, best first.
@@ -55,33 +101,17 @@ impl Accumulator {
     /// irrelevant ids followed. Padding, if a list has any, is the caller's to cut off. A user without
     /// relevant ids has nothing to be found: it is counted in [`Metrics::n_without_truth`] and in no mean.
     pub fn add_list<I: Eq + Hash>(&mut self, ranked: &[I], relevant: &HashSet<I>) {
-        if relevant.is_empty() {
-            self.n_without_truth += 1;
-            return;
-        }
         let mut seen = HashSet::with_capacity(ranked.len());
         let distinct = ranked.iter().filter(|&id| seen.insert(id));
-        let hit_ranks: Vec<usize> =
-            (1..).zip(distinct).filter(|(_, id)| relevant.contains(id)).map(|(rank, _)| rank).collect();
-        let gain = |rank: usize| 1.0 / (rank as f64 + 1.0).log2();
-        let user = |k: usize| {
-            let hits = &hit_ranks[..hit_ranks.partition_point(|&rank| rank <= k)];
-            let best: f64 = (1..=k.min(relevant.len())).map(gain).sum();
-            let ndcg = hits.iter().copied().map(gain).sum::<f64>() / best;
-            let hit = if hits.is_empty() { 0.0 } else { 1.0 };
-            [hit, ndcg, hits.len() as f64 / k as f64, hits.len() as f64 / relevant.len() as f64]
-        };
-        self.add(user, hit_ranks.first().map_or(0.0, |&rank| 1.0 / rank as f64));
+        let hits = (1..).zip(distinct).filter(|(_, id)| relevant.contains(id));
+        let mut ranks: Vec<Rank> = hits.map(|(place, _)| Rank::new(place - 1, 0)).collect();
+        ranks.resize(relevant.len(), Rank::MISS);
+        self.add_set(&ranks);
     }
 
-    fn add(&mut self, at: impl Fn(usize) -> [f64; 4], reciprocal_rank: f64) {
-        let n = self.cutoffs.len();
-        for (i, &k) in self.cutoffs.iter().enumerate() {
-            for (metric, value) in at(k).into_iter().enumerate() {
-                self.sums[metric * n + i].add(value);
-            }
-        }
-        self.sums[4 * n].add(reciprocal_rank);
+    fn add(&mut self, of: impl Fn(Metric) -> f64) {
+        let metrics = at_cutoffs(self.kinds, &self.cutoffs);
+        metrics.zip(&mut self.sums).for_each(|(metric, sum)| sum.add(of(metric)));
         self.n_users += 1;
     }
 
@@ -94,15 +124,22 @@ impl Accumulator {
         if self.n_users == 0 {
             return Err(EvalError::NoUsers { n_without_truth: self.n_without_truth });
         }
-        let kinds = [Metric::HitRate, Metric::Ndcg, Metric::Precision, Metric::Recall];
-        let at_cutoffs = kinds.iter().flat_map(|kind| self.cutoffs.iter().map(|&k| kind(k)));
         let estimates = self.sums.iter().map(|sum| sum.estimate(self.n_users as f64));
         Ok(Metrics {
-            entries: at_cutoffs.chain([Metric::Mrr]).zip(estimates).collect(),
+            entries: at_cutoffs(self.kinds, &self.cutoffs).zip(estimates).collect(),
             n_users: self.n_users,
             n_without_truth: self.n_without_truth,
         })
     }
+}
+
+/// The metrics, in order.
+fn at_cutoffs<'a>(
+    kinds: &'a [fn(usize) -> Metric],
+    cutoffs: &'a [usize],
+) -> impl Iterator<Item = Metric> + 'a {
+    let at_cutoffs = kinds.iter().flat_map(move |kind| cutoffs.iter().map(move |&k| kind(k)));
+    at_cutoffs.chain([Metric::Mrr])
 }
 
 impl Sum {
@@ -118,7 +155,8 @@ impl Sum {
     }
 }
 
-/// Means over users, in a fixed order: hit rate, NDCG, precision and recall at ascending `k`, then MRR.
+/// Means over users, in a fixed order: hit rate, NDCG, precision and recall at ascending `k`, of sets MAP as well, then
+/// MRR.
 ///
 /// Serialises as the flat map of its means: `{"hit_rate@10": 0.285, …, "mrr": 0.12}`.
 #[derive(Debug, Clone, PartialEq)]

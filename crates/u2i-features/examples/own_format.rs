@@ -88,6 +88,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ReadLimits { max_reject_ratio: 0.5, ..ReadLimits::STRICT },
     };
     let columns = vec![("listener", 4), ("track", 5), ("played_at", 9)];

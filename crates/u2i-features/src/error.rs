@@ -81,6 +81,23 @@ pub enum FeatureError {
         /// Key in the config.
         key: String,
     },
+    /// A split by files, of data that was read without them.
+    #[error(
+        "split.files needs data that is read from files of events, in data.files.tables or data.files.sequences"
+    )]
+    NoFilesOfSplit,
+    /// Events to train on that happened when those to be predicted had begun.
+    #[error(
+        "split.files: {events} events of earlier files are at or after the first event that their user has in a later file, \
+         those of user `{user_id}` for one: what is to be predicted would be known; if the split is meant so, write \
+         allow_later_training = true"
+    )]
+    LaterTraining {
+        /// Such events.
+        events: usize,
+        /// A user who has some.
+        user_id: String,
+    },
     /// A file that could not be opened or read.
     #[error("{path}: {source}")]
     Io {
@@ -121,13 +138,19 @@ pub enum FeatureError {
         /// The columns of the file.
         found: Vec<String>,
     },
-    /// Two columns of a file have one name.
-    #[error("{path}: two columns are called `{column}`, in {found:?}")]
+    /// A config names a column whose name others of the file have as well.
+    #[error(
+        "{path}: two columns are called `{column}` (key {key}); name one of {places:?} instead, in {found:?}"
+    )]
     RepeatedHeader {
         /// The file.
         path: PathBuf,
         /// The name.
         column: String,
+        /// The key in the config that asks for it.
+        key: String,
+        /// What each of them can be called.
+        places: Vec<String>,
         /// The columns of the file.
         found: Vec<String>,
     },
@@ -146,23 +169,64 @@ pub enum FeatureError {
         wanted: &'static str,
     },
     /// A first row that cannot be a header.
-    #[error("{path}:1: the header cannot be used: {reason}")]
+    #[error("{path}:{line}: the header cannot be used: {reason}")]
     Header {
         /// The file.
         path: PathBuf,
+        /// Its line, counted from 1.
+        line: u64,
         /// What is wrong with it.
         reason: String,
     },
-    /// Bytes that are no UTF-8 where the config says UTF-8.
-    #[error("{path}:{line}: not UTF-8; if the file is Latin-1, say so with encoding = \"latin-1\"")]
+    /// A header in another encoding than the config says.
+    #[error(
+        "{path}:{line}: the header is {reason}; the config says encoding = \"{encoding}\", and the file may be in another, \
+         such as \"windows-1252\" or \"utf-16le\""
+    )]
     Encoding {
         /// The file.
         path: PathBuf,
         /// Line, counted from 1.
         line: u64,
+        /// The encoding in the config.
+        encoding: String,
+        /// What was found.
+        reason: String,
+    },
+    /// A file that holds no table which is read here, such as an archive.
+    #[error("{path}: it is {what}, which is not read; {advice}")]
+    NotATable {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A folder or a pattern of part files without any.
+    #[error(
+        "{path}: there is no file of a table; files without a byte and those whose names begin with `.` or `_` are passed \
+         over"
+    )]
+    NoPartFiles {
+        /// The folder or the pattern.
+        path: PathBuf,
+    },
+    /// A packed file that is cut short or broken.
+    #[error("{path}: what is packed in it ({packing}) is cut short or broken: {source}")]
+    Unpack {
+        /// The file.
+        path: PathBuf,
+        /// How it is packed.
+        packing: &'static str,
+        /// What the decoder said.
+        source: std::io::Error,
     },
     /// A quote that is not closed before the file or the longest allowed row ends.
-    #[error("{path}:{line}: a quote opens here and is not closed within {max_line_bytes} bytes")]
+    #[error(
+        "{path}:{line}: a quote opens here and is not closed within {max_line_bytes} bytes{}",
+        if *may_escape { "; if the backslash before a quote escapes it, say escape = \"\\\\\" (key format.csv.escape)" } else { "" }
+    )]
     OpenQuote {
         /// The file.
         path: PathBuf,
@@ -170,6 +234,8 @@ pub enum FeatureError {
         line: u64,
         /// `max_line_bytes` of the config.
         max_line_bytes: usize,
+        /// Whether a backslash stands before a quote there, which nothing says what it means.
+        may_escape: bool,
     },
     /// More rows had to be rejected than the config allows.
     #[error("{}", too_many_rejects(path, *read, *max_reject_ratio, rejects))]
@@ -268,6 +334,8 @@ impl FeatureError {
             | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
             | FeatureError::NoTimes { .. }
+            | FeatureError::NoFilesOfSplit
+            | FeatureError::LaterTraining { .. }
             | FeatureError::UnknownFormat { .. }
             | FeatureError::Unrecognised { .. } => ErrorKind::Usage,
             FeatureError::Io { .. } => ErrorKind::Files,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::path::Path;
 
 use u2i_schema::Digest;
@@ -5,7 +6,7 @@ use u2i_schema::Digest;
 use crate::error::FeatureError;
 use crate::ids::Ids;
 use crate::limits::ReadLimits;
-use crate::ratings::{PLAIN_BYTES, Ratings};
+use crate::ratings::{HalfStars, PLAIN_BYTES, Ratings, Stars, WholeStars};
 use crate::raw::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
@@ -34,6 +35,9 @@ const GENRES: [&str; 19] = [
     "Western",
 ];
 
+/// What stands in place of genres where a movie has none.
+const NO_GENRES: &str = "(no genres listed)";
+
 /// Reads the MovieLens 1M folder: `ratings.dat`, `users.dat`, `movies.dat`; `::` between fields, Latin-1.
 ///
 /// Every rating is an event, whatever its value; those of 4 and 5 are the sequence `liked`, too. User attributes are
@@ -47,7 +51,7 @@ const GENRES: [&str; 19] = [
 /// If a file cannot be read, or holds more bad rows than `limits` allow.
 pub fn read_ml_1m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
     let mut reader = Reader::new(limits, Separator::TwoColons);
-    reader.events(&dir.join("ratings.dat"))?;
+    reader.events::<WholeStars>(&dir.join("ratings.dat"))?;
     let mut users = UserColumns::new(reader.user_ids.len());
     reader.users(
         &dir.join("users.dat"),
@@ -55,16 +59,23 @@ pub fn read_ml_1m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureErr
         ["user", "gender", "age", "occupation", "zip"],
         [1, 2, 3, 4],
     )?;
-    let mut items = ItemColumns::new(reader.item_ids.len());
-    let parse = |fields: &[&[u8]; 3]| {
-        let genres = text(fields[2]);
-        if genres.is_empty() {
-            return Err(Bad("genres", "expected genres, found nothing".to_owned()));
-        }
-        Ok((text(fields[1]), genres.split('|').map(str::to_owned).collect()))
-    };
-    reader.items(&dir.join("movies.dat"), &mut items, ["item", "title", "genres"], parse)?;
-    Ok(reader.finish(users, items))
+    let items = reader.movies(&dir.join("movies.dat"), Encoding::Latin1)?;
+    Ok(reader.finish(Some(users), items))
+}
+
+/// Reads the MovieLens 10M folder: `ratings.dat`, `movies.dat`; `::` between fields, UTF-8. There are no users' attributes.
+///
+/// The rest is as in [`read_ml_1m`]; ratings come in half stars, and `liked` are those of 4 stars and more. A movie with
+/// `(no genres listed)` has none. `tags.dat` is not read: a tag is not an event, and says who looked at an item afterwards.
+///
+/// # Errors
+///
+/// If a file cannot be read, or holds more bad rows than `limits` allow.
+pub fn read_ml_10m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
+    let mut reader = Reader::new(limits, Separator::TwoColons);
+    reader.events::<HalfStars>(&dir.join("ratings.dat"))?;
+    let items = reader.movies(&dir.join("movies.dat"), Encoding::Utf8)?;
+    Ok(reader.finish(None, items))
 }
 
 /// Reads the MovieLens 100K folder: `u.data` (tab), `u.user` and `u.item` (`|`), Latin-1.
@@ -76,7 +87,7 @@ pub fn read_ml_1m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureErr
 /// If a file cannot be read, or holds more bad rows than `limits` allow.
 pub fn read_ml_100k(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
     let mut reader = Reader::new(limits, Separator::Byte(b'\t'));
-    reader.events(&dir.join("u.data"))?;
+    reader.events::<WholeStars>(&dir.join("u.data"))?;
     reader.separator = Separator::Byte(b'|');
     let mut users = UserColumns::new(reader.user_ids.len());
     reader.users(
@@ -101,7 +112,7 @@ pub fn read_ml_100k(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureE
         Ok((text(fields[1]), genres))
     };
     reader.items(&dir.join("u.item"), &mut items, columns, parse)?;
-    Ok(reader.finish(users, items))
+    Ok(reader.finish(Some(users), items))
 }
 
 struct Reader<'a> {
@@ -130,16 +141,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn events(&mut self, path: &Path) -> Result<(), FeatureError> {
+    fn events<S: Stars>(&mut self, path: &Path) -> Result<(), FeatureError> {
         let mut ratings = Ratings::default();
         let separator = self.separator;
         let keep_plain =
-            |ratings: &mut Ratings, text: &[u8], expected| ratings.keep_plain(text, separator, expected);
+            |ratings: &mut Ratings, text: &[u8], expected| ratings.keep_plain::<S>(text, separator, expected);
         self.rows(path, &mut ratings, keep_plain, |ratings, line, expected| {
             let fields = fields_of(separator, line, ["user", "item", "rating", "timestamp"])?;
             let (user, item) = (integer("user", fields[0])?, integer("item", fields[1])?);
-            let [rating @ b'1'..=b'5'] = *fields[2] else {
-                return Err(bad("rating", "a rating from 1 to 5", fields[2]));
+            let Some((rating, [])) = S::take(fields[2]) else {
+                return Err(bad("rating", S::WANTED, fields[2]));
             };
             let is_seconds = |&time_s: &i64| time_s < YEAR_2100_S;
             let time_s = integer("timestamp", fields[3])?.parse::<i64>().ok().filter(is_seconds);
@@ -195,6 +206,21 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// Reads `movies.dat`.
+    fn movies(&mut self, path: &Path, encoding: Encoding) -> Result<ItemColumns, FeatureError> {
+        let mut items = ItemColumns::new(self.item_ids.len());
+        let decode = |column, field: &[u8]| {
+            encoding.decode(field).map(Cow::into_owned).map_err(|reason| Bad(column, reason))
+        };
+        let parse = |fields: &[&[u8]; 3]| match decode("genres", fields[2])?.as_str() {
+            "" => Err(Bad("genres", "expected genres, found nothing".to_owned())),
+            NO_GENRES => Ok((decode("title", fields[1])?, Vec::new())),
+            genres => Ok((decode("title", fields[1])?, genres.split('|').map(str::to_owned).collect())),
+        };
+        self.items(path, &mut items, ["item", "title", "genres"], parse)?;
+        Ok(items)
+    }
+
     fn items<const N: usize>(
         &mut self,
         path: &Path,
@@ -243,7 +269,7 @@ impl<'a> Reader<'a> {
         mut keep_plain: impl FnMut(&mut S, &[u8], usize) -> (usize, usize),
         mut row: impl FnMut(&mut S, &[u8], usize) -> Result<Fate, Bad>,
     ) -> Result<(), FeatureError> {
-        let mut lines = Lines::open(path, self.limits)?;
+        let mut lines = Lines::open(path, Encoding::Latin1, self.limits)?;
         let mut tally = Tally::new(path, self.limits);
         let max_line_bytes = lines.max_line_bytes();
         loop {
@@ -277,10 +303,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn finish(self, users: UserColumns, items: ItemColumns) -> RawData {
-        let text = |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Text(values) };
-        let number =
-            |name: &str, values| RawColumn { name: name.to_owned(), values: RawValues::Number(values) };
+    fn finish(self, users: Option<UserColumns>, items: ItemColumns) -> RawData {
         let item_ids = self.item_ids.into_texts();
         let liked = RawSequence {
             name: "liked".to_owned(),
@@ -293,23 +316,12 @@ impl<'a> Reader<'a> {
             item_ids,
             titles: items.titles.clone(),
             events: self.events,
-            users: vec![
-                text("gender", users.gender),
-                number("age", users.age),
-                text("occupation", users.occupation),
-                text("zip", users.zip),
-                text("zip3", users.zip3),
-            ],
-            items: vec![
-                text("title", items.titles),
-                RawColumn { name: "genres".to_owned(), values: RawValues::List(items.genres) },
-                text("first_genre", items.first_genre),
-                number("year", items.year),
-                text("year5", items.year5),
-            ],
+            users: users.map_or_else(Vec::new, UserColumns::named),
+            items: items.named(),
             request: Vec::new(),
             sequences: vec![liked],
             times: Times::Known,
+            parts: None,
             files: self.files,
             hash: self.digest.finish(),
         }
@@ -328,6 +340,16 @@ impl UserColumns {
     fn new(n: usize) -> Self {
         let text = || vec![None; n];
         UserColumns { gender: text(), age: vec![f64::NAN; n], occupation: text(), zip: text(), zip3: text() }
+    }
+
+    fn named(self) -> Vec<RawColumn> {
+        vec![
+            text_column("gender", self.gender),
+            number_column("age", self.age),
+            text_column("occupation", self.occupation),
+            text_column("zip", self.zip),
+            text_column("zip3", self.zip3),
+        ]
     }
 }
 
@@ -349,6 +371,24 @@ impl ItemColumns {
             year5: vec![None; n],
         }
     }
+
+    fn named(self) -> Vec<RawColumn> {
+        vec![
+            text_column("title", self.titles),
+            RawColumn { name: "genres".to_owned(), values: RawValues::List(self.genres) },
+            text_column("first_genre", self.first_genre),
+            number_column("year", self.year),
+            text_column("year5", self.year5),
+        ]
+    }
+}
+
+fn text_column(name: &str, values: Vec<Option<String>>) -> RawColumn {
+    RawColumn { name: name.to_owned(), values: RawValues::Text(values) }
+}
+
+fn number_column(name: &str, values: Vec<f64>) -> RawColumn {
+    RawColumn { name: name.to_owned(), values: RawValues::Number(values) }
 }
 
 fn fields_of<'a, const N: usize>(

@@ -1,8 +1,10 @@
+use std::ops::Range;
+
 use u2i_random::{Purpose, Stream};
 
-use crate::config::{SplitConfig, Ties};
+use crate::config::{FilesSplit, SplitConfig, Ties};
 use crate::ids::id_order;
-use crate::raw::{RawData, RawEvents};
+use crate::raw::{EventParts, RawData, RawEvents};
 use crate::unix_time::UnixTime;
 
 /// The total order of events: users by raw id, each one's rows as the split says.
@@ -20,8 +22,10 @@ impl Order {
         let mut order = Order::by_file(raw);
         match split {
             SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => {
-                order.sort_by_time(raw, *ties)
+                order.sort_by_time(raw, *ties, None)
             }
+            // Of each file: those of the one follow those of the other, whatever their times.
+            SplitConfig::Files(FilesSplit { ties, .. }) => order.sort_by_time(raw, *ties, raw.parts),
             SplitConfig::Book { min_events } => order.drop_users_below(*min_events as usize),
         }
         order
@@ -61,16 +65,16 @@ impl Order {
         Order { users, offsets, rows }
     }
 
-    fn sort_by_time(&mut self, raw: &RawData, ties: Ties) {
+    fn sort_by_time(&mut self, raw: &RawData, ties: Ties, parts: Option<EventParts>) {
         let mut item_rank = vec![0u32; raw.item_ids.len()];
         for (place, item) in id_order(&raw.item_ids).into_iter().enumerate() {
             item_rank[item as usize] = place as u32;
         }
         let item = |row: u32| item_rank[raw.events.item[row as usize] as usize];
         let mut sorter = Sorter::new(&raw.events);
-        for user in 0..self.n_users() {
+        for (user, range) in self.in_parts(parts) {
             // Rows are in file order: what is equal stays as in the file.
-            let rows = &mut self.rows[self.offsets[user]..self.offsets[user + 1]];
+            let rows = &mut self.rows[range];
             match ties {
                 Ties::File => sorter.sort(rows),
                 Ties::ItemId => sorter.sort_by_time_and(rows, item),
@@ -82,6 +86,23 @@ impl Order {
                 }
             }
         }
+    }
+
+    /// Each user and where the rows of each part of the split are, which are in file order; one part where there are none.
+    fn in_parts(&self, parts: Option<EventParts>) -> Vec<(usize, Range<usize>)> {
+        let mut ranges = Vec::with_capacity(self.n_users());
+        for user in 0..self.n_users() {
+            let [from, to] = [self.offsets[user], self.offsets[user + 1]];
+            let before =
+                |bound: usize| from + self.rows[from..to].partition_point(|&row| (row as usize) < bound);
+            match parts.map(|parts| [before(parts.validation), before(parts.test)]) {
+                None => ranges.push((user, from..to)),
+                Some([validation, test]) => {
+                    ranges.extend([from..validation, validation..test, test..to].map(|part| (user, part)))
+                }
+            }
+        }
+        ranges
     }
 
     fn drop_users_below(&mut self, min_events: usize) {
@@ -175,7 +196,7 @@ mod tests {
             assert_eq!(sorted(vec![6, 5, 3, 2, 0], |_| 0), [5, 6, 3, 2, 0]);
             assert_eq!(sorted(vec![0, 2, 3, 6], |row| u32::MAX - row), [6, 3, 2, 0]);
             assert_eq!(sorted(vec![5, 0], |_| 0), [5, 0]);
-            assert_eq!(sorted(vec![], |_| 0), []);
+            assert!(sorted(vec![], |_| 0).is_empty());
         }
     }
 

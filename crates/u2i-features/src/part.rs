@@ -1,3 +1,6 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::cells::Cells;
 use crate::raw::Reject;
 
@@ -17,6 +20,19 @@ pub struct FilePart {
     columns: Vec<Cells>,
     lines: RowLines,
     rejects: Vec<Reject>,
+    origin: Option<Arc<PartOrigin>>,
+}
+
+/// The file that rows are from, where a table is made of several.
+#[derive(Debug)]
+pub(crate) struct PartOrigin {
+    pub path: PathBuf,
+    /// Its path below the folder of the table.
+    pub name: String,
+    /// Whether it lacks a column of the table.
+    pub absent: Vec<bool>,
+    /// The columns that it has.
+    pub columns: Vec<String>,
 }
 
 /// The line of each row.
@@ -48,7 +64,7 @@ impl FilePart {
     }
 
     fn from_lines(columns: Vec<Cells>, lines: RowLines) -> Self {
-        let part = FilePart { columns, lines, rejects: Vec::new() };
+        let part = FilePart { columns, lines, rejects: Vec::new(), origin: None };
         for (place, column) in part.columns.iter().enumerate() {
             let found = column.len().unwrap_or(part.n_rows());
             assert_eq!(found, part.n_rows(), "column {place}: expected a cell for each row");
@@ -66,6 +82,18 @@ impl FilePart {
     pub fn with_rejects(mut self, rejects: Vec<Reject>) -> Self {
         self.rejects = rejects;
         self
+    }
+
+    /// The part with other columns for the same rows, which are from a file of several.
+    pub(crate) fn with_columns(mut self, columns: Vec<Cells>, origin: Arc<PartOrigin>) -> Self {
+        self.columns = columns;
+        self.origin = Some(origin);
+        self
+    }
+
+    /// The file that the rows are from, where a table is made of several.
+    pub(crate) fn origin(&self) -> Option<&Arc<PartOrigin>> {
+        self.origin.as_ref()
     }
 
     /// Number of rows that have cells.

@@ -4,7 +4,7 @@ use u2i_schema::{
 };
 
 use crate::attributes;
-use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, SamplesConfig, SplitConfig, Ties};
+use crate::config::{ColumnConfig, ColumnKind, FeaturesConfig, FilesSplit, SamplesConfig, SplitConfig, Ties};
 use crate::error::{FeatureError, invalid};
 use crate::fit::{Fitted, Training, fit};
 use crate::ids::id_order;
@@ -94,6 +94,9 @@ pub fn prepare(
         gap_edges_s: features.history.as_ref().map_or(Vec::new(), |history| history.gap_edges_s.clone()),
         validation: parts.validation,
         test: parts.test,
+        validation_lengths: parts.validation_lengths,
+        test_lengths: parts.test_lengths,
+        n_later_training: parts.n_later,
         n_test_without_history: parts.n_test_without_history,
         times: raw.times,
         n_ties,
@@ -147,7 +150,12 @@ fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) ->
         SplitConfig::LeaveLastOut { ties: Ties::Shuffled { .. } } => {
             return Err(FeatureError::NoTimes { key: "split.leave_last_out.ties.shuffled".to_owned() });
         }
-        SplitConfig::LeaveLastOut { ties: Ties::File } | SplitConfig::Book { .. } => {}
+        SplitConfig::Files(FilesSplit { ties: Ties::ItemId | Ties::Shuffled { .. }, .. }) => {
+            return Err(FeatureError::NoTimes { key: "split.files.ties".to_owned() });
+        }
+        SplitConfig::LeaveLastOut { ties: Ties::File }
+        | SplitConfig::Files(FilesSplit { ties: Ties::File, .. })
+        | SplitConfig::Book { .. } => {}
     }
     let of_time = |column: &&ColumnConfig| {
         let is_declared = raw.request.iter().any(|declared| declared.name == column.source());
@@ -251,5 +259,14 @@ fn split_hash(
         .numbers("lengths", &parts.lengths);
     let digest = pairs(digest, "samples", samples.samples());
     let digest = pairs(digest, "validation", &parts.validation);
-    pairs(digest, "test", &parts.test).finish()
+    let mut digest = pairs(digest, "test", &parts.test);
+    for (name, lengths) in
+        [("validation_lengths", &parts.validation_lengths), ("test_lengths", &parts.test_lengths)]
+    {
+        // A split of single targets is hashed without.
+        if !lengths.is_empty() {
+            digest = digest.numbers(name, lengths);
+        }
+    }
+    digest.finish()
 }

@@ -3,6 +3,7 @@ use u2i_schema::{
 };
 
 use crate::raw::Times;
+use crate::target_sets::TargetSets;
 
 /// Data that is ready to train and to evaluate on.
 #[derive(Debug, Clone)]
@@ -29,6 +30,12 @@ pub struct Prepared {
     pub validation: Vec<Sample>,
     /// Test targets, at most one per user.
     pub test: Vec<Sample>,
+    /// How many events from each of `validation` on are relevant; empty where it is that one.
+    pub validation_lengths: Vec<u32>,
+    /// How many events from each of `test` on are relevant; empty where it is that one.
+    pub test_lengths: Vec<u32>,
+    /// Events of an earlier file of the split at or after their user's first one of a later file.
+    pub n_later_training: usize,
     /// Users whose test target has no event before it: they are not in `test` and reported apart.
     pub n_test_without_history: usize,
     /// Whether events say when they happened; if not, all times of `events` are 0.
@@ -45,6 +52,23 @@ impl Prepared {
     /// The fitted columns of one side, in the order in which batches hold them.
     pub fn columns(&self, side: Side) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(move |column| column.side == side)
+    }
+
+    /// What is relevant of each of `validation`.
+    pub fn validation_sets(&self) -> TargetSets {
+        self.sets(&self.validation, &self.validation_lengths)
+    }
+
+    /// What is relevant of each of `test`.
+    pub fn test_sets(&self) -> TargetSets {
+        self.sets(&self.test, &self.test_lengths)
+    }
+
+    fn sets(&self, targets: &[Sample], lengths: &[u32]) -> TargetSets {
+        match lengths {
+            [] => TargetSets::of_one(&self.events, targets),
+            lengths => TargetSets::of_many(&self.events, targets, lengths),
+        }
     }
 
     /// Slices training batches: histories and targets come from training events.

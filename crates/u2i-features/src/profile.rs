@@ -7,6 +7,8 @@ use crate::cells::{Cells, Stored};
 use crate::error::FeatureError;
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
+use crate::lists;
+use crate::numerals::{Numerals, is_number_with_marks};
 use crate::raw::Reject;
 use crate::table::Table;
 use crate::tally::Fate;
@@ -46,6 +48,9 @@ pub struct ColumnProfile {
     pub n_numbers: usize,
     /// Values that are dates, with or without a time of day.
     pub n_datetimes: usize,
+    /// Values that are numbers only with a decimal comma or separators of thousands, which the format says nothing of:
+    /// `12,50`, `1,234`.
+    pub n_numbers_with_marks: usize,
     /// The smallest number; infinite if there is none.
     pub min: f64,
     /// The largest number; infinite if there is none.
@@ -127,14 +132,23 @@ impl Formats {
 }
 
 fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
-    let stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
+    let mut stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
     let mut gathered: Vec<Gathered> = stored.iter().map(|_| Gathered::default()).collect();
+    let numerals = table.numerals();
     let mut n_rows = 0;
     loop {
         for (place, gathered) in gathered.iter_mut().enumerate() {
             let Some(wanted) = wanted(&stored[place]) else { continue };
-            let cells = table.cells(&table.names()[place], "column", wanted)?;
-            (0..table.n_rows()).for_each(|row| gathered.add(&cells, row));
+            let cells = match table.cells(&table.names()[place], "column", wanted) {
+                Ok(cells) => cells,
+                // Files of one table may differ in columns that nobody names.
+                Err(FeatureError::MissingColumn { .. } | FeatureError::ColumnType { .. }) if n_rows > 0 => {
+                    stored[place] = Stored::Other("not alike in all files".to_owned());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            (0..table.n_rows()).for_each(|row| gathered.add(&cells, row, numerals));
         }
         n_rows += table.n_rows();
         if !table.next_part()? {
@@ -168,6 +182,7 @@ struct Gathered {
     n_whole_decimals: usize,
     n_numbers: usize,
     n_datetimes: usize,
+    n_numbers_with_marks: usize,
     range: Option<(f64, f64)>,
     integers: Option<(i128, i128)>,
     times: TimeGuess,
@@ -177,7 +192,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, cells: &TypedCells, row: usize) {
+    fn add(&mut self, cells: &TypedCells, row: usize, numerals: Option<Numerals>) {
         if cells.is_blank(row) {
             self.n_missing += 1;
             return;
@@ -200,7 +215,7 @@ impl Gathered {
             }
             _ => {
                 let Some(text) = cells.text(row) else { return };
-                self.text(&text);
+                self.text(&text, numerals);
             }
         }
     }
@@ -226,12 +241,16 @@ impl Gathered {
         (*min, *max) = (integer.min(*min), integer.max(*max));
     }
 
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str, numerals: Option<Numerals>) {
         self.hashes.insert(hash(text));
         if self.example.is_none() {
             self.example = Some(time::short(text));
         }
-        if let Some(number) = text.trim().parse::<f64>().ok().filter(|number| number.is_finite()) {
+        let number = match numerals {
+            Some(numerals) => numerals.number(text),
+            None => text.trim().parse::<f64>().ok().filter(|number| number.is_finite()),
+        };
+        if let Some(number) = number {
             self.n_numbers += 1;
             match text.parse::<i128>() {
                 Ok(integer) => {
@@ -249,14 +268,17 @@ impl Gathered {
             return;
         }
         self.n_datetimes += usize::from(self.times.text(text));
+        self.n_numbers_with_marks += usize::from(numerals.is_none() && is_number_with_marks(text));
+        let is_bracketed = lists::is_bracketed(text);
         for (separator, (n_rows, n_entries, distinct)) in SEPARATORS.into_iter().zip(&mut self.entries) {
-            let entries = text.split(separator).filter(|entry| !entry.is_empty());
-            let before = *n_entries;
-            for entry in entries {
-                distinct.insert(hash(entry));
-                *n_entries += 1;
+            // Lists in brackets have commas between their entries, whatever the separator of the others is.
+            if is_bracketed && separator != ',' {
+                continue;
             }
-            *n_rows += usize::from(*n_entries > before + 1);
+            let entries = lists::entries(text, separator);
+            *n_rows += usize::from(entries.len() > 1);
+            *n_entries += entries.len();
+            distinct.extend(entries.iter().map(|entry| hash(&**entry)));
         }
     }
 
@@ -276,6 +298,7 @@ impl Gathered {
             n_whole_decimals: self.n_whole_decimals,
             n_numbers: self.n_numbers,
             n_datetimes: self.n_datetimes,
+            n_numbers_with_marks: self.n_numbers_with_marks,
             min,
             max,
             separated: SEPARATORS.into_iter().zip(self.entries).map(separated).collect(),

@@ -3,6 +3,50 @@ use crate::raw::RawEvents;
 use crate::text::Separator;
 use crate::time::YEAR_2100_S;
 
+/// How the stars of a rating are written.
+pub(crate) trait Stars {
+    /// What a rating is, for messages.
+    const WANTED: &'static str;
+
+    /// The whole stars of the rating that `text` begins with, as a digit, and what follows the rating. A half star counts
+    /// as none: 4.5 is liked as 4 is, and 3.5 is not.
+    fn take(text: &[u8]) -> Option<(u8, &[u8])>;
+}
+
+/// One to five stars.
+pub(crate) struct WholeStars;
+
+impl Stars for WholeStars {
+    const WANTED: &'static str = "a rating from 1 to 5";
+
+    #[inline(always)]
+    fn take(text: &[u8]) -> Option<(u8, &[u8])> {
+        match text {
+            [stars @ b'1'..=b'5', rest @ ..] => Some((*stars, rest)),
+            _ => None,
+        }
+    }
+}
+
+/// Half a star to five stars: `0.5`, `1`, `1.5`, … `5`; whole stars may also be written `4.0`.
+pub(crate) struct HalfStars;
+
+impl Stars for HalfStars {
+    const WANTED: &'static str = "a rating from 0.5 to 5 in half stars";
+
+    #[inline(always)]
+    fn take(text: &[u8]) -> Option<(u8, &[u8])> {
+        match text {
+            [stars @ b'0'..=b'4', b'.', b'5', rest @ ..] | [stars @ b'1'..=b'5', b'.', b'0', rest @ ..] => {
+                Some((*stars, rest))
+            }
+            [b'0'..=b'9', b'.', ..] => None,
+            [stars @ b'1'..=b'5', rest @ ..] => Some((*stars, rest)),
+            _ => None,
+        }
+    }
+}
+
 /// What is read of a file of ratings of MovieLens.
 #[derive(Default)]
 pub(crate) struct Ratings {
@@ -16,7 +60,7 @@ pub(crate) struct Ratings {
 impl Ratings {
     /// Keeps the rows that `text` begins with, up to one that has to be looked at field by field, and returns how many they
     /// are and their bytes. The file is `expected` to have so many.
-    pub(crate) fn keep_plain(
+    pub(crate) fn keep_plain<S: Stars>(
         &mut self,
         text: &[u8],
         separator: Separator,
@@ -29,7 +73,7 @@ impl Ratings {
             let start = &rest[..rest.len() - of_user.len()];
             let mut known = None;
             loop {
-                let Some((row, behind)) = plain_rating(of_user, separator) else { break 'users };
+                let Some((row, behind)) = plain_rating::<S>(of_user, separator) else { break 'users };
                 // Either is found in its table, or the row is read as any other.
                 known = known.or_else(|| self.users.intern_small(id));
                 let Some(user) = known else { break 'users };
@@ -58,10 +102,10 @@ impl Ratings {
 
 /// A number in a row that is read at once has at most so many digits.
 const PLAIN_DIGITS: usize = 10;
-/// Such a row has at most so many bytes: four numbers with two bytes behind each.
+/// Such a row has at most so many bytes: four numbers with two bytes behind each. A rating is shorter than that.
 pub(crate) const PLAIN_BYTES: usize = 4 * (PLAIN_DIGITS + 2);
 
-/// What follows a user in a row of a file, the rating as a digit.
+/// What follows a user in a row of a file, the whole stars of the rating as a digit.
 struct PlainRating {
     item: u64,
     rating: u8,
@@ -72,11 +116,11 @@ struct PlainRating {
 /// numbers without leading zeros, in their ranges, and no carriage return. `None` says nothing of any other row but that
 /// it has to be looked at field by field.
 #[inline(always)]
-fn plain_rating(text: &[u8], separator: Separator) -> Option<(PlainRating, &[u8])> {
+fn plain_rating<S: Stars>(text: &[u8], separator: Separator) -> Option<(PlainRating, &[u8])> {
     let (item, rest) = plain_number(text)?;
-    let [rating @ b'1'..=b'5', rest @ ..] = separator.strip(rest)? else { return None };
+    let (rating, rest) = S::take(separator.strip(rest)?)?;
     let (time_s, rest) = plain_time(separator.strip(rest)?)?;
-    let row = PlainRating { item, rating: *rating, time_s: time_s as i64 };
+    let row = PlainRating { item, rating, time_s: time_s as i64 };
     Some((row, rest.strip_prefix(b"\n")?)).filter(|(row, _)| row.time_s < YEAR_2100_S)
 }
 
@@ -156,7 +200,7 @@ mod tests {
         // How many rows are read at once, their bytes, and the last of them.
         let read = |text: &str, separator| {
             let mut ratings = Ratings::default();
-            let (n_rows, n_bytes) = ratings.keep_plain(text.as_bytes(), separator, 0);
+            let (n_rows, n_bytes) = ratings.keep_plain::<WholeStars>(text.as_bytes(), separator, 0);
             let Ratings { users, items, events, liked } = ratings;
             let (users, items) = (users.into_texts(), items.into_texts());
             let last = events.user.len().checked_sub(1).map(|last| {
@@ -196,6 +240,33 @@ mod tests {
         }
         let tabs = read("1\t2\t3\t4\n1\t2\t3\t5\n", Separator::Byte(b'\t'));
         assert_eq!(tabs, (2, 16, 1, Some((1, 2, false, 5))));
+    }
+
+    #[test]
+    fn half_stars_are_read_whole_and_nothing_else_is() {
+        let read = |rating: &str| {
+            let mut ratings = Ratings::default();
+            let row = format!("1::2::{rating}::978300760\n");
+            let (n_rows, n_bytes) = ratings.keep_plain::<HalfStars>(row.as_bytes(), Separator::TwoColons, 0);
+            assert_eq!(n_bytes, n_rows * row.len());
+            (n_rows == 1).then_some(!ratings.liked.is_empty())
+        };
+        for (rating, is_liked) in [
+            ("0.5", false),
+            ("1", false),
+            ("3.5", false),
+            ("3.0", false),
+            ("4", true),
+            ("4.0", true),
+            ("4.5", true),
+            ("5", true),
+            ("5.0", true),
+        ] {
+            assert_eq!(read(rating), Some(is_liked), "{rating}");
+        }
+        for rating in ["0", "0.0", "5.5", "6", "3.25", "3.", ".5", "3,5", "3.5.", "3.50", "-1", "1e0", ""] {
+            assert_eq!(read(rating), None, "{rating}");
+        }
     }
 
     #[test]

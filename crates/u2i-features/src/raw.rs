@@ -23,6 +23,8 @@ pub struct RawData {
     pub sequences: Vec<RawSequence>,
     /// Whether events say when they happened.
     pub times: Times,
+    /// Where in `events` those of each file begin, where a split goes by files.
+    pub parts: Option<EventParts>,
     /// What became of the rows of each file.
     pub files: Vec<FileCounts>,
     /// BLAKE3 over all files that were read.
@@ -61,6 +63,15 @@ pub struct RawSequence {
     /// not. `user`, `value` and `time_s` may then be empty: they are the event's user, item and time, and `values`
     /// are [`RawData::item_ids`].
     pub event: Vec<u32>,
+}
+
+/// Where the events of validation and test files begin in [`RawData::events`]; those before are training events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventParts {
+    /// The first event of the validation file, or where it would be.
+    pub validation: usize,
+    /// The first event of the test file.
+    pub test: usize,
 }
 
 /// Whether events say when they happened.
@@ -106,6 +117,19 @@ pub struct FileCounts {
     pub filtered: u64,
     /// Rows that could not be used, with the reason; not more than `max_reject_ratio` allows.
     pub rejects: Vec<Reject>,
+    /// Cells of the columns that were read which are missing by a mark such as `NULL`, whatever became of their rows.
+    pub marked: Vec<MarkedCells>,
+}
+
+/// Cells of a column that are missing by one mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedCells {
+    /// The column.
+    pub column: String,
+    /// The mark.
+    pub mark: String,
+    /// How many cells have it.
+    pub n: u64,
 }
 
 /// A row that could not be used.

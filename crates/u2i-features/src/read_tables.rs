@@ -2,12 +2,13 @@ use std::path::Path;
 
 use u2i_schema::Digest;
 
-use crate::config::{AttributesConfig, SequenceFileConfig, TablesConfig};
+use crate::config::{AttributesConfig, EventsConfig, FilesSplit, SequenceFileConfig, TablesConfig};
 use crate::error::{FeatureError, invalid};
 use crate::formats::{FileFormat, Formats};
 use crate::ids::Ids;
 use crate::limits::ReadLimits;
-use crate::raw::{RawColumn, RawData, RawSequence, RawValues};
+use crate::missing_marks::MissingMarks;
+use crate::raw::{EventParts, RawColumn, RawData, RawSequence, RawValues};
 use crate::table::Table;
 use crate::table_attributes::{Attribute, bind, parse_all, rebind};
 use crate::tally::Fate;
@@ -32,8 +33,19 @@ impl Formats {
     ///
     /// As [`read_tables`].
     pub fn read_tables(&self, config: &TablesConfig, base: &Path) -> Result<RawData, FeatureError> {
-        read(config, &Files { base, formats: self, limits: &config.limits })
+        read_tables_in(self, config, None, base)
     }
+}
+
+/// [`Formats::read_tables`], and the files of a split behind the events.
+pub(crate) fn read_tables_in(
+    formats: &Formats,
+    config: &TablesConfig,
+    split: Option<&FilesSplit>,
+    base: &Path,
+) -> Result<RawData, FeatureError> {
+    let missing = config.missing.as_deref().map_or_else(MissingMarks::default, MissingMarks::new);
+    read(config, split, &Files { base, formats, limits: &config.limits, missing })
 }
 
 /// Where files are and how they are read.
@@ -41,53 +53,36 @@ struct Files<'a> {
     base: &'a Path,
     formats: &'a Formats,
     limits: &'a ReadLimits,
+    missing: MissingMarks,
 }
 
 impl Files<'_> {
     fn open(&self, file: &Path, format: &FileFormat, key: &'static str) -> Result<Table, FeatureError> {
-        Table::open(&self.base.join(file), format, self.formats, self.limits, key)
+        let table = Table::open(&self.base.join(file), format, self.formats, self.limits, key)?;
+        Ok(table.with_missing(self.missing.clone()))
     }
 }
 
-fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureError> {
-    let mut raw = RawData::default();
+fn read(
+    config: &TablesConfig,
+    split: Option<&FilesSplit>,
+    files: &Files<'_>,
+) -> Result<RawData, FeatureError> {
     let mut digest = Digest::new();
-    let (mut user_ids, mut item_ids) = (Ids::default(), Ids::default());
-
-    let events = &config.events;
-    let mut table = files.open(&events.file, &events.format, "data.tables.events")?;
-    let mut request = bind(&table, &events.request, "request")?;
-    loop {
-        let users = table.cells(&events.user, "user", Wanted::Id)?;
-        let items = table.cells(&events.item, "item", Wanted::Id)?;
-        let times = table.cells(&events.time.column, "time.column", Wanted::Time(&events.time.unit))?;
-        let expected = table.expected();
-        for row in 0..table.n_rows() {
-            let parsed = (|| {
-                let user = users.id(row).map_err(|reason| (&events.user, reason))?;
-                let item = items.id(row).map_err(|reason| (&events.item, reason))?;
-                let time =
-                    times.time(row, &events.time.unit).map_err(|reason| (&events.time.column, reason))?;
-                let values = parse_all(&request, row)?;
-                Ok((user, item, time, values))
-            })();
-            match parsed {
-                Ok((user, item, time, values)) => {
-                    raw.events.make_room(expected);
-                    raw.events.push(user_ids.intern(&user), item_ids.intern(&item), time);
-                    request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
-                    table.tally.settle(Fate::Kept);
-                }
-                Err((column, reason)) => table.reject(row, column, reason),
-            }
-        }
-        if !table.next_part()? {
-            break;
-        }
-        rebind(&mut request, &table, "request")?;
+    let mut found = Found::default();
+    found.read(&config.events, &config.events.file, "data.tables.events", files, &mut digest)?;
+    if let Some(FilesSplit { validation, test, .. }) = split {
+        let mut next = |file: &Path, key| {
+            let begin = found.raw.n_events();
+            found.read(&config.events, file, key, files, &mut digest).map(|()| begin)
+        };
+        let validation =
+            validation.as_deref().map(|file| next(file, "split.files.validation")).transpose()?;
+        let test = next(test, "split.files.test")?;
+        found.raw.parts = Some(EventParts { validation: validation.unwrap_or(test), test });
     }
+    let Found { mut raw, user_ids, item_ids, request } = found;
     raw.request = request.into_iter().map(Attribute::finish).collect();
-    table.finish(&mut raw, &mut digest)?;
 
     for (attributes, ids, is_users) in [(&config.users, &user_ids, true), (&config.items, &item_ids, false)] {
         let Some(attributes) = attributes else { continue };
@@ -111,6 +106,66 @@ fn read(config: &TablesConfig, files: &Files<'_>) -> Result<RawData, FeatureErro
     (raw.user_ids, raw.item_ids) = (user_ids.into_texts(), item_ids.into_texts());
     raw.hash = digest.finish();
     Ok(raw)
+}
+
+/// The events of the files so far.
+#[derive(Default)]
+struct Found<'a> {
+    raw: RawData,
+    user_ids: Ids,
+    item_ids: Ids,
+    /// Bound to the file that is read.
+    request: Vec<Attribute<'a>>,
+}
+
+impl<'a> Found<'a> {
+    /// Adds the events of a file, whose columns are bound as `events` says; the config names the file at `key`.
+    fn read(
+        &mut self,
+        events: &'a EventsConfig,
+        file: &Path,
+        key: &'static str,
+        files: &Files<'_>,
+        digest: &mut Digest,
+    ) -> Result<(), FeatureError> {
+        let Found { raw, user_ids, item_ids, request } = self;
+        let mut table = files.open(file, &events.format, key)?;
+        match raw.files.is_empty() {
+            true => *request = bind(&table, &events.request, "request")?,
+            false => rebind(request, &table, "request")?,
+        }
+        let before = raw.n_events();
+        loop {
+            let users = table.cells(&events.user, "user", Wanted::Id)?;
+            let items = table.cells(&events.item, "item", Wanted::Id)?;
+            let times = table.cells(&events.time.column, "time.column", Wanted::Time(&events.time.unit))?;
+            let expected = before + table.expected();
+            for row in 0..table.n_rows() {
+                let parsed = (|| {
+                    let user = users.id(row).map_err(|reason| (&events.user, reason))?;
+                    let item = items.id(row).map_err(|reason| (&events.item, reason))?;
+                    let time =
+                        times.time(row, &events.time.unit).map_err(|reason| (&events.time.column, reason))?;
+                    let values = parse_all(request, row)?;
+                    Ok((user, item, time, values))
+                })();
+                match parsed {
+                    Ok((user, item, time, values)) => {
+                        raw.events.make_room(expected);
+                        raw.events.push(user_ids.intern(&user), item_ids.intern(&item), time);
+                        request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
+                        table.tally.settle(Fate::Kept);
+                    }
+                    Err((column, reason)) => table.reject(row, column, reason),
+                }
+            }
+            if !table.next_part()? {
+                break;
+            }
+            rebind(request, &table, "request")?;
+        }
+        table.finish(raw, digest)
+    }
 }
 
 fn read_attributes(

@@ -46,11 +46,26 @@ pub trait RowFormat: Any + Debug + Send + Sync {
     /// If it cannot be opened; [`FeatureError::InvalidValue`], for a value of the format itself, names the key
     /// below `format`.
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError>;
+
+    /// How values are written, if all cells are text: marks such as `NULL` are missing values then, and numbers may
+    /// have a decimal comma. `None`, as for a format whose cells have types of their own, if left out.
+    fn text_notation(&self) -> Option<TextNotation> {
+        None
+    }
+}
+
+/// How values are written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextNotation {
+    /// Before the decimals of numbers, `,` or `.`, where digits may stand in groups of three. `None`: a full stop, and no
+    /// groups.
+    pub decimal: Option<char>,
 }
 
 /// The rows of a file, a part at a time.
 pub trait RowSource {
-    /// Names of the columns, in the order of the file. They must differ, which is checked for all formats.
+    /// Names of the columns, in the order of the file. One without a name is called by its place, `column_3`, and of two
+    /// with one name a config can only name each by its place.
     fn columns(&self) -> &[String];
 
     /// The next rows; `None` if there are no more. Four MiB of text make a good part: memory is bounded by one of them.
@@ -63,6 +78,12 @@ pub trait RowSource {
     /// How many rows all parts have, as far as can be told; 0 if it cannot. Room is made for as many.
     fn expected_rows(&self) -> usize {
         0
+    }
+
+    /// Whether a column that the file does not have is one without values there, as where each row names its own; false if
+    /// left out. It matters where several files are one table.
+    fn may_lack_columns(&self) -> bool {
+        false
     }
 
     /// A hash of all that was read, once there are no more rows: it tells two versions of the data apart. Built-in

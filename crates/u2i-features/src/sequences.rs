@@ -2,14 +2,14 @@ use std::path::Path;
 
 use u2i_schema::Digest;
 
-use crate::config::SequencesConfig;
+use crate::config::{FilesSplit, SequencesConfig, SequencesLayout};
 use crate::error::FeatureError;
 use crate::ids::Ids;
-use crate::raw::{RawData, Times};
+use crate::raw::{EventParts, RawData, Times};
 use crate::tally::{Fate, Tally};
 use crate::text::{Line, Lines};
 
-/// Reads pairs `user item` in the order in which they happened; a relative path starts at `base`.
+/// Reads users and items in the order in which they met, without times; a relative path starts at `base`.
 ///
 /// Ids are exact text. There are no times, so [`RawData::times`] is [`Times::Unknown`].
 ///
@@ -17,44 +17,96 @@ use crate::text::{Line, Lines};
 ///
 /// If the file cannot be read, or holds more bad rows than the limits allow.
 pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, FeatureError> {
-    let path = base.join(&config.file);
-    let mut lines = Lines::open(&path, &config.limits)?;
-    let mut tally = Tally::new(&path, &config.limits);
-    let max_line_bytes = lines.max_line_bytes();
-    let mut raw = RawData { times: Times::Unknown, ..RawData::default() };
-    let (mut users, mut items) = (Ids::default(), Ids::default());
-    while let Some((number, line)) = lines.next_line()? {
-        tally.row();
-        let pair = match line {
-            Line::TooLong => Err(format!("longer than {max_line_bytes} bytes (key max_line_bytes)")),
-            Line::Nul => Err("has a NUL byte".to_owned()),
-            Line::Text(line) => {
-                let Some(text) = config.encoding.decode(line) else {
-                    return Err(FeatureError::Encoding { path, line: number });
-                };
-                pair(text.trim_start_matches('\u{feff}'))
-                    .map(|(user, item)| (users.intern(user), items.intern(item)))
-            }
+    read_sequences_in(config, None, base)
+}
+
+/// [`read_sequences`], and the files of a split behind it.
+pub(crate) fn read_sequences_in(
+    config: &SequencesConfig,
+    split: Option<&FilesSplit>,
+    base: &Path,
+) -> Result<RawData, FeatureError> {
+    let mut found = Found::default();
+    found.read(config, &base.join(&config.file))?;
+    if let Some(FilesSplit { validation, test, .. }) = split {
+        let mut next = |file: &Path| {
+            let begin = found.raw.n_events();
+            found.read(config, &base.join(file)).map(|()| begin)
         };
-        match pair {
-            Ok((user, item)) => {
-                raw.events.user.push(user);
-                raw.events.item.push(item);
-                tally.settle(Fate::Kept);
+        let validation = validation.as_deref().map(&mut next).transpose()?;
+        let test = next(test)?;
+        found.raw.parts = Some(EventParts { validation: validation.unwrap_or(test), test });
+    }
+    Ok(found.finish())
+}
+
+/// What the lines so far hold.
+#[derive(Default)]
+struct Found {
+    raw: RawData,
+    users: Ids,
+    items: Ids,
+    digest: Digest,
+}
+
+impl Found {
+    /// Adds the lines of a file.
+    fn read(&mut self, config: &SequencesConfig, path: &Path) -> Result<(), FeatureError> {
+        let mut lines = Lines::open(path, config.encoding, &config.limits)?;
+        let mut tally = Tally::new(path, &config.limits);
+        let max_line_bytes = lines.max_line_bytes();
+        while let Some((number, line)) = lines.next_line()? {
+            tally.row();
+            let added = match line {
+                Line::TooLong => Err(format!("longer than {max_line_bytes} bytes (key max_line_bytes)")),
+                Line::Nul => Err("has a NUL byte".to_owned()),
+                Line::Text(line) => config.encoding.decode(line).and_then(|text| {
+                    let text = text.trim_start_matches('\u{feff}');
+                    match config.layout {
+                        SequencesLayout::Pairs => pair(text).map(|(user, item)| self.add(user, [item])),
+                        SequencesLayout::Adjacency => {
+                            adjacent(text).map(|(user, items)| self.add(user, items))
+                        }
+                    }
+                }),
+            };
+            match added {
+                Ok(fate) => tally.settle(fate),
+                Err(reason) => tally.reject(number, "", reason),
             }
-            Err(reason) => tally.reject(number, "", reason),
         }
+        if tally.is_empty() {
+            return Err(FeatureError::Empty { path: path.to_owned() });
+        }
+        self.raw.files.push(tally.finish()?);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.digest = std::mem::take(&mut self.digest).part(&name, &lines.hash());
+        Ok(())
     }
-    if tally.is_empty() {
-        return Err(FeatureError::Empty { path });
+
+    /// Adds the items of a line. A user without any is no user of the data.
+    fn add<'a>(&mut self, user: &str, items: impl IntoIterator<Item = &'a str>) -> Fate {
+        let mut items = items.into_iter().peekable();
+        if items.peek().is_none() {
+            return Fate::Filtered;
+        }
+        let user = self.users.intern(user);
+        for item in items {
+            self.raw.events.user.push(user);
+            self.raw.events.item.push(self.items.intern(item));
+        }
+        Fate::Kept
     }
-    raw.files.push(tally.finish()?);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    raw.hash = Digest::new().part(&name, &lines.hash()).finish();
-    raw.events.time_s = vec![0; raw.events.user.len()];
-    raw.titles = vec![None; items.len()];
-    (raw.user_ids, raw.item_ids) = (users.into_texts(), items.into_texts());
-    Ok(raw)
+
+    fn finish(self) -> RawData {
+        let Found { mut raw, users, items, digest } = self;
+        raw.times = Times::Unknown;
+        raw.hash = digest.finish();
+        raw.events.time_s = vec![0; raw.events.user.len()];
+        raw.titles = vec![None; items.len()];
+        (raw.user_ids, raw.item_ids) = (users.into_texts(), items.into_texts());
+        raw
+    }
 }
 
 /// The two fields of a line, and no more.
@@ -67,4 +119,11 @@ fn pair(line: &str) -> Result<(&str, &str), String> {
             Err(format!("expected the 2 fields user, item, found {found}"))
         }
     }
+}
+
+/// A user and the items behind it.
+fn adjacent(line: &str) -> Result<(&str, impl Iterator<Item = &str>), String> {
+    let mut fields = line.split_ascii_whitespace();
+    let user = fields.next().ok_or("expected a user and items, found nothing")?;
+    Ok((user, fields))
 }

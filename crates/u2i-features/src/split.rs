@@ -1,9 +1,9 @@
 use u2i_schema::Sample;
 
-use crate::config::SplitConfig;
+use crate::config::{FilesSplit, SplitConfig};
 use crate::error::{FeatureError, invalid};
 use crate::order::Order;
-use crate::raw::{RawData, RawEvents};
+use crate::raw::{EventParts, RawData, RawEvents, Times};
 use crate::unix_time::UnixTime;
 
 /// What each user's events are used for.
@@ -13,13 +13,18 @@ pub(crate) struct Parts {
     pub(crate) lengths: Vec<u32>,
     pub(crate) validation: Vec<Sample>,
     pub(crate) test: Vec<Sample>,
+    /// How many events each of `validation` and `test` begins; empty where each is one.
+    pub(crate) validation_lengths: Vec<u32>,
+    pub(crate) test_lengths: Vec<u32>,
+    /// Events of an earlier file at or after their user's first one of a later file.
+    pub(crate) n_later: usize,
     pub(crate) n_test_without_history: usize,
 }
 
 pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Result<Parts, FeatureError> {
-    let parts = match *config {
+    let parts = match config {
         SplitConfig::LeaveLastOut { .. } => last_two_out(order),
-        SplitConfig::Book { min_events } if min_events < 3 => {
+        &SplitConfig::Book { min_events } if min_events < 3 => {
             return Err(invalid(
                 "split.book.min_events",
                 "at least 3: one to train, validate and test",
@@ -27,7 +32,8 @@ pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Resul
             ));
         }
         SplitConfig::Book { .. } => last_two_out(order),
-        SplitConfig::TimeCut { validation_quantile, test_quantile, .. } => {
+        SplitConfig::Files(config) => by_files(config, raw, order)?,
+        &SplitConfig::TimeCut { validation_quantile, test_quantile, .. } => {
             if !(0.0 < validation_quantile && validation_quantile < test_quantile && test_quantile < 1.0) {
                 let found = (validation_quantile, test_quantile);
                 return Err(invalid(
@@ -97,4 +103,56 @@ fn time_cut(raw: &RawData, order: &Order, validation_from: UnixTime, test_from: 
         }
     }
     parts
+}
+
+/// The parts are the files; a user's rows are in the order of the files.
+fn by_files(config: &FilesSplit, raw: &RawData, order: &Order) -> Result<Parts, FeatureError> {
+    let Some(EventParts { validation, test }) = raw.parts else {
+        return Err(FeatureError::NoFilesOfSplit);
+    };
+    let mut parts = Parts::default();
+    let mut first_later = None;
+    for user in 0..order.n_users() {
+        let rows = order.of(user);
+        let before = |bound: usize| rows.partition_point(|&row| (row as usize) < bound);
+        let (n_train, n_known) = (before(validation), before(test));
+        parts.lengths.push(n_train as u32);
+        let sample = |position: usize| Sample { user: user as u32, position: position as u32 };
+        if 0 < n_train && n_train < n_known {
+            parts.validation.push(sample(n_train));
+            parts.validation_lengths.push((n_known - n_train) as u32);
+        }
+        match n_known {
+            0 if !rows.is_empty() => parts.n_test_without_history += 1,
+            _ if 0 < n_known && n_known < rows.len() => {
+                parts.test.push(sample(n_known));
+                parts.test_lengths.push((rows.len() - n_known) as u32);
+            }
+            _ => {}
+        }
+        if raw.times == Times::Known {
+            let n_later = n_later(&raw.events, rows, n_train, n_known);
+            parts.n_later += n_later;
+            first_later = first_later.or((n_later > 0).then_some(user));
+        }
+    }
+    match first_later {
+        Some(user) if !config.allow_later_training => {
+            let user_id = raw.user_ids[order.users[user] as usize].clone();
+            Err(FeatureError::LaterTraining { events: parts.n_later, user_id })
+        }
+        _ => Ok(parts),
+    }
+}
+
+/// How many of a user's events of one file happened at or after the first one of a later file.
+fn n_later(events: &RawEvents, rows: &[u32], n_train: usize, n_known: usize) -> usize {
+    let time = |&row: &u32| events.time(row as usize);
+    let [train, validation, test] = [&rows[..n_train], &rows[n_train..n_known], &rows[n_known..]];
+    // Rows of a file are in the order of their times.
+    let first = |later: &[&[u32]]| later.iter().filter_map(|rows| rows.first().map(time)).min();
+    let from = |rows: &[u32], first: Option<UnixTime>| {
+        first.map_or(0, |first| rows.iter().filter(|row| time(row) >= first).count())
+    };
+    from(train, first(&[validation, test])) + from(validation, first(&[test]))
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use crate::error::FeatureError;
 use crate::limits::ReadLimits;
-use crate::raw::{FileCounts, Reject};
+use crate::raw::{FileCounts, MarkedCells, Reject};
 
 /// What became of a row that could be read.
 pub(crate) enum Fate {
@@ -18,13 +18,15 @@ pub(crate) struct Bad(pub &'static str, pub String);
 /// Counts the rows of one file as they are read.
 pub(crate) struct Tally {
     counts: FileCounts,
+    /// Rejects of files before this one, where a table is made of several.
+    n_before: usize,
     max_reject_ratio: f64,
 }
 
 impl Tally {
     pub(crate) fn new(path: &Path, limits: &ReadLimits) -> Self {
         let counts = FileCounts { path: path.to_owned(), ..FileCounts::default() };
-        Tally { counts, max_reject_ratio: limits.max_reject_ratio }
+        Tally { counts, n_before: 0, max_reject_ratio: limits.max_reject_ratio }
     }
 
     /// One more row was met.
@@ -59,10 +61,25 @@ impl Tally {
         self.counts.rejects.push(Reject { line, column: column.to_owned(), reason });
     }
 
+    /// So many more cells of a column are missing by a mark.
+    pub(crate) fn marked(&mut self, column: &str, mark: String, n: u64) {
+        let known = self.counts.marked.iter_mut().find(|known| known.column == column && known.mark == mark);
+        match known {
+            Some(known) => known.n += n,
+            None => self.counts.marked.push(MarkedCells { column: column.to_owned(), mark, n }),
+        }
+    }
+
+    /// The rows behind are of another file. Rejects are in the order of the files, and of lines within each.
+    pub(crate) fn next_file(&mut self) {
+        self.counts.rejects[self.n_before..].sort_by_key(|reject| reject.line);
+        self.n_before = self.counts.rejects.len();
+    }
+
     /// The counts, unless too many rows were bad or none was good.
     pub(crate) fn finish(mut self) -> Result<FileCounts, FeatureError> {
-        self.counts.rejects.sort_by_key(|reject| reject.line);
-        let FileCounts { path, read, kept, filtered, rejects } = self.counts;
+        self.next_file();
+        let FileCounts { path, read, kept, filtered, rejects, marked } = self.counts;
         let rejected = rejects.len() as u64;
         if rejected as f64 > self.max_reject_ratio * read as f64 {
             let max_reject_ratio = self.max_reject_ratio;
@@ -71,6 +88,6 @@ impl Tally {
         if kept == 0 {
             return Err(FeatureError::NoRows { path, read, rejected, filtered });
         }
-        Ok(FileCounts { path, read, kept, filtered, rejects })
+        Ok(FileCounts { path, read, kept, filtered, rejects, marked })
     }
 }

@@ -1,35 +1,13 @@
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::FeatureError;
+use crate::file_bytes::FileBytes;
 use crate::limits::ReadLimits;
+use crate::signature::{self, Packing};
+use crate::transcoder::Transcoder;
 
-/// How the bytes of a text file become characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Encoding {
-    /// UTF-8; other bytes are an error that names the line.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// ISO 8859-1: every byte is the character of that number.
-    #[serde(rename = "latin-1")]
-    Latin1,
-}
-
-impl Encoding {
-    /// The text, or `None` if the bytes are none.
-    pub(crate) fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
-        match (self, std::str::from_utf8(bytes)) {
-            (Encoding::Utf8, text) => text.ok().map(Cow::Borrowed),
-            (Encoding::Latin1, Ok(text)) if bytes.is_ascii() => Some(Cow::Borrowed(text)),
-            (Encoding::Latin1, _) => Some(bytes.iter().map(|&byte| char::from(byte)).collect()),
-        }
-    }
-}
+pub(crate) use crate::encoding::Encoding;
 
 /// One line of a file, without its end.
 pub(crate) enum Line<'a> {
@@ -40,10 +18,11 @@ pub(crate) enum Line<'a> {
     Nul,
 }
 
-/// Lines of a file, hashed on the way. Memory stays within a few times `max_line_bytes`.
+/// Lines of a file, unpacked and hashed on the way. Memory stays within a few times `max_line_bytes`.
 pub(crate) struct Lines {
-    file: File,
-    hash: blake3::Hasher,
+    file: FileBytes,
+    /// Makes UTF-8 of the file, where it is in an encoding whose lines cannot be told apart before.
+    transcoder: Option<Transcoder>,
     buffer: Vec<u8>,
     /// What was read of the file and not yet handed out stands in `buffer[from..to]`.
     from: usize,
@@ -55,8 +34,6 @@ pub(crate) struct Lines {
     number: u64,
     max_line_bytes: usize,
     path: PathBuf,
-    file_bytes: u64,
-    read_bytes: u64,
     expected: usize,
 }
 
@@ -64,14 +41,20 @@ pub(crate) struct Lines {
 const READ_BYTES: usize = 1 << 18;
 
 impl Lines {
-    pub(crate) fn open(path: &Path, limits: &ReadLimits) -> Result<Self, FeatureError> {
+    /// Lines are bytes that `encoding` decodes.
+    pub(crate) fn open(path: &Path, encoding: Encoding, limits: &ReadLimits) -> Result<Self, FeatureError> {
         limits.check()?;
-        let io = |source| FeatureError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        let file_bytes = file.metadata().map_err(io)?.len();
+        let mut file = FileBytes::open(path)?;
+        if file.packing() == Packing::None {
+            signature::refuse_columns(file.beginning()?, path)?;
+        }
+        let transcoder = match encoding {
+            Encoding::Utf8 | Encoding::Latin1 => None,
+            Encoding::Web(encoding) => Some(Transcoder::new(encoding)),
+        };
         Ok(Lines {
             file,
-            hash: blake3::Hasher::new(),
+            transcoder,
             buffer: vec![0; READ_BYTES],
             from: 0,
             to: 0,
@@ -80,8 +63,6 @@ impl Lines {
             number: 0,
             max_line_bytes: limits.max_line_bytes.get(),
             path: path.to_owned(),
-            file_bytes,
-            read_bytes: 0,
             expected: 0,
         })
     }
@@ -112,8 +93,7 @@ impl Lines {
 
     /// The next line and its number, counted from 1. A blank last line is none.
     pub(crate) fn next_line(&mut self) -> Result<Option<(u64, Line<'_>)>, FeatureError> {
-        let found = self.fill().map_err(|source| FeatureError::Io { path: self.path.clone(), source })?;
-        let Some(line) = found else { return Ok(None) };
+        let Some(line) = self.fill()? else { return Ok(None) };
         self.number += 1;
         let kind = match line.map(|line| &self.buffer[line]) {
             None => Line::TooLong,
@@ -125,7 +105,7 @@ impl Lines {
 
     /// Where the next line stands in the buffer, without its end: `None` at the end of the file, `Some(None)` if it is
     /// longer than allowed.
-    fn fill(&mut self) -> io::Result<Option<Option<Range<usize>>>> {
+    fn fill(&mut self) -> Result<Option<Option<Range<usize>>>, FeatureError> {
         let (mut searched, mut is_skipped) = (0, false);
         let (line, next) = loop {
             let rest = &self.buffer[self.from + searched..self.to];
@@ -157,7 +137,7 @@ impl Lines {
     }
 
     /// Whether all lines have been handed out.
-    fn is_at_end(&mut self) -> io::Result<bool> {
+    fn is_at_end(&mut self) -> Result<bool, FeatureError> {
         if self.from == self.to && !self.ended {
             self.read()?;
         }
@@ -165,35 +145,32 @@ impl Lines {
     }
 
     /// Reads on, behind what stands in the buffer.
-    fn read(&mut self) -> io::Result<()> {
+    fn read(&mut self) -> Result<(), FeatureError> {
         self.buffer.copy_within(self.from..self.to, 0);
         (self.from, self.to) = (0, self.to - self.from);
         if self.to == self.buffer.len() {
             self.buffer.resize(2 * self.to, 0);
         }
-        let n = loop {
-            match self.file.read(&mut self.buffer[self.to..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
+        let passed_bytes = self.file.passed_bytes();
+        let new = &mut self.buffer[self.to..];
+        let n = match &mut self.transcoder {
+            None => self.file.read(new)?,
+            Some(transcoder) => transcoder.read(&mut self.file, new)?,
         };
-        let new = &self.buffer[self.to..self.to + n];
-        self.hash.update(new);
         // All of them: to stop at the first would take longer.
         self.has_nul = self.buffer[..self.to + n].iter().fold(false, |has_nul, &byte| has_nul | (byte == 0));
         self.to += n;
         self.ended = n == 0;
-        if self.read_bytes > 0 {
-            let share = self.file_bytes as f64 / self.read_bytes as f64;
+        if passed_bytes > 0 {
+            let share = self.file.file_bytes() as f64 / passed_bytes as f64;
             self.expected = (self.number as f64 * share) as usize;
         }
-        self.read_bytes += n as u64;
         Ok(())
     }
 
-    /// BLAKE3 of all bytes read, which is the whole file once lines have run out.
+    /// BLAKE3 of the bytes of the file as it lies, all of which have been read once lines have run out.
     pub(crate) fn hash(self) -> [u8; 32] {
-        self.hash.finalize().into()
+        self.file.hash()
     }
 }
 
@@ -294,13 +271,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn latin_1_always_decodes_and_utf_8_does_not() {
-        assert_eq!(Encoding::Latin1.decode(b"Caf\xe9").unwrap(), "Caf\u{e9}");
-        assert_eq!(Encoding::Latin1.decode("\u{e9}".as_bytes()).unwrap(), "\u{c3}\u{a9}");
-        assert_eq!(Encoding::Utf8.decode(b"Caf\xe9"), None);
-    }
-
     /// Lines that begin in what was read at once and end behind it, one longer than that, and a last one that has no
     /// end.
     #[test]
@@ -314,7 +284,7 @@ mod tests {
             [(3 * READ_BYTES, &[][..]), (3 * READ_BYTES - 1, &[2]), (READ_BYTES - 1, &[2, 5])]
         {
             let limits = ReadLimits { max_line_bytes: max.try_into().unwrap(), ..ReadLimits::STRICT };
-            let mut lines = Lines::open(&path, &limits).unwrap();
+            let mut lines = Lines::open(&path, Encoding::Utf8, &limits).unwrap();
             for (i, wanted) in wanted.iter().enumerate() {
                 match lines.next_line().unwrap().unwrap() {
                     (number, Line::Text(text)) => {
@@ -336,7 +306,7 @@ mod tests {
         let bytes = b"abc\r\n\nabcd\n\0\nabcdefghi\nend\n\n";
         std::fs::write(&path, bytes).unwrap();
         let limits = ReadLimits { max_line_bytes: 3.try_into().unwrap(), ..ReadLimits::STRICT };
-        let mut lines = Lines::open(&path, &limits).unwrap();
+        let mut lines = Lines::open(&path, Encoding::Utf8, &limits).unwrap();
         let mut seen = Vec::new();
         while let Some((number, line)) = lines.next_line().unwrap() {
             seen.push(match line {

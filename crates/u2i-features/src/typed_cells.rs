@@ -4,6 +4,8 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use crate::cells::{Cells, Held, Ticks};
+use crate::lists;
+use crate::numerals::Numerals;
 use crate::time::{self, TimeUnit, short};
 use crate::unix_time::UnixTime;
 
@@ -104,6 +106,8 @@ impl Wanted<'_> {
 /// The cells of one column, of a type that goes with what they are read for.
 pub(crate) enum TypedCells {
     Text(StringChunked),
+    /// Numbers as text, with marks of their own.
+    Numerals(StringChunked, Numerals),
     Signed(Int64Chunked),
     Unsigned(UInt64Chunked),
     Float(Float64Chunked),
@@ -116,7 +120,7 @@ impl TypedCells {
     /// Exact text; `None` if blank. Only text and integers have any.
     pub(crate) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         match self {
-            TypedCells::Text(cells) => {
+            TypedCells::Text(cells) | TypedCells::Numerals(cells, _) => {
                 cells.get(row).filter(|text| !text.trim().is_empty()).map(Cow::Borrowed)
             }
             TypedCells::Signed(cells) => cells.get(row).map(|number| Cow::Owned(number.to_string())),
@@ -140,7 +144,10 @@ impl TypedCells {
             TypedCells::Times(cells, _) => cells.get(row).is_none(),
             TypedCells::List(cells) => cells.get_as_series(row).is_none_or(|list| list.is_empty()),
             TypedCells::Lists(cells) => cells[row].is_empty(),
-            TypedCells::Text(_) | TypedCells::Signed(_) | TypedCells::Unsigned(_) => self.text(row).is_none(),
+            TypedCells::Text(_)
+            | TypedCells::Numerals(..)
+            | TypedCells::Signed(_)
+            | TypedCells::Unsigned(_) => self.text(row).is_none(),
         }
     }
 
@@ -162,14 +169,14 @@ impl TypedCells {
         }
     }
 
-    /// The parts of a list, or of a text with `separator` between them; none if blank.
+    /// The entries of a list, or of a text that has one in brackets or with `separator` between them; none if blank.
     pub(crate) fn list(&self, row: usize, separator: char) -> Vec<String> {
         match self {
             TypedCells::List(cells) => cells.get_as_series(row).map(|list| texts(&list)).unwrap_or_default(),
             TypedCells::Lists(cells) => not_blank(cells[row].iter().map(String::as_str)),
             _ => {
                 let text = self.text(row).unwrap_or_default();
-                text.split(separator).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+                lists::entries(&text, separator).into_iter().map(Cow::into_owned).collect()
             }
         }
     }
@@ -185,6 +192,9 @@ impl TypedCells {
             };
         }
         let Some(text) = self.text(row) else { return Ok(f64::NAN) };
+        if let TypedCells::Numerals(_, numerals) = self {
+            return numerals.number(&text).ok_or_else(|| wrong(format!("{:?}", short(&text))));
+        }
         let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
         number.ok_or_else(|| wrong(format!("{:?}", short(&text))))
     }

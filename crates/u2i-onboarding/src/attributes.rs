@@ -50,6 +50,13 @@ pub(crate) fn guess(column: &ColumnProfile, is_items: bool) -> Use {
     if is_items && is_title(name) && column.stored == Stored::Text && 2 * column.n_distinct > n {
         return Use::Title { reason: "By its name; nearly every item has its own.".to_owned() };
     }
+    if n > 0 && column.n_numbers_with_marks == n {
+        return nothing(format!(
+            "numbers with commas or separators of thousands, such as {:?}: say which by decimal = \",\" or \".\" (key \
+             format.csv.decimal)",
+            column.example.as_deref().unwrap_or_default()
+        ));
+    }
     if let Some(list) = list(column, kind) {
         return list;
     }
@@ -59,7 +66,13 @@ pub(crate) fn guess(column: &ColumnProfile, is_items: bool) -> Use {
     if 2 * column.n_datetimes > n {
         return nothing("dates are no attributes".to_owned());
     }
-    text(column)
+    match text(column) {
+        Use::Nothing { reason } if 10 * column.n_numbers >= 9 * n => nothing(format!(
+            "{reason}; {} of them are numbers: name what stands for missing ones (key data.files.tables.missing)",
+            column.n_numbers
+        )),
+        found => found,
+    }
 }
 
 /// One row for each value, if values come up often enough.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use u2i::Error;
 use u2i::config::Experiment;
 use u2i::pipeline::prepare_features;
-use u2i_features::{DataConfig, FeatureError, FileCounts, RawData, Times};
+use u2i_features::{DataConfig, FeatureError, FileCounts, FilesSplit, RawData, SplitConfig, Ties, Times};
 use u2i_schema::Side;
 
 use crate::model_choice::ModelChoice;
@@ -75,7 +75,17 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
     let file = |path: &Path| quoted(&relative(path, &folder).to_string_lossy());
     let (ratio, reason) = rejects(&raw.files);
     write::data(&mut writer, &plan, &file, ratio, &reason);
-    split(&mut writer, raw.times);
+    match &plan.test {
+        Some(test) => {
+            writer.section("split.files");
+            writer.guessed(
+                "test",
+                &file(test),
+                "By its name; the data comes with this split. The last epoch is kept.",
+            );
+        }
+        None => split(&mut writer, raw.times),
+    }
     let recipe = recipe(&size, *model);
     features(&mut writer, &plan, &recipe, *model);
     self::model(&mut writer, &recipe, *model);
@@ -91,7 +101,11 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
 /// Reads the data. An attribute that was guessed and cannot be read is left out: what is written can be read.
 fn read(plan: &mut Plan) -> Result<RawData, Error> {
     loop {
-        let error = match plan.data.read(Path::new("")) {
+        let found = match split_of(plan) {
+            Some(split) => plan.data.read_for(&split, Path::new("")),
+            None => plan.data.read(Path::new("")),
+        };
+        let error = match found {
             Ok(raw) => return Ok(raw),
             Err(error) => error,
         };
@@ -103,6 +117,13 @@ fn read(plan: &mut Plan) -> Result<RawData, Error> {
             return Err(error.into());
         }
     }
+}
+
+/// The split that the data comes with.
+fn split_of(plan: &Plan) -> Option<SplitConfig> {
+    let test = plan.test.clone()?;
+    let (train, validation, ties, allow_later_training) = (None, None, Ties::File, false);
+    Some(SplitConfig::Files(FilesSplit { train, validation, test, ties, allow_later_training }))
 }
 
 /// The file and the column that data cannot be read for.

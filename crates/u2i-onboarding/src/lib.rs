@@ -20,6 +20,7 @@ mod column_summary;
 mod column_uses;
 mod described;
 mod events_file;
+mod folder;
 mod init;
 mod looked;
 mod model_choice;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use u2i::Error;
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, DataConfig, EventsConfig, MovieLensConfig,
-    ReadLimits, SequencesConfig, TablesConfig, TimeConfig, profile_table,
+    ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, profile_table,
 };
 use u2i_schema::Side;
 
@@ -26,6 +26,8 @@ use crate::source::{Source, TableFile, recognise};
 pub(crate) struct Plan {
     /// Paths are as given.
     pub data: DataConfig,
+    /// The file to test on, where the data comes with a split of its own.
+    pub test: Option<PathBuf>,
     /// A key below `[data]`, and why it has its value.
     pub reasons: Vec<(String, String)>,
     pub features: Vec<Feature>,
@@ -108,13 +110,40 @@ pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
     };
     match source {
         Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir, limits(options))),
+        Source::Ml10m(dir) => {
+            let mut plan = movielens("MovieLens 10M", DataConfig::Ml10m, &dir, limits(options));
+            plan.features.retain(|feature| feature.side == Side::Item);
+            Ok(plan)
+        }
         Source::Ml100k(dir) => Ok(movielens("MovieLens 100K", DataConfig::Ml100k, &dir, limits(options))),
         Source::Sequences(file, encoding) => Ok(Plan {
             reasons: vec![(
                 "file".to_owned(),
                 "Two fields on every line: pairs `user item` in time order. There are no times.".to_owned(),
             )],
-            data: DataConfig::Sequences(SequencesConfig { file, encoding, limits: limits(options) }),
+            data: DataConfig::Sequences(SequencesConfig {
+                file,
+                layout: SequencesLayout::Pairs,
+                encoding,
+                limits: limits(options),
+            }),
+            test: None,
+            features: Vec::new(),
+            files: Vec::new(),
+            unused: Vec::new(),
+        }),
+        Source::Adjacency { train, test, encoding } => Ok(Plan {
+            reasons: vec![(
+                "file".to_owned(),
+                "A user and all items on every line. There are no times.".to_owned(),
+            )],
+            data: DataConfig::Sequences(SequencesConfig {
+                file: train,
+                layout: SequencesLayout::Adjacency,
+                encoding,
+                limits: limits(options),
+            }),
+            test: Some(test),
             features: Vec::new(),
             files: Vec::new(),
             unused: Vec::new(),
@@ -134,6 +163,7 @@ fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path, li
     };
     Plan {
         data: data(MovieLensConfig { dir: dir.to_owned(), limits }),
+        test: None,
         reasons: vec![("dir".to_owned(), format!("{name}, by the names of its files."))],
         features: vec![
             feature(Side::User, "gender", categorical(), "Two values."),
@@ -172,6 +202,7 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
         FoundTime::FileOrder { reason } => reason,
     };
     let mut plan = Plan {
+        test: None,
         data: DataConfig::Tables(Box::new(TablesConfig {
             events: EventsConfig {
                 file: events.file.path.clone(),
@@ -184,6 +215,7 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
             users: None,
             items: None,
             sequences: Vec::new(),
+            missing: None,
             limits: limits_with_blanks(options, events, &roles),
         })),
         reasons: vec![

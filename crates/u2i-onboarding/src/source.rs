@@ -3,19 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use u2i::Error;
-use u2i_features::{Encoding, Evidence, FeatureError, FileBeginning, FileFormat, Formats, FoundFormat};
+use u2i_features::{
+    Encoding, Evidence, FeatureError, FileBeginning, FileFormat, Formats, FoundFormat, part_files,
+};
 
-use crate::sniff;
+use crate::{folder, sniff};
 
 /// Data, recognised.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Source {
     /// The folder of MovieLens 1M.
     Ml1m(PathBuf),
+    /// The folder of MovieLens 10M.
+    Ml10m(PathBuf),
     /// The folder of MovieLens 100K.
     Ml100k(PathBuf),
     /// Pairs in time order.
     Sequences(PathBuf, Encoding),
+    /// A user and all items on a line, in a file to train on and one to test on.
+    Adjacency { train: PathBuf, test: PathBuf, encoding: Encoding },
     /// Tables, of which one holds the events.
     Tables(Vec<TableFile>),
 }
@@ -30,49 +36,93 @@ pub(super) struct TableFile {
 }
 
 const ML_1M: [&str; 3] = ["ratings.dat", "users.dat", "movies.dat"];
+/// As MovieLens 1M, but for the users.
+const ML_10M: [&str; 2] = ["ratings.dat", "movies.dat"];
 const ML_100K: [&str; 3] = ["u.data", "u.user", "u.item"];
+/// MovieLens 20M and later, where tags have users, items and times as ratings do.
+const ML_CSV: [&str; 3] = ["ratings.csv", "movies.csv", "tags.csv"];
 
-/// Recognises files, or the one folder that holds them.
+/// The split of LightGCN. Beside them stand lists of ids.
+const LIGHT_GCN: [&str; 2] = ["train.txt", "test.txt"];
+
+/// Recognises files and folders of part files, or the one folder that holds either.
 pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
-    if let [dir] = data
-        && dir.is_dir()
+    let [dir] = data else {
+        data.iter().filter(|path| path.is_dir()).try_for_each(|dir| one_table(dir))?;
+        return files(data);
+    };
+    if !dir.is_dir() {
+        return files(data);
+    }
+    let has = |files: &[&str]| files.iter().all(|file| dir.join(file).is_file());
+    if has(&ML_1M) {
+        return Ok(Source::Ml1m(dir.clone()));
+    }
+    if has(&ML_10M) {
+        return Ok(Source::Ml10m(dir.clone()));
+    }
+    if has(&ML_CSV) {
+        let [ratings, movies, _] = ML_CSV.map(|file| dir.join(file));
+        return files(&[ratings, movies]);
+    }
+    if has(&ML_100K) {
+        return Ok(Source::Ml100k(dir.clone()));
+    }
+    if has(&LIGHT_GCN)
+        && let Some(found) = adjacency(LIGHT_GCN.map(|file| dir.join(file)))?
     {
-        let has = |files: &[&str]| files.iter().all(|file| dir.join(file).is_file());
-        if has(&ML_1M) {
-            return Ok(Source::Ml1m(dir.clone()));
-        }
-        if has(&ML_100K) {
-            return Ok(Source::Ml100k(dir.clone()));
-        }
-        return files(&listed(dir)?);
+        return Ok(found);
     }
-    match data.iter().find(|path| path.is_dir()) {
-        Some(dir) => Err(Error::Usage(format!(
-            "{} is a folder; name either one folder or the files themselves",
-            dir.display()
-        ))),
-        None => files(data),
-    }
+    files(&tables_in(dir)?)
 }
 
-/// The files of a folder that may hold data, by name.
-fn listed(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| Error::Io { action: "read", path: dir.to_owned(), source };
-    let formats = Formats::built_in();
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
-        if path.is_file() && formats.endings().any(|known| known == end) {
-            paths.push(path);
+/// The two files of a split, if both have a user and all items on a line.
+fn adjacency([train, test]: [PathBuf; 2]) -> Result<Option<Source>, Error> {
+    let beginnings = [FileBeginning::read(&train)?, FileBeginning::read(&test)?];
+    for beginning in &beginnings {
+        if !sniff::is_adjacency(&beginning.text()?.lines().collect::<Vec<_>>()) {
+            return Ok(None);
         }
     }
+    let encoding = beginnings[0].text()?.encoding();
+    Ok(Some(Source::Adjacency { train, test, encoding }))
+}
+
+/// A folder that is named beside others has to be one table.
+fn one_table(dir: &Path) -> Result<(), Error> {
+    let inside = tables_in(dir)?;
+    if matches!(inside.as_slice(), [only] if only == dir || only.is_file()) {
+        return Ok(());
+    }
+    let names: Vec<String> = inside.iter().map(|path| folder::name(path)).collect();
+    Err(Error::Usage(format!(
+        "{} is a folder of several tables ({}); name the files themselves, or, if they are parts of one table, a pattern such \
+         as '{}'",
+        dir.display(),
+        names.join(", "),
+        dir.join("*.csv").display()
+    )))
+}
+
+/// The files and folders of a folder that hold a table each, by name; the folder itself if it is one of part files.
+fn tables_in(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let formats = Formats::built_in();
+    let listed = folder::list(dir, &formats.endings().collect::<Vec<_>>())?;
+    if listed.are_parts() {
+        return Ok(vec![dir.to_owned()]);
+    }
+    let mut paths = listed.files;
     // RecBole keeps atomic files beside the files that they were made from.
     let is_atomic = |path: &PathBuf| {
         path.extension().is_some_and(|end| ["inter", "user", "item"].iter().any(|own| end == *own))
     };
     if paths.iter().any(|path| path.extension().is_some_and(|end| end == "inter")) {
         paths.retain(is_atomic);
+    }
+    for within in listed.folders {
+        if folder::list(&within, &formats.endings().collect::<Vec<_>>())?.are_parts() {
+            paths.push(within);
+        }
     }
     paths.sort();
     // Beside data there may be a text that describes it.
@@ -118,14 +168,48 @@ fn file(path: &Path) -> Result<Source, Error> {
         }
     }
     match found {
-        Ok(FoundFormat { format, reason, .. }) => {
+        Ok(FoundFormat { format, mut reason, .. }) => {
+            for further in [parts_reason(path)?, encoding_reason(&format, &beginning)?] {
+                reason.extend(further.map(|further| format!(" {further}")));
+            }
             Ok(Source::Tables(vec![TableFile { path: path.to_owned(), format, reason }]))
         }
-        Err(error @ FeatureError::Unrecognised { .. }) => Err(Error::Usage(format!(
-            "{error}\n  pairs `user item`: expected two fields on every line, white space between them"
-        ))),
+        Err(error @ FeatureError::Unrecognised { .. }) => {
+            let first = |beginning: &FileBeginning| {
+                beginning.text().ok().and_then(|text| text.lines().next().map(str::to_owned))
+            };
+            let movielens = match first(&beginning).is_some_and(|line| line.contains("::")) {
+                true => {
+                    "\n  MovieLens 1M and 10M, `::` between fields: name the folder that holds ratings.dat and movies.dat"
+                }
+                false => "",
+            };
+            Err(Error::Usage(format!(
+                "{error}\n  pairs `user item`: expected two fields on every line, white space between them{movielens}"
+            )))
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Says of how many files a table is made, if it is of several.
+fn parts_reason(path: &Path) -> Result<Option<String>, Error> {
+    let files = part_files(path)?;
+    Ok(files.map(|files| match files.as_slice() {
+        [only] => format!("One file, {}.", only.name),
+        [first, .., last] => {
+            format!("{} files as one table, from {} to {}.", files.len(), first.name, last.name)
+        }
+        [] => String::new(),
+    }))
+}
+
+/// Says why a text is in its encoding, where that is not plain.
+fn encoding_reason(format: &FileFormat, beginning: &FileBeginning) -> Result<Option<String>, Error> {
+    Ok(match format {
+        FileFormat::Csv(_) | FileFormat::Tsv(_) => beginning.text()?.encoding_reason().map(str::to_owned),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -152,8 +236,19 @@ mod tests {
         };
         let (dir, found) = of(&ML_1M);
         assert_eq!(found, Source::Ml1m(dir.path().to_owned()));
+        let (dir, found) = of(&["ratings.dat", "movies.dat", "tags.dat"]);
+        assert_eq!(found, Source::Ml10m(dir.path().to_owned()));
         let (dir, found) = of(&ML_100K);
         assert_eq!(found, Source::Ml100k(dir.path().to_owned()));
+        let (_dir, found) = of(&["genome-scores.csv", "links.csv", "movies.csv", "ratings.csv", "tags.csv"]);
+        let Source::Tables(tables) = found else { panic!("{found:?}") };
+        assert!(tables[0].path.ends_with("ratings.csv") && tables[1].path.ends_with("movies.csv"));
+        assert_eq!(tables.len(), 2);
+        let lists = [("train.txt", b"0 1 2 3\n1 4\n".as_slice()), ("test.txt", b"0 5 6\n1 7\n".as_slice())];
+        let dir = folder(&[lists[0], lists[1], ("item_list.txt", b"org_id remap_id\n")]);
+        let [train, test] = LIGHT_GCN.map(|file| dir.path().join(file));
+        let found = recognise(&[dir.path().to_owned()]).unwrap();
+        assert_eq!(found, Source::Adjacency { train, test, encoding: Encoding::Utf8 });
         let (_dir, found) = of(&["b.csv", "a.csv", "README.md"]);
         let Source::Tables(tables) = found else { panic!("{found:?}") };
         let names: Vec<_> =
@@ -188,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_no_data_is_refused_with_the_reason() {
-        let cases: [(&[u8], ErrorKind, &str); 4] = [
+        let cases: [(&[u8], ErrorKind, &str); 5] = [
             (b"", ErrorKind::Data, "the file is empty"),
             (
                 b"196\t242\t3\t881250949\n186\t302\t3\t891717742\n",
@@ -197,6 +292,7 @@ mod tests {
             ),
             (b"hello\nmy friends\n", ErrorKind::Usage, "divides its lines"),
             (b"1::1193::5::978300760\n", ErrorKind::Usage, "divides its lines"),
+            (b"1::1193::3.5::978300760\n", ErrorKind::Usage, "name the folder that holds ratings.dat"),
         ];
         for (bytes, kind, message) in cases {
             let dir = folder(&[("x", bytes)]);
@@ -206,5 +302,81 @@ mod tests {
         }
         assert_eq!(recognise(&[]).unwrap_err().kind(), ErrorKind::Usage);
         assert_eq!(recognise(&[PathBuf::from("/there/is/none")]).unwrap_err().kind(), ErrorKind::Files);
+    }
+    /// The paths of the tables in a folder of these files, each a CSV with its first letter for a column.
+    fn tables(files: &[&str]) -> Result<Vec<String>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, if file.ends_with("_SUCCESS") { "" } else { "a,b\n1,2\n" }).unwrap();
+        }
+        match recognise(&[dir.path().to_owned()]) {
+            Ok(Source::Tables(tables)) => {
+                let below = |path: &Path| path.strip_prefix(dir.path()).unwrap().display().to_string();
+                Ok(tables.iter().map(|table| below(&table.path)).collect())
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_folder_of_part_files_is_one_table_and_one_of_tables_several() {
+        let cases: [(&[&str], &[&str]); 9] = [
+            (&["part-00000.csv", "part-00001.csv", "_SUCCESS"], &[""]),
+            (&["part-00000-9a7c.c000.csv"], &[""]),
+            (&["events_2023.csv", "events_2024.csv"], &[""]),
+            (&["year=2024/month=1/part-0.csv", "year=2024/month=2/part-0.csv"], &[""]),
+            (&["events.csv", "items.csv"], &["events.csv", "items.csv"]),
+            (&["train.csv", "test.csv"], &["test.csv", "train.csv"]),
+            (&["events.csv.gz", "notes.md"], &["events.csv.gz"]),
+            (&["events/part-0.csv", "events/part-1.csv", "items/part-0.csv"], &["events", "items"]),
+            // A folder with a copy or with something else is not looked into.
+            (&["events.csv", "backup/events.csv", "raw/a.csv", "raw/b.csv"], &["events.csv"]),
+        ];
+        for (files, wanted) in cases {
+            assert_eq!(tables(files).unwrap(), wanted, "{files:?}");
+        }
+        assert!(tables(&["_SUCCESS"]).unwrap_err().contains("there is no data"));
+    }
+
+    #[test]
+    fn folders_may_be_named_beside_files_if_they_are_one_table() {
+        let dir = folder(&[("items.csv", b"a,b\n1,2\n")]);
+        let (events, items) = (dir.path().join("events"), dir.path().join("items.csv"));
+        std::fs::create_dir(&events).unwrap();
+        std::fs::write(events.join("part-0.csv"), "a,b\n1,2\n").unwrap();
+        let Source::Tables(tables) = recognise(&[events.clone(), items.clone()]).unwrap() else { panic!() };
+        assert_eq!([&tables[0].path, &tables[1].path], [&events, &items]);
+        assert!(tables[0].reason.contains("One file, part-0.csv."), "{}", tables[0].reason);
+        std::fs::write(events.join("other.csv"), "a,b\n1,2\n").unwrap();
+        let error = recognise(&[events, items]).unwrap_err();
+        assert!(error.to_string().contains("several tables (other.csv, part-0.csv)"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn a_pattern_is_one_table() {
+        let dir = folder(&[("jan.csv", b"a,b\n1,2\n"), ("feb.csv", b"a,b\n1,2\n"), ("x.txt", b"x")]);
+        let pattern = dir.path().join("*.csv");
+        let Source::Tables(tables) = recognise(std::slice::from_ref(&pattern)).unwrap() else { panic!() };
+        assert_eq!((tables.len(), &tables[0].path), (1, &pattern));
+        assert!(
+            tables[0].reason.contains("2 files as one table, from feb.csv to jan.csv."),
+            "{}",
+            tables[0].reason
+        );
+    }
+
+    #[test]
+    fn an_encoding_is_named_with_its_reason() {
+        let good = "u1,Café,1\n".repeat(197);
+        let text = [b"user,item,time\n", good.as_bytes(), b"u1,Caf\xe9,1\n"].concat();
+        let dir = folder(&[("x", &text)]);
+        let Source::Tables(tables) = recognise(&[dir.path().join("x")]).unwrap() else { panic!() };
+        assert_eq!(tables[0].format, Csv::new(',', Encoding::Utf8).into());
+        let reason = "197 of 198 lines with letters beyond ASCII are UTF-8, 1 cannot be read.";
+        assert!(tables[0].reason.ends_with(reason), "{}", tables[0].reason);
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use u2i_features::{
-    AttributeKind, AttributesConfig, ColumnKind, DataConfig, Encoding, FileFormat, ReadLimits, TablesConfig,
-    TimeUnit,
+    AttributeKind, AttributesConfig, ColumnKind, DataConfig, FileFormat, ReadLimits, SequencesLayout,
+    TablesConfig, TimeUnit,
 };
 use u2i_schema::Side;
 
@@ -107,20 +107,23 @@ pub(crate) fn data(
 ) {
     let reason = |key: &str| plan.reason(key);
     let (name, limits) = match &plan.data {
-        DataConfig::Ml1m(config) => {
-            writer.section("data.files.ml_1m");
+        DataConfig::Ml1m(config) | DataConfig::Ml10m(config) | DataConfig::Ml100k(config) => {
+            let section = match &plan.data {
+                DataConfig::Ml1m(_) => "data.files.ml_1m",
+                DataConfig::Ml10m(_) => "data.files.ml_10m",
+                _ => "data.files.ml_100k",
+            };
+            writer.section(section);
             writer.reasoned("dir", &file(&config.dir), reason("dir"));
-            ("data.files.ml_1m", config.limits)
-        }
-        DataConfig::Ml100k(config) => {
-            writer.section("data.files.ml_100k");
-            writer.reasoned("dir", &file(&config.dir), reason("dir"));
-            ("data.files.ml_100k", config.limits)
+            (section, config.limits)
         }
         DataConfig::Sequences(config) => {
             writer.section("data.files.sequences");
             writer.reasoned("file", &file(&config.file), reason("file"));
-            writer.line("encoding", encoding(config.encoding));
+            if config.layout == SequencesLayout::Adjacency {
+                writer.line("layout", "\"adjacency\"");
+            }
+            writer.line("encoding", &quoted(&config.encoding.label()));
             ("data.files.sequences", config.limits)
         }
         DataConfig::Tables(config) => {
@@ -243,13 +246,6 @@ pub(crate) fn decimal(number: f64) -> String {
     format!("{number:?}")
 }
 
-fn encoding(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Utf8 => "\"utf-8\"",
-        Encoding::Latin1 => "\"latin-1\"",
-    }
-}
-
 /// A format on one line.
 fn format(format: &FileFormat) -> String {
     let mut text = String::new();
@@ -264,6 +260,7 @@ mod tests {
 
     #[test]
     fn formats_are_written_on_one_line() {
+        use u2i_features::Encoding;
         use u2i_features::formats::{Csv, Parquet, Tsv};
         let encoding = Encoding::Utf8;
         let cases: [(FileFormat, &str); 4] = [

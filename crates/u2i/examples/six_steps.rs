@@ -9,7 +9,7 @@ use u2i::pipeline::{
 };
 
 fn main() -> Result<(), u2i::Error> {
-    let places = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() };
+    let places = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() };
     let device = DeviceChoice::Cpu.open()?;
 
     let config = load_config("synthetic/fm")?;

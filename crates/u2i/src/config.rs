@@ -113,7 +113,11 @@ impl EvaluationConfig {
     fn metric(&self, name: &str) -> Result<Metric, String> {
         let metric: Metric = name.parse().map_err(|error| format!("{error}"))?;
         match metric {
-            Metric::HitRate(k) | Metric::Ndcg(k) | Metric::Precision(k) | Metric::Recall(k)
+            Metric::HitRate(k)
+            | Metric::Ndcg(k)
+            | Metric::Precision(k)
+            | Metric::Recall(k)
+            | Metric::Map(k)
                 if !self.cutoffs().contains(&k) =>
             {
                 Err(format!("`{name}` is not measured, `evaluation.k` is {:?}", self.cutoffs()))
@@ -184,6 +188,7 @@ impl Experiment {
             let base = std::path::absolute(if folder == Path::new("") { Path::new(".") } else { folder });
             let base = base.map_err(|source| Error::Io { action: "find", path: folder.into(), source })?;
             *files = files.rebased(&base);
+            experiment.split = experiment.split.rebased(&base);
         }
         Ok(experiment)
     }
@@ -301,7 +306,14 @@ impl<C: TwoTowerConfig, L: LossSource> Experiment<C, L> {
         }
         let key = "evaluation.validation_metric";
         let metric = self.evaluation.metric(&self.evaluation.validation_metric);
-        metric.map(drop).map_err(|message| (key.to_owned(), format!("`{key}`: {message}")))
+        match metric {
+            Ok(Metric::Map(_)) if !matches!(self.split, SplitConfig::Files(_)) => at(
+                key,
+                format!("`{key}`: `map` is of several relevant items, which the split `files` alone has"),
+            ),
+            Ok(_) => Ok(()),
+            Err(message) => at(key, format!("`{key}`: {message}")),
+        }
     }
 
     /// That what is said of items reaches their vectors, and that the model can use the columns.
@@ -326,6 +338,7 @@ impl<C: TwoTowerConfig, L: LossSource> Experiment<C, L> {
         let mut anywhere = self.clone();
         if let DataSource::Files(files) = &mut anywhere.data {
             *files = files.anywhere();
+            anywhere.split = anywhere.split.anywhere();
         }
         let text = serde_json::to_string(&anywhere).expect("an experiment is plain data");
         Digest::new().part("experiment", text.as_bytes()).finish()

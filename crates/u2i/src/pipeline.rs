@@ -7,7 +7,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
 use u2i_eval::{Accumulator, Metrics};
-use u2i_features::{Prepared, RawData, ReadLimits, prepare, read_ml_1m, read_ml_100k};
+use u2i_features::{Prepared, RawData, prepare};
 use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Seen};
 use u2i_losses::LossSource;
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig};
@@ -62,7 +62,7 @@ pub fn load_data<C, L>(
     base: &Path,
 ) -> Result<RawData, Error> {
     match &experiment.data {
-        DataSource::Files(files) => Ok(files.read(base)?),
+        DataSource::Files(files) => Ok(files.read_for(&experiment.split, base)?),
         DataSource::Named { dataset } => {
             let name: DatasetName = dataset.parse().map_err(|error| Error::Usage(format!("{error}")))?;
             read_dataset(&resolve(name, places)?.dataset)
@@ -77,13 +77,19 @@ pub fn load_data<C, L>(
 ///
 /// # Errors
 ///
-/// If a file cannot be read or holds a bad row.
+/// If a file cannot be read or holds a bad row, or if an experiment has to say what its columns hold.
 pub fn read_dataset(dataset: &Dataset) -> Result<RawData, Error> {
-    Ok(match dataset {
-        Dataset::Synthetic => synthetic(SYNTHETIC_SEED, &SyntheticConfig::STANDARD),
-        Dataset::Ml1m(dir) => read_ml_1m(dir, &ReadLimits::STRICT)?,
-        Dataset::Ml100k(dir) => read_ml_100k(dir, &ReadLimits::STRICT)?,
-    })
+    let found = match dataset {
+        Dataset::Synthetic => return Ok(synthetic(SYNTHETIC_SEED, &SyntheticConfig::STANDARD)),
+        Dataset::Files(found) => found,
+    };
+    match found.config() {
+        Some(config) => Ok(config.read(Path::new(""))?),
+        None => Err(Error::Usage(format!(
+            "an experiment has to say which columns of {name} it takes; `u2i init --dataset {name} --out FILE` writes one",
+            name = found.name
+        ))),
+    }
 }
 
 /// The synthetic data set is one fixed set; seeds of experiments do not change it.

@@ -27,7 +27,7 @@ pub struct Report {
     pub recipe: String,
     /// Name of the data set.
     pub dataset: String,
-    /// `time`, `cut` or `book`.
+    /// `time`, `cut`, `book` or `files`.
     pub protocol: String,
     /// BLAKE3 of events, training prefixes, samples and targets.
     pub split_hash: String,

@@ -27,7 +27,7 @@ pub(super) const TRANSITIONS: Claim = Claim {
                and with what precedes counted in place of what follows.",
     rule: "Holds if the ratio is above 1 by more than noise and counting forwards beats counting backwards by more than noise in \
            NDCG@10; under a condition if only one is so, which it names; else it does not hold.",
-    needs: &[DatasetName::Ml1m],
+    needs: &[DatasetName::ML_1M],
     run: transitions,
 };
 
@@ -38,7 +38,7 @@ pub(super) const POPULARITY: Claim = Claim {
     measured: "MovieLens 1M: for users with at least 20 training events, the logarithm (base 2) of the number of training events of \
                the items in each tenth of the history; the last fifth less the first fifth, user by user.",
     rule: "Holds if the last fifth is less popular than the first by more than noise; else it does not hold.",
-    needs: &[DatasetName::Ml1m],
+    needs: &[DatasetName::ML_1M],
     run: popularity,
 };
 

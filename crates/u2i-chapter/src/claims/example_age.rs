@@ -29,7 +29,7 @@ pub(super) const CLAIM: Claim = Claim {
                Targets without a training event, which this model cannot rank, are left out.",
     rule: "Holds if example age gains more than noise on fresh items everywhere; under a condition if somewhere, which is named; else \
            it does not hold.",
-    needs: &[DatasetName::Ml1m, DatasetName::Synthetic],
+    needs: &[DatasetName::ML_1M, DatasetName::SYNTHETIC],
     run,
 };
 
@@ -55,7 +55,7 @@ fn run(lab: &mut Lab<'_>) -> Result<Finding, Error> {
     let mut planted = lab.experiment("synthetic/youtube_dnn", &[])?;
     planted.split = SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.94, test_quantile: 0.96 };
     let alone = without_history(planted.clone());
-    let (planted_raw, released_s) = released(&*lab.named(DatasetName::Synthetic)?);
+    let (planted_raw, released_s) = released(&*lab.named(DatasetName::SYNTHETIC)?);
     let year = year(&real_raw);
     let last_s = {
         let prepared = prepare_features(&planted, &planted_raw)?;

@@ -28,7 +28,7 @@ pub(super) const MOVIELENS: Claim = Claim {
                alone, and on MovieLens 1M (quick recipes with history, one epoch, one seed). NDCG@10 on test targets.",
     rule: "Holds if DSSM is better than FM by more than noise everywhere; under a condition if somewhere, which is named; else it \
            does not hold.",
-    needs: &[DatasetName::Ml100k, DatasetName::Ml1m],
+    needs: &[DatasetName::ML_100K, DatasetName::ML_1M],
     run: movielens,
 };
 
@@ -43,7 +43,7 @@ pub(super) const PLANTED: Claim = Claim {
                of the ten best that is of the genres that the user does not pass over.",
     rule: "Holds if DSSM is better than FM by more than noise in both figures, both ways; under a condition if one way only, which \
            it names; else it does not hold.",
-    needs: &[DatasetName::Synthetic],
+    needs: &[DatasetName::SYNTHETIC],
     run: attributes_alone,
 };
 
@@ -146,7 +146,7 @@ fn movielens(lab: &mut Lab<'_>) -> Result<Finding, Error> {
 const KIND: &str = "share_of_kind";
 
 fn attributes_alone(lab: &mut Lab<'_>) -> Result<Finding, Error> {
-    let raw = lab.named(DatasetName::Synthetic)?;
+    let raw = lab.named(DatasetName::SYNTHETIC)?;
     let kinds = Kinds::of(&raw);
     let device = lab.device;
     let dense = ["user", "item"].map(|side| format!("model.dssm.{side}.mlp.dropout=0.0"));

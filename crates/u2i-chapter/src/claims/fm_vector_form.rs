@@ -22,7 +22,7 @@ pub(super) const CLAIM: Claim = Claim {
     measured: "A factorization machine trained on the synthetic data set: all items ranked for each test user by the whole model \
                and by the two vectors, in 64 bits, and by how much their scores differ beyond the constant that was left out.",
     rule: "Holds if the order is the same for every user and scores differ by at most 10⁻⁹, relative; does not hold otherwise.",
-    needs: &[DatasetName::Synthetic],
+    needs: &[DatasetName::SYNTHETIC],
     run,
 };
 

@@ -17,7 +17,7 @@ pub(super) const CLAIM: Claim = Claim {
                two seeds). NDCG@10 on test targets.",
     rule: "Holds if weights by age are better than the mean by more than noise on neither data set; under a condition if on one \
            only; does not hold if on both.",
-    needs: &[DatasetName::Ml100k, DatasetName::Ml1m],
+    needs: &[DatasetName::ML_100K, DatasetName::ML_1M],
     run,
 };
 

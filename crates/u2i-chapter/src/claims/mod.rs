@@ -185,7 +185,7 @@ mod tests {
     /// Runs claims with tiny sizes, without anything kept.
     pub(super) fn tiny(ids: &[&str]) -> Claims {
         let out = tempfile::tempdir().unwrap();
-        let places = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() };
+        let places = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() };
         let options = ClaimsOptions {
             only: ids.iter().map(|&id| id.to_owned()).collect(),
             tiny: true,

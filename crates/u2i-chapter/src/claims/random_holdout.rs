@@ -28,7 +28,7 @@ pub(super) const CLAIM: Claim = Claim {
     rule: "*Flatters*: what the random split says of its model is more than that model reaches in truth, by more than noise. \
            *Costs*: in truth the model of the random split is worse than that of the rollback, by more than noise. Holds if both \
            are so for both models; under a condition, which is named, if some are; else it does not hold.",
-    needs: &[DatasetName::Ml100k],
+    needs: &[DatasetName::ML_100K],
     run,
 };
 

@@ -38,7 +38,7 @@ pub(super) const ACCURACY: Claim = Claim {
                them.",
     rule: "Holds if full softmax is not better than 2,000 negatives by more than noise on either data set; under a condition if \
            that is so on one only, or with 5,000 alone; else it does not hold.",
-    needs: &[DatasetName::Ml100k, DatasetName::Ml1m],
+    needs: &[DatasetName::ML_100K, DatasetName::ML_1M],
     run: accuracy,
 };
 

@@ -22,7 +22,7 @@ pub(super) const CLAIM: Claim = Claim {
     rule: "Holds if the least active quarter gains more than noise from as many targets in the mean, and all users together do not \
            lose more than noise; under a condition if it gains and all together lose, or if it gains only with 20; else it does not \
            hold.",
-    needs: &[DatasetName::Ml100k],
+    needs: &[DatasetName::ML_100K],
     run,
 };
 

@@ -30,7 +30,7 @@ pub(super) const CLAIM: Claim = Claim {
     rule: "Holds if encoding once takes U + I runs and less time at the largest U, and what follows does not grow with U × I. \
            Exact search does where its time grows with a power of the items of at least 0.5: then it holds under the condition \
            that only encoding is counted. Does not hold if encoding once takes longer.",
-    needs: &[DatasetName::Ml1m],
+    needs: &[DatasetName::ML_1M],
     run,
 };
 

@@ -18,7 +18,7 @@ pub(super) const CLAIM: Claim = Claim {
                temperature 0.1; and with 256 shared by a step, which is the recipe. NDCG@10 on test targets.",
     rule: "Holds if softmax beats binary cross-entropy by more than noise with the same negatives and the same inner products, and \
            as the recipe has it; under a condition if only one of them does, which names it; else it does not hold.",
-    needs: &[DatasetName::Ml100k],
+    needs: &[DatasetName::ML_100K],
     run,
 };
 

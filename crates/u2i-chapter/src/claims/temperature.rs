@@ -30,7 +30,7 @@ pub(super) const TRAINING: Claim = Claim {
     measured: "DSSM on MovieLens 100K, tuned recipe with cosines, its temperature replaced; two seeds, NDCG@10 on test targets.",
     rule: "Holds if the temperature that is best differs from 1, where scores stay as they are, by more than noise; under a \
            condition if it does so only from another temperature of the sweep; else it does not hold.",
-    needs: &[DatasetName::Ml100k],
+    needs: &[DatasetName::ML_100K],
     run: training,
 };
 

@@ -6,12 +6,16 @@ use u2i::{Error, report};
 use u2i_features::{FeatureError, TimeUnit};
 use u2i_onboarding::{InitOptions, ModelChoice, init, parse_time_unit};
 
+use super::datasets::{self, Asked};
+use super::shared::Data;
 use crate::output::Output;
 use crate::terminal::Terminal;
 
 /// Look at files of events and write an experiment for them, each guess under its reason.
 ///
 /// Example: `u2i init events.csv items.csv --out experiment.toml`
+///
+/// With `--dataset NAME` it looks at a published data set instead, and downloads it if it is not there.
 ///
 /// Takes CSV and Parquet files, MovieLens folders, RecBole's atomic files (.inter, .user, .item) and text of `user item`
 /// per line in time order. It says what each file became and why. Where it is not clear which file or column is meant, it
@@ -20,11 +24,16 @@ use crate::terminal::Terminal;
 #[derive(Args)]
 pub struct Arguments {
     /// Files of events, users and items, or the one folder that holds them.
-    #[arg(required_unless_present = "events")]
+    #[arg(required_unless_present_any = ["events", "dataset"])]
     data: Vec<PathBuf>,
+    /// A published data set by its name, ml-25m or amazon-2023-Books for instance. list names all that there are.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["data", "events"])]
+    dataset: Option<Asked>,
+    #[command(flatten)]
+    named: Data,
     /// The experiment file to write. It must not be there.
-    #[arg(long, value_name = "CONFIG")]
-    out: PathBuf,
+    #[arg(long, value_name = "CONFIG", required_unless_present = "dataset")]
+    out: Option<PathBuf>,
     /// The file of events.
     #[arg(long, value_name = "FILE")]
     events: Option<String>,
@@ -61,6 +70,8 @@ impl Arguments {
     pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
         let Arguments {
             data,
+            dataset,
+            named,
             out,
             events,
             users,
@@ -73,18 +84,33 @@ impl Arguments {
             max_rejects,
             model,
         } = self;
+        let dataset = match dataset {
+            Some(Asked::List) => {
+                datasets::list(output, terminal);
+                return Ok(());
+            }
+            Some(Asked::Set(name)) => Some(name),
+            None => None,
+        };
+        let out =
+            out.ok_or_else(|| Error::Usage("name the experiment file to write: --out CONFIG".to_owned()))?;
         if out.exists() {
             let message =
                 format!("{} is there already, and may have been edited; name another file", out.display());
             return Err(Error::Usage(message));
         }
+        let (data, columns) = match dataset {
+            Some(name) => datasets::files(name, &named.places(), terminal)?,
+            None => (data, None),
+        };
+        let [own_user, own_item, own_time] = columns.map_or([None, None, None], |columns| columns.map(Some));
         let options = InitOptions {
             events,
             users,
             items,
-            user,
-            item,
-            time,
+            user: user.or(own_user),
+            item: item.or(own_item),
+            time: time.or(own_time),
             time_unit,
             no_time,
             max_rejects,

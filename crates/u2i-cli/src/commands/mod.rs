@@ -3,6 +3,7 @@
 mod ablate;
 mod claims;
 mod compare;
+mod datasets;
 mod evaluate;
 mod export;
 mod init;

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use clap::Args;
 use u2i::{Error, Stage, report};
 use u2i_chapter::{ModelName, Protocol, ProtocolTable, Recipe, ReproduceOptions, dry_run, reproduce};
-use u2i_datasets::DatasetName;
 use u2i_features::Ties;
 
+use super::datasets::{self, Asked};
 use super::shared::{Data, Device, Keeping, platform_line};
 use crate::output::Output;
 use crate::terminal::Terminal;
@@ -18,9 +18,10 @@ pub struct Arguments {
     /// Models: fm, dssm, youtube_dnn (the chapter's fm_recall and youtubednn, too). All of them if none is named.
     /// dssm_text, the chapter's words instead of its code, has the recipe book only.
     models: Vec<ModelName>,
-    /// auto, synthetic, ml-100k or ml-1m. auto takes ml-1m where it is or can be had, else synthetic.
+    /// auto, synthetic, ml-100k or ml-1m. auto takes ml-1m where it is or can be had, else synthetic. list names all that
+    /// there are; those without recipes of ours go by `u2i init --dataset`.
     #[arg(long, default_value = "auto")]
-    dataset: DatasetName,
+    dataset: Asked,
     #[command(flatten)]
     data: Data,
     /// time, cut, book or all. time and then book if none is named.
@@ -90,6 +91,13 @@ impl std::str::FromStr for Protocols {
 
 impl Arguments {
     pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+        let dataset = match self.dataset {
+            Asked::Set(dataset) => dataset,
+            Asked::List => {
+                datasets::list(output, terminal);
+                return Ok(());
+            }
+        };
         let mut models = self.models;
         let mut named = std::collections::BTreeSet::new();
         models.retain(|model| named.insert(*model));
@@ -98,7 +106,7 @@ impl Arguments {
         }
         let options = ReproduceOptions {
             models,
-            dataset: self.dataset,
+            dataset,
             places: self.data.places(),
             protocols: self.protocol.map_or(vec![Protocol::Time, Protocol::Book], |protocols| protocols.0),
             ties: self.ties.into_iter().map(|rule| rule.0).collect(),

@@ -21,7 +21,7 @@ impl Data {
             data_dir: self.data_dir,
             env_dir: std::env::var_os("U2I_DATA_DIR").map(PathBuf::from),
             cache_dir: cache_dir(),
-            mirror: Mirror { proxy: proxy(), ..Mirror::grouplens() },
+            mirror: Mirror { base_url: mirror_url(), proxy: proxy(), ..Mirror::publishers() },
         }
     }
 }
@@ -62,6 +62,11 @@ pub struct Keeping {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number of seconds"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// `$U2I_MIRROR`: where files of data sets are, as `$U2I_MIRROR/<data set>/<file>`, instead of at their publishers'.
+fn mirror_url() -> Option<String> {
+    std::env::var("U2I_MIRROR").ok().filter(|url| !url.is_empty())
 }
 
 /// The proxy of HTTPS requests, as curl and others take it from the environment.

@@ -4,6 +4,7 @@ mod claims;
 mod cold;
 mod command_line;
 mod crashes;
+mod datasets;
 mod disks;
 mod experiments;
 mod learning;
@@ -33,7 +34,7 @@ fn synthetic() -> RawData {
 }
 
 fn tuned(model: ModelName) -> Experiment {
-    experiment(Recipe::Tuned, DatasetName::Synthetic, model, None).unwrap()
+    experiment(Recipe::Tuned, DatasetName::SYNTHETIC, model, None).unwrap()
 }
 
 fn prepared(experiment: &Experiment) -> Prepared {

@@ -56,6 +56,61 @@ fn lists_are_scored_by_their_hits() {
     check_list(&["a", "b"], &["b", "a"], 2, [1.0; 5]);
 }
 
+/// Hit rate, NDCG, precision, recall and MAP at `k`, and MRR.
+fn check_set(ranks: &[Rank], k: usize, wanted: [f64; 6]) {
+    let mut accumulator = Accumulator::of_sets(&[k]).unwrap();
+    accumulator.add_set(ranks);
+    let metrics = accumulator.finish().unwrap();
+    let found: Vec<f64> = metrics.iter().map(|(_, estimate)| estimate.mean).collect();
+    let names: Vec<String> = metrics.iter().map(|(metric, _)| metric.to_string()).collect();
+    let kinds = ["hit_rate", "ndcg", "precision", "recall", "map"];
+    assert!(names.iter().eq(kinds.map(|kind| format!("{kind}@{k}")).iter().chain([&"mrr".to_owned()])));
+    for ((name, found), wanted) in names.iter().zip(found).zip(wanted) {
+        assert!((found - wanted).abs() < 1e-15, "{name} of {ranks:?} at {k}: {found}, wanted {wanted}");
+    }
+}
+
+/// Ranks without ties, by the number of items above.
+fn ranks(above: &[usize]) -> Vec<Rank> {
+    above.iter().map(|&above| Rank::new(above, 0)).collect()
+}
+
+#[test]
+fn sets_are_scored_by_the_places_of_all_their_items() {
+    // Places 1, 3 and 6 of three relevant items; the third place has the gain 1 / log2(4).
+    let all = [1.0, 1.5 / (1.5 + SECOND), 2.0 / 3.0, 2.0 / 3.0, (1.0 + 2.0 / 3.0) / 3.0, 1.0];
+    check_set(&ranks(&[5, 0, 2]), 3, all);
+    // At 2 the best list has two hits, not three.
+    check_set(&ranks(&[5, 0, 2]), 2, [1.0, 1.0 / (1.0 + SECOND), 0.5, 1.0 / 3.0, 0.5, 1.0]);
+    // One that was not ranked is relevant all the same.
+    let missed = [&ranks(&[1])[..], &[Rank::MISS]].concat();
+    check_set(&missed, 2, [1.0, SECOND / (1.0 + SECOND), 0.5, 0.5, 0.25, 0.5]);
+    check_set(&[Rank::MISS, Rank::MISS], 5, [0.0; 6]);
+    check_set(&ranks(&[0, 1]), 2, [1.0; 6]);
+    check_set(&ranks(&[7]), 5, [0.0, 0.0, 0.0, 0.0, 0.0, 0.125]);
+}
+
+#[test]
+fn relevant_items_that_tie_share_no_place() {
+    // Two relevant ones alike and nothing else: places 1 and 2, in whatever order.
+    check_set(&[Rank::new(0, 1), Rank::new(0, 1)], 1, [1.0, 1.0, 1.0, 0.5, 1.0, 1.0]);
+    check_set(&[Rank::new(0, 1), Rank::new(0, 1)], 2, [1.0; 6]);
+    // Two of four that are alike have the mean rank 2.5, so places 2 and 3.
+    let [second, third] = [SECOND, 0.5];
+    let two_of_four = [1.0, (second + third) / (1.0 + SECOND), 2.0 / 3.0, 1.0, (0.5 + 2.0 / 3.0) / 2.0, 0.5];
+    check_set(&[Rank::new(0, 3), Rank::new(0, 3)], 3, two_of_four);
+}
+
+#[test]
+fn a_user_without_relevant_items_is_in_no_mean_of_sets() {
+    let mut accumulator = Accumulator::of_sets(&[1]).unwrap();
+    accumulator.add_set(&[]);
+    accumulator.add_set(&ranks(&[0]));
+    let metrics = accumulator.finish().unwrap();
+    assert_eq!((metrics.n_users(), metrics.n_without_truth()), (1, 1));
+    assert_eq!(metrics.mean(Metric::Map(1)), Some(1.0));
+}
+
 #[test]
 fn duplicates_count_once_and_those_below_move_up() {
     check_list(&["a", "a", "a"], &["a", "b"], 3, [1.0, 1.0 / (1.0 + SECOND), 1.0 / 3.0, 0.5, 1.0]);
@@ -106,10 +161,10 @@ fn keys_are_flat_and_their_order_is_fixed() {
 
 #[test]
 fn texts_that_name_no_metric_are_refused() {
-    for text in ["", "mrr@10", "map@10", "ndcg"] {
+    for text in ["", "mrr@10", "auc@10", "ndcg", "map"] {
         assert_eq!(text.parse::<Metric>(), Err(ParseMetricError::Unknown(text.to_owned())));
     }
-    for text in ["ndcg@", "ndcg@0", "ndcg@+5", "ndcg@05", "ndcg@-1", "ndcg@1.5"] {
+    for text in ["ndcg@", "ndcg@0", "ndcg@+5", "ndcg@05", "ndcg@-1", "ndcg@1.5", "map@0"] {
         assert_eq!(text.parse::<Metric>(), Err(ParseMetricError::Cutoff(text.to_owned())));
     }
 }

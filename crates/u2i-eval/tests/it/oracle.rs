@@ -25,6 +25,11 @@ fn by_definition(metric: Metric, list: &[u8], truth: &HashSet<u8>) -> f64 {
         Metric::Ndcg(k) => dcg(k, &relevant) / dcg(k, &|place| place <= truth.len()),
         Metric::Precision(k) => count(k) / k as f64,
         Metric::Recall(k) => count(k) / truth.len() as f64,
+        Metric::Map(k) => {
+            let precision = |place: usize| count(place) / place as f64;
+            let hits = (1..=k).filter(|&place| relevant(place));
+            hits.map(precision).sum::<f64>() / k.min(truth.len()) as f64
+        }
         Metric::Mrr => {
             (1..=list.len()).find(|&place| relevant(place)).map_or(0.0, |place| 1.0 / place as f64)
         }
@@ -54,6 +59,7 @@ fn by_mean_place(metric: Metric, scores: &[u8], target: usize) -> f64 {
         Metric::HitRate(k) | Metric::Recall(k) => up_to(k, 1.0),
         Metric::Ndcg(k) => up_to(k, 2f64.ln() / (place + 1.0).ln()),
         Metric::Precision(k) => up_to(k, 1.0 / k as f64),
+        Metric::Map(k) => up_to(k, 1.0 / place),
         Metric::Mrr => 1.0 / place,
     }
 }
@@ -159,6 +165,58 @@ proptest! {
             let truth = |target: &u8| HashSet::from([*target]);
             users.iter().map(|(list, target)| by_definition(metric, list, &truth(target))).collect()
         });
+    }
+
+    /// Sets of up to twelve items, of which some are not in the list, in any order.
+    #[test]
+    fn sets_of_ranks_equal_the_oracle(
+        users in prop::collection::vec(
+            (Just((0u8..30).collect::<Vec<_>>()).prop_shuffle(), prop::collection::hash_set(0u8..33, 0..12)), 1..12,
+        ),
+    ) {
+        let mut accumulator = Accumulator::of_sets(&CUTOFFS).unwrap();
+        for (list, truth) in &users {
+            let rank = |id| list.iter().position(|other| other == id).map_or(Rank::MISS, |above| Rank::new(above, 0));
+            accumulator.add_set(&truth.iter().map(rank).collect::<Vec<_>>());
+        }
+        let known: Vec<_> = users.iter().filter(|(_, truth)| !truth.is_empty()).collect();
+        if known.is_empty() {
+            prop_assert_eq!(accumulator.finish(), Err(EvalError::NoUsers { n_without_truth: users.len() }));
+            return Ok(());
+        }
+        check(&accumulator, |metric| {
+            known.iter().map(|(list, truth)| by_definition(metric, list, truth)).collect()
+        });
+        // Ranks and the list that they stand for are one thing.
+        let mut lists = Accumulator::of_sets(&CUTOFFS).unwrap();
+        users.iter().for_each(|(list, truth)| lists.add_list(list, truth));
+        prop_assert_eq!(accumulator.finish(), lists.finish());
+    }
+
+    /// A set of one item has the very bits of a single target, ties included, and every metric of any set lies between 0
+    /// and 1.
+    #[test]
+    fn sets_of_one_equal_single_targets(
+        users in prop::collection::vec((0usize..40, 0usize..40, any::<bool>()), 1..12),
+        sets in prop::collection::vec(prop::collection::vec(0u8..6, 1..40), 1..4),
+    ) {
+        let [mut ranks, mut of_one] = [(); 2].map(|()| Accumulator::of_sets(&CUTOFFS).unwrap());
+        for &(above, ties, is_ranked) in &users {
+            let rank = if is_ranked { Rank::new(above, ties) } else { Rank::MISS };
+            ranks.add_rank(rank);
+            of_one.add_set(&[rank]);
+        }
+        prop_assert_eq!(ranks.finish(), of_one.finish());
+        for scores in &sets {
+            // Every third item is relevant, the first among them.
+            let count = |target: usize, order| scores.iter().filter(|score| score.cmp(&&scores[target]) == order).count();
+            let rank = |target| Rank::new(count(target, Ordering::Greater), count(target, Ordering::Equal) - 1);
+            let mut accumulator = Accumulator::of_sets(&CUTOFFS).unwrap();
+            accumulator.add_set(&(0..scores.len()).step_by(3).map(rank).collect::<Vec<_>>());
+            for (metric, estimate) in accumulator.finish().unwrap().iter() {
+                prop_assert!((0.0..=1.0 + 1e-12).contains(&estimate.mean), "{metric}: {}", estimate.mean);
+            }
+        }
     }
 
     /// The mean rank over every order of the tied items, counted one by one.

@@ -5,9 +5,9 @@ mod features;
 mod split;
 mod tables;
 
-pub use data::{DataConfig, MovieLensConfig, SequencesConfig};
+pub use data::{DataConfig, MovieLensConfig, SequencesConfig, SequencesLayout};
 pub use features::{ColumnConfig, ColumnKind, FeaturesConfig, HistoryConfig, ItemIdConfig};
-pub use split::{PerUser, SamplesConfig, SplitConfig, Ties};
+pub use split::{FilesSplit, PerUser, SamplesConfig, SplitConfig, Ties};
 pub use tables::{
     AttributeConfig, AttributeKind, AttributesConfig, EventsConfig, SequenceFileConfig, TablesConfig,
     TimeConfig,

@@ -1,4 +1,5 @@
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,68 @@ pub enum SplitConfig {
         /// Users with fewer events are dropped. At least 3.
         min_events: u32,
     },
+    /// By files, for data that comes with a split of its own: see [`FilesSplit`].
+    Files(FilesSplit),
+}
+
+/// The files of a split that the data comes with. Columns and format are those of the events in `[data.files]`.
+///
+/// All test events of a user are relevant, as a set, and so are all validation events. The history of a test user are
+/// the training and validation events. In each file a user's events are in the order of their times, or of the file where
+/// there are no times. Test users without an earlier event are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilesSplit {
+    /// Training events. It is the file of `[data.files]`, and may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<PathBuf>,
+    /// Validation events, which decide which epoch is kept. Left out, the last epoch is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// Test events.
+    pub test: PathBuf,
+    /// Order of events that one user has at the same time in one file; that of the file if left out.
+    #[serde(default = "by_file", skip_serializing_if = "is_by_file")]
+    pub ties: Ties,
+    /// Whether events of a user in an earlier file may have happened at or after the first one in a later file, as in random
+    /// splits. They are counted, and refused if this is left out.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_later_training: bool,
+}
+
+fn by_file() -> Ties {
+    Ties::File
+}
+
+fn is_by_file(ties: &Ties) -> bool {
+    *ties == Ties::File
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl SplitConfig {
+    /// The split, with relative paths starting at `base`.
+    #[must_use]
+    pub fn rebased(&self, base: &Path) -> Self {
+        self.at(|path| base.join(path))
+    }
+
+    /// The split without the folders of its files: two configs that read alike then equal each other.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
+    }
+
+    fn at(&self, place: impl Fn(&Path) -> PathBuf) -> Self {
+        let mut moved = self.clone();
+        if let SplitConfig::Files(FilesSplit { train, validation, test, .. }) = &mut moved {
+            let files = [train.as_mut(), validation.as_mut(), Some(test)];
+            files.into_iter().flatten().for_each(|file| *file = place(file));
+        }
+        moved
+    }
 }
 
 /// Order of events that one user has in the same second. Equal rows are all kept.

@@ -19,6 +19,10 @@ pub struct TablesConfig {
     /// Events of other kinds than those that are recommended, each in a file of its own. None if left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sequences: Vec<SequenceFileConfig>,
+    /// What stands for a missing value in files of text, instead of [`MISSING_MARKS`](crate::MISSING_MARKS); an empty
+    /// cell does in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<String>>,
     /// How many bad rows each file may have, and how long a row may be.
     pub limits: ReadLimits,
 }
@@ -107,7 +111,8 @@ pub enum AttributeKind {
     Number {},
     /// Several categories in one field.
     List {
-        /// Between categories, unless the column is one of lists (Parquet).
+        /// Between categories, unless the column is one of lists (Parquet) or the cell is a list in brackets, as Python,
+        /// JSON and PostgreSQL write them. Blanks around categories do not count.
         separator: char,
     },
 }

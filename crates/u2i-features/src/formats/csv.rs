@@ -2,14 +2,26 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::delimited::{DelimitedRows, Quoting};
+use super::delimited::{DelimitedRows, Layout};
+use super::records::{Dialect, Quoting};
+use super::sniffed::sniff;
 use crate::error::{FeatureError, invalid};
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
-use crate::row_source::{Evidence, Recognition, RowFormat, RowSource};
+use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, TextNotation};
 use crate::text::{Encoding, Lines};
 
 /// Rows of text under a header. Fields may be quoted with `"` (RFC 4180); an empty field is missing.
+///
+/// # Examples
+///
+/// ```
+/// use u2i_features::Encoding;
+/// use u2i_features::formats::Csv;
+/// // As Spark writes them.
+/// let spark = Csv { escape: Some('\\'), ..Csv::new(',', Encoding::Utf8) };
+/// assert!(spark.header && spark.decimal.is_none());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Csv {
@@ -17,23 +29,77 @@ pub struct Csv {
     pub separator: char,
     /// How text is encoded.
     pub encoding: Encoding,
+    /// Before a quote, a separator or itself, in a quoted field or not, it makes a letter of it; before anything else
+    /// it is a letter. ASCII punctuation, nearly always a backslash. If left out, nothing escapes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escape: Option<char>,
+    /// Whether blanks and tabs around names and values do not count, so that a field may be quoted behind them. What is
+    /// in quotes keeps its own. No if left out.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub trim: bool,
+    /// Lines above the header, which are passed over. 0 if left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip_lines: usize,
+    /// Whether the first line has the names of columns. Without them columns are called `1`, `2` and so on. Yes if left
+    /// out.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub header: bool,
+    /// Before the decimals of numbers: `,` or `.`. With either, digits may stand in groups of three: `1.234,56`,
+    /// `1,234.56`, `1 234`. If left out, it is a full stop, and there are no groups. Ids and categories are as they are
+    /// written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
 }
 
-/// Separators that a file is tried with. Of equals the first is taken, so that a decimal comma does not beat the
-/// semicolon.
-const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
-/// Lines that a file is tried with.
-const TRIED_LINES: usize = 200;
-/// Letters of a first line that a reason shows.
-const SHOWN: usize = 80;
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+fn is_no(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
 
 impl Csv {
     /// Text with this separator in this encoding, all other keys left out.
     pub const fn new(separator: char, encoding: Encoding) -> Self {
-        Csv { separator, encoding }
+        Csv { separator, encoding, escape: None, trim: false, skip_lines: 0, header: true, decimal: None }
     }
 
     pub(super) const PROTOTYPE: Self = Csv::new(',', Encoding::Utf8);
+
+    /// How records are divided, if the keys can be used.
+    fn dialect(&self) -> Result<Dialect, FeatureError> {
+        let separator = match u8::try_from(self.separator) {
+            Ok(byte) if matches!(byte, b'\t' | b' ') || byte.is_ascii_punctuation() && byte != b'"' => byte,
+            _ => {
+                let wanted = "a tab, a space or ASCII punctuation other than a quote";
+                return Err(invalid("csv.separator", wanted, self.separator));
+            }
+        };
+        let escape = match self.escape.map(|escape| (escape, u8::try_from(escape))) {
+            None => None,
+            Some((_, Ok(byte))) if byte.is_ascii_punctuation() && byte != b'"' && byte != separator => {
+                Some(byte)
+            }
+            Some((escape, _)) => {
+                let wanted =
+                    "ASCII punctuation other than a quote and the separator; doubled quotes need no escape";
+                return Err(invalid("csv.escape", wanted, escape));
+            }
+        };
+        if let Some(decimal) = self.decimal.filter(|decimal| ![',', '.'].contains(decimal)) {
+            return Err(invalid("csv.decimal", "`,` or `.`", decimal));
+        }
+        Ok(Dialect { separator, quoting: Quoting::Rfc4180, escape, trim: self.trim })
+    }
 }
 
 impl RowFormat for Csv {
@@ -47,101 +113,40 @@ impl RowFormat for Csv {
 
     fn recognise(&self, beginning: &FileBeginning) -> Result<Recognition, FeatureError> {
         let text = beginning.text()?;
-        let lines: Vec<&str> = text.lines().take(TRIED_LINES).collect();
-        let first = lines.first().copied().unwrap_or_default();
-        let shown: String = first.chars().take(SHOWN).collect();
-        let Some(separator) = separator(&lines) else {
-            let reason = format!(
-                "neither `,`, `;`, a tab nor `|` divides its lines into as many fields each; the first line is {shown:?}"
-            );
-            return Ok(Recognition::No { reason });
+        let header = beginning.has_header();
+        let found = match sniff(text.as_str(), text.is_whole(), header) {
+            Ok(found) => found,
+            Err(reason) => return Ok(Recognition::No { reason }),
         };
-        if !is_header(first, separator) {
-            let reason = format!(
-                "expected the names of columns in the first line, found {shown:?}; add a line with names"
-            );
-            return Ok(Recognition::No { reason });
-        }
-        let name = if separator == '\t' { "a tab".to_owned() } else { format!("`{separator}`") };
-        Ok(Recognition::Yes {
-            format: Box::new(Csv::new(separator, text.encoding())),
-            evidence: Evidence::Looks,
-            reason: format!("Text with {name} between fields."),
-        })
+        let name = match found.separator {
+            '\t' => "a tab".to_owned(),
+            separator => format!("`{separator}`"),
+        };
+        let first = format!("Text with {name} between fields.");
+        let reason = std::iter::once(first).chain(found.notes).collect::<Vec<_>>().join(" ");
+        let format = Csv {
+            separator: found.separator,
+            encoding: text.encoding(),
+            escape: found.escape,
+            trim: found.trim,
+            skip_lines: found.skip_lines,
+            header,
+            decimal: found.decimal,
+        };
+        Ok(Recognition::Yes { format: Box::new(format), evidence: Evidence::Looks, reason })
     }
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let separator = one_byte(self.separator)?;
-        let lines = Lines::open(path, limits)?;
-        Ok(Box::new(DelimitedRows::new(lines, separator, Quoting::Rfc4180, self.encoding)?))
-    }
-}
-
-fn one_byte(separator: char) -> Result<u8, FeatureError> {
-    match u8::try_from(separator) {
-        Ok(byte) if matches!(byte, b'\t' | b' ') || byte.is_ascii_punctuation() && byte != b'"' => Ok(byte),
-        _ => {
-            let wanted = "a tab, a space or ASCII punctuation other than a quote";
-            Err(invalid("csv.separator", wanted, separator))
-        }
-    }
-}
-
-/// The separator under which all lines have the same number of fields, at least two; the one that makes the most.
-fn separator(lines: &[&str]) -> Option<char> {
-    let fields = |separator| {
-        let mut counts = lines.iter().map(|line| n_fields(line, separator));
-        let first = counts.next().filter(|&n| n > 1)?;
-        counts.all(|n| n == first).then_some((first, separator))
-    };
-    let candidates = SEPARATORS.into_iter().filter_map(fields);
-    candidates
-        .reduce(|best, other| if other.0 > best.0 { other } else { best })
-        .map(|(_, separator)| separator)
-}
-
-/// Fields of a line in which separators between quotes do not count.
-fn n_fields(line: &str, separator: char) -> usize {
-    let mut quoted = false;
-    let is_end = |char: char| {
-        quoted ^= char == '"';
-        char == separator && !quoted
-    };
-    1 + line.chars().filter(|&char| char != '\r').map(is_end).filter(|&is_end| is_end).count()
-}
-
-/// Whether a first line names columns: none of its fields is a number.
-fn is_header(line: &str, separator: char) -> bool {
-    line.split(separator).all(|field| field.trim().trim_matches('"').parse::<f64>().is_err())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_separator_is_the_one_that_divides_all_lines_alike() {
-        let cases: [(&[&str], Option<char>); 8] = [
-            (&["user,item,time", "a,b,1"], Some(',')),
-            (&["user;price;item", "a;1,5;b"], Some(';')),
-            (&["user\titem", "a b\tc"], Some('\t')),
-            (&["user|item|time", "a|b|1"], Some('|')),
-            (&["id,tags", "7,\"a,b\"", "8,c"], Some(',')),
-            (&["id,title", "7,a|b", "8,c|d"], Some(',')),
-            (&["user item", "a b"], None),
-            (&["a,b", "c"], None),
-        ];
-        for (lines, wanted) in cases {
-            assert_eq!(separator(lines), wanted, "{lines:?}");
-        }
+        let layout = Layout {
+            dialect: self.dialect()?,
+            encoding: self.encoding,
+            skip_lines: self.skip_lines,
+            has_header: self.header,
+        };
+        Ok(Box::new(DelimitedRows::new(Lines::open(path, self.encoding, limits)?, layout)?))
     }
 
-    #[test]
-    fn a_header_has_no_numbers() {
-        for (line, wanted) in
-            [("user,item", true), ("\"user\",\"item\"", true), ("196,242,3", false), ("user,7", false)]
-        {
-            assert_eq!(is_header(line, ','), wanted, "{line}");
-        }
+    fn text_notation(&self) -> Option<TextNotation> {
+        Some(TextNotation { decimal: self.decimal })
     }
 }

@@ -4,6 +4,8 @@ use std::io::Cursor;
 
 use polars::prelude::*;
 
+use super::records::{Dialect, Fields, Quoting, Scanner, has_escaped_quote};
+use super::sniffed::named_separator;
 use crate::cells::{Cells, Held};
 use crate::error::FeatureError;
 use crate::part::FilePart;
@@ -17,13 +19,26 @@ use crate::text::{Encoding, Line, Lines};
 /// reader fills short rows up and does not know its lines.
 pub(super) struct DelimitedRows {
     lines: Lines,
-    separator: u8,
-    quoting: Quoting,
-    encoding: Encoding,
+    layout: Layout,
     /// Names in the header.
     header: Vec<String>,
+    /// The record in `record`, if it is the next row.
+    next: Option<Record>,
     /// A row, so that there is room for the next.
     record: Vec<u8>,
+    /// The fields of a row that is not plain.
+    fields: Fields,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    pub dialect: Dialect,
+    pub encoding: Encoding,
+    /// Lines above the header.
+    pub skip_lines: usize,
+    /// Whether the first record has names. Without, columns are called by their numbers.
+    pub has_header: bool,
 }
 
 /// Some rows as text.
@@ -40,51 +55,54 @@ struct TextPart {
 /// `tests/it/parts.rs` reads a file of three.
 const PART_BYTES: usize = 1 << 22;
 
-/// What a `"` means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quoting {
-    /// Fields may be quoted with it.
-    Rfc4180,
-    /// It is a letter like any other.
-    None,
-}
-
-impl Quoting {
-    fn char(self) -> Option<u8> {
-        (self == Quoting::Rfc4180).then_some(b'"')
-    }
-}
-
 impl DelimitedRows {
     /// Reads the header.
-    pub(super) fn new(
-        mut lines: Lines,
-        separator: u8,
-        quoting: Quoting,
-        encoding: Encoding,
-    ) -> Result<Self, FeatureError> {
+    pub(super) fn new(mut lines: Lines, layout: Layout) -> Result<Self, FeatureError> {
+        for _ in 0..layout.skip_lines {
+            lines.next_line()?;
+        }
         let mut record = Vec::new();
-        let Some(Record { line, n_fields }) = next_record(&mut lines, separator, quoting, &mut record)?
-        else {
+        let Some(first) = next_record(&mut lines, layout.dialect, &mut record)? else {
             return Err(FeatureError::Empty { path: lines.path().to_owned() });
         };
-        if let Err(reason) = n_fields {
-            return Err(FeatureError::Header { path: lines.path().to_owned(), reason });
+        let header = header(&lines, &first, &record, layout)?;
+        let next = match layout.has_header {
+            true => next_record(&mut lines, layout.dialect, &mut record)?,
+            false => Some(first),
+        };
+        let mut rows = DelimitedRows { lines, layout, header, next, record, fields: Fields::default() };
+        rows.name_what_ends_rows()?;
+        Ok(rows)
+    }
+
+    /// Gives the header one more column, without a name, if the first row ends with a separator that it lacks.
+    fn name_what_ends_rows(&mut self) -> Result<(), FeatureError> {
+        let Some(Record { n_fields: Ok(n), .. }) = self.next else { return Ok(()) };
+        if n != self.header.len() + 1 {
+            return Ok(());
         }
-        let Some(header) = encoding.decode(&record) else { return Err(not_utf8(&lines, line)) };
-        let header = header_names(header.trim_start_matches('\u{feff}'), separator, quoting);
-        Ok(DelimitedRows { lines, separator, quoting, encoding, header, record })
+        let Layout { dialect, encoding, .. } = self.layout;
+        // A row that is no text is rejected when it is read.
+        let Ok(text) = encoding.decode(&self.record) else { return Ok(()) };
+        if dialect.fields(&text).is_ok_and(|fields| fields[n - 1].trim().is_empty()) {
+            self.header.push(String::new());
+        }
+        Ok(())
     }
 
     /// Reads on, rejecting rows that have not as many fields as the header. `None` if there is no more row.
     fn next_text(&mut self) -> Result<Option<TextPart>, FeatureError> {
+        let Layout { dialect, encoding, .. } = self.layout;
         let names: Vec<String> = (0..self.header.len()).map(|column| column.to_string()).collect();
-        let mut bytes = names.join(&char::from(self.separator).to_string()).into_bytes();
+        let mut bytes = names.join(&char::from(dialect.separator).to_string()).into_bytes();
         bytes.push(b'\n');
         let mut part = TextPart { bytes, lines: Vec::new(), rejects: Vec::new() };
         let whole = |line, reason| Reject { line, column: String::new(), reason };
         while part.bytes.len() < PART_BYTES {
-            let record = next_record(&mut self.lines, self.separator, self.quoting, &mut self.record)?;
+            let record = match self.next.take() {
+                None => next_record(&mut self.lines, dialect, &mut self.record)?,
+                next => next,
+            };
             let Some(Record { line, n_fields }) = record else { break };
             match n_fields {
                 Err(reason) => part.rejects.push(whole(line, reason)),
@@ -93,11 +111,26 @@ impl DelimitedRows {
                     part.rejects.push(whole(line, reason));
                 }
                 Ok(_) => {
-                    let text = self.encoding.decode(&self.record);
-                    let Some(text) = text else { return Err(not_utf8(&self.lines, line)) };
-                    part.bytes.extend_from_slice(text.as_bytes());
-                    // polars takes one carriage return before a newline for a part of it.
-                    part.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
+                    let text = match encoding.decode(&self.record) {
+                        Ok(text) => text,
+                        Err(reason) => {
+                            part.rejects.push(whole(line, reason));
+                            continue;
+                        }
+                    };
+                    if dialect.is_plain() {
+                        part.bytes.extend_from_slice(text.as_bytes());
+                        // polars takes one carriage return before a newline for a part of it.
+                        part.bytes.extend_from_slice(if text.ends_with('\r') { b"\r\n" } else { b"\n" });
+                    } else {
+                        // The record was divided before, so it can be.
+                        if let Err(reason) = self.fields.divide(&text, dialect) {
+                            part.rejects.push(whole(line, reason));
+                            continue;
+                        }
+                        self.fields.write(dialect.separator, &mut part.bytes);
+                        part.bytes.push(b'\n');
+                    }
                     part.lines.push(line);
                 }
             }
@@ -108,14 +141,15 @@ impl DelimitedRows {
 
     /// Parses rows that are known to be whole into one text column per field.
     fn parse(&self, bytes: Vec<u8>, n_rows: usize) -> PolarsResult<Vec<Cells>> {
-        let (separator, quoting) = (self.separator, self.quoting);
+        let Dialect { separator, quoting, .. } = self.layout.dialect;
+        let quote = (quoting == Quoting::Rfc4180).then_some(b'"');
         let fields =
             (0..self.header.len()).map(|place| Field::new(place.to_string().into(), DataType::String));
         // A header of our own: whatever the first row holds, it is taken as a row.
         let mut frame = CsvReadOptions::default()
             .with_has_header(true)
             .with_schema(Some(Schema::from_iter(fields).into()))
-            .map_parse_options(|options| options.with_separator(separator).with_quote_char(quoting.char()))
+            .map_parse_options(|options| options.with_separator(separator).with_quote_char(quote))
             .into_reader_with_file_handle(Cursor::new(bytes))
             .finish()?;
         polars_ensure!(
@@ -153,8 +187,23 @@ impl RowSource for DelimitedRows {
     }
 }
 
-fn not_utf8(lines: &Lines, line: u64) -> FeatureError {
-    FeatureError::Encoding { path: lines.path().to_owned(), line }
+/// The names of the columns: those of the first record, or numbers.
+fn header(lines: &Lines, first: &Record, record: &[u8], layout: Layout) -> Result<Vec<String>, FeatureError> {
+    let wrong =
+        |reason: String| FeatureError::Header { path: lines.path().to_owned(), line: first.line, reason };
+    let n = first.n_fields.clone().map_err(wrong)?;
+    if !layout.has_header {
+        return Ok((1..=n).map(|number| number.to_string()).collect());
+    }
+    let text = layout.encoding.decode(record).map_err(|reason| {
+        let (path, encoding) = (lines.path().to_owned(), layout.encoding.label());
+        FeatureError::Encoding { path, line: first.line, encoding, reason }
+    })?;
+    if named_separator(&text).is_some() {
+        let key = "say skip_lines = 1 (key format.csv.skip_lines)";
+        return Err(wrong(format!("{text:?} is a line for Excel above the header; {key}")));
+    }
+    layout.dialect.fields(&text).map_err(wrong)
 }
 
 /// A row as it stands in the file, perhaps over several lines.
@@ -168,12 +217,11 @@ struct Record {
 /// Reads the next record, its text into `record`.
 fn next_record(
     lines: &mut Lines,
-    separator: u8,
-    quoting: Quoting,
+    dialect: Dialect,
     record: &mut Vec<u8>,
 ) -> Result<Option<Record>, FeatureError> {
     record.clear();
-    let mut scanner = Scanner { separator, quoting, fields: 1, state: State::FieldStart };
+    let mut scanner = Scanner::new(dialect);
     let max_line_bytes = lines.max_line_bytes();
     let mut start = None;
     while let Some((number, line)) = lines.next_line()? {
@@ -182,13 +230,14 @@ fn next_record(
             Line::TooLong => Err(format!("longer than {max_line_bytes} bytes (key max_line_bytes)")),
             Line::Nul => Err("has a NUL byte".to_owned()),
             Line::Text(text) => {
-                record.extend_from_slice(text);
                 // A byte order mark is before the first field, which may be quoted.
                 let mark: &[u8] = if number == 1 { b"\xef\xbb\xbf" } else { b"" };
-                scanner.feed(text.strip_prefix(mark).unwrap_or(text)).map_err(str::to_owned)
+                let text = text.strip_prefix(mark).unwrap_or(text);
+                record.extend_from_slice(text);
+                scanner.feed(text)
             }
         };
-        if fed.is_err() || scanner.state != State::Quoted {
+        if fed.is_err() || !scanner.is_open() {
             return Ok(Some(Record { line: first, n_fields: fed.map(|()| scanner.fields) }));
         }
         if record.len() > max_line_bytes {
@@ -198,59 +247,9 @@ fn next_record(
     }
     // The end of the file, or of patience: fine unless a record has begun.
     start.map_or(Ok(None), |line| {
-        Err(FeatureError::OpenQuote { path: lines.path().to_owned(), line, max_line_bytes })
+        let may_escape = dialect.escape.is_none() && has_escaped_quote(record);
+        Err(FeatureError::OpenQuote { path: lines.path().to_owned(), line, max_line_bytes, may_escape })
     })
-}
-
-/// Counts the fields of a record that may go on over several lines (RFC 4180).
-struct Scanner {
-    separator: u8,
-    quoting: Quoting,
-    fields: usize,
-    state: State,
-}
-
-#[derive(PartialEq)]
-enum State {
-    FieldStart,
-    Plain,
-    Quoted,
-    Closed,
-}
-
-impl Scanner {
-    fn feed(&mut self, line: &[u8]) -> Result<(), &'static str> {
-        for &byte in line {
-            self.state = match (&self.state, byte) {
-                (_, b'"') if self.quoting == Quoting::None => State::Plain,
-                (State::Quoted, b'"') => State::Closed,
-                (State::Quoted, _) => State::Quoted,
-                // A doubled quote inside a quoted field, or one that opens a field.
-                (State::Closed | State::FieldStart, b'"') => State::Quoted,
-                (_, byte) if byte == self.separator => {
-                    self.fields += 1;
-                    State::FieldStart
-                }
-                (State::Closed, _) => return Err("text after a closing quote"),
-                (State::Plain, b'"') => return Err("a quote inside a field that is not quoted"),
-                _ => State::Plain,
-            };
-        }
-        Ok(())
-    }
-}
-
-fn header_names(header: &str, separator: u8, quoting: Quoting) -> Vec<String> {
-    let mut names = vec![String::new()];
-    let mut quoted = false;
-    for char in header.chars() {
-        match char {
-            '"' if quoting == Quoting::Rfc4180 => quoted = !quoted,
-            char if char == char::from(separator) && !quoted => names.push(String::new()),
-            char => names.last_mut().expect("there is a first name").push(char),
-        }
-    }
-    names
 }
 
 #[cfg(test)]
@@ -258,30 +257,12 @@ mod tests {
     use super::*;
     use crate::limits::ReadLimits;
 
-    fn scan(record: &[&str]) -> Result<usize, String> {
-        let mut scanner =
-            Scanner { separator: b',', quoting: Quoting::Rfc4180, fields: 1, state: State::FieldStart };
-        for line in record {
-            scanner.feed(line.as_bytes())?;
-        }
-        if scanner.state == State::Quoted { Err("open".to_owned()) } else { Ok(scanner.fields) }
-    }
-
-    #[test]
-    fn fields_are_counted_as_rfc_4180_says() {
-        let cases: [(&[&str], Result<usize, &str>); 7] = [
-            (&["a,b,"], Ok(3)),
-            (&["\"a,b\",c"], Ok(2)),
-            (&["\"say \"\"hi\"\"\",c"], Ok(2)),
-            (&["\"two", "lines\",c"], Ok(2)),
-            (&["\"open,c"], Err("open")),
-            (&["\"a\"b,c"], Err("text after a closing quote")),
-            (&["5\" disk,c"], Err("a quote inside a field that is not quoted")),
-        ];
-        for (record, wanted) in cases {
-            assert_eq!(scan(record), wanted.map_err(str::to_owned), "{record:?}");
-        }
-    }
+    const COMMAS: Layout = Layout {
+        dialect: Dialect { separator: b',', quoting: Quoting::Rfc4180, escape: None, trim: false },
+        encoding: Encoding::Utf8,
+        skip_lines: 0,
+        has_header: true,
+    };
 
     /// Memory for reading does not grow with the file: each part is bounded, and together they hold every row once.
     #[test]
@@ -292,8 +273,8 @@ mod tests {
         // A row that goes on over two lines, one that is too short, and then more than two parts.
         let rows = (0..n_rows).map(|number| row(number) + "\n").collect::<String>();
         std::fs::write(&path, format!("a,b\n\"two\nlines\",x\nshort\n{rows}")).unwrap();
-        let lines = Lines::open(&path, &ReadLimits::STRICT).unwrap();
-        let mut read = DelimitedRows::new(lines, b',', Quoting::Rfc4180, Encoding::Utf8).unwrap();
+        let lines = Lines::open(&path, Encoding::Utf8, &ReadLimits::STRICT).unwrap();
+        let mut read = DelimitedRows::new(lines, COMMAS).unwrap();
         let (mut text, mut at, mut rejected, mut n_parts) = (String::new(), Vec::new(), Vec::new(), 0);
         while let Some(part) = read.next_text().unwrap() {
             assert!(part.bytes.len() <= PART_BYTES + 100, "{}", part.bytes.len());
@@ -308,11 +289,5 @@ mod tests {
         assert_eq!(rejected, [4]);
         let hash = Box::new(read).finish();
         assert_eq!(hash, *blake3::hash(&std::fs::read(&path).unwrap()).as_bytes());
-    }
-
-    #[test]
-    fn header_names_lose_their_quotes() {
-        assert_eq!(header_names("a,\"b,c\",d", b',', Quoting::Rfc4180), ["a", "b,c", "d"]);
-        assert_eq!(header_names("a\t\"b\tc", b'\t', Quoting::None), ["a", "\"b", "c"]);
     }
 }

@@ -5,7 +5,10 @@
 
 mod csv;
 mod delimited;
+mod json_lines;
 mod parquet;
+mod records;
+mod sniffed;
 mod tsv;
 
 use std::any::Any;
@@ -74,6 +77,7 @@ macro_rules! formats {
 // come first: text is read to its end to know its encoding.
 formats! {
     parquet::Parquet,
+    json_lines::JsonLines,
     tsv::Tsv,
     csv::Csv,
 }
@@ -92,7 +96,7 @@ pub struct OtherFormat {
 ///
 /// ```
 /// use u2i_features::Formats;
-/// assert!(Formats::built_in().names().eq(["parquet", "tsv", "csv"]));
+/// assert!(Formats::built_in().names().eq(["parquet", "json_lines", "tsv", "csv"]));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Formats(Vec<Arc<dyn RowFormat>>);

@@ -2,11 +2,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::delimited::{DelimitedRows, Quoting};
+use super::delimited::{DelimitedRows, Layout};
+use super::records::{Dialect, Quoting};
 use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
-use crate::row_source::{Evidence, Recognition, RowFormat, RowSource};
+use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, TextNotation};
 use crate::text::{Encoding, Lines};
 
 /// Rows of text under a header with a tab between fields, in which a quote is a letter like any other: the
@@ -47,8 +48,14 @@ impl RowFormat for Tsv {
     }
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let lines = Lines::open(path, limits)?;
-        Ok(Box::new(DelimitedRows::new(lines, b'\t', Quoting::None, self.encoding)?))
+        let lines = Lines::open(path, self.encoding, limits)?;
+        let dialect = Dialect { separator: b'\t', quoting: Quoting::None, escape: None, trim: false };
+        let layout = Layout { dialect, encoding: self.encoding, skip_lines: 0, has_header: true };
+        Ok(Box::new(DelimitedRows::new(lines, layout)?))
+    }
+
+    fn text_notation(&self) -> Option<TextNotation> {
+        Some(TextNotation { decimal: None })
     }
 }
 

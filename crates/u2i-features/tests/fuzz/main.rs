@@ -6,11 +6,11 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-use u2i_features::formats::{Csv, Tsv};
+use u2i_features::formats::{Csv, JsonLines, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    Formats, RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, profile_table,
-    read_ml_1m, read_ml_100k, read_sequences, read_tables, table_format,
+    Formats, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, TimeUnit,
+    profile_table, read_ml_1m, read_ml_10m, read_ml_100k, read_sequences, read_tables, table_format,
 };
 
 use harness::{clear, corpus, entries, folder, fuzz, word};
@@ -58,10 +58,10 @@ fn outcome(input: &[u8], name: &str, read: Result<RawData, FeatureError>) -> Str
 }
 
 /// One file of a MovieLens folder is fuzzed, the others are good.
-fn movielens(
+fn movielens<const N: usize>(
     target: &str,
     name: &str,
-    others: [(&str, &str); 2],
+    others: [(&str, &str); N],
     tokens: &[&[u8]],
     read: fn(&Path, &ReadLimits) -> Result<RawData, FeatureError>,
 ) {
@@ -98,6 +98,12 @@ fn movies_of_ml_1m() {
 }
 
 #[test]
+fn ratings_of_ml_10m() {
+    let tokens = [b"::".as_slice(), b".5", b".0", b"\r\n", b"1::2::3.5::978300760\n"];
+    movielens("half_stars", "ratings.dat", [("movies.dat", "movies")], &tokens, read_ml_10m);
+}
+
+#[test]
 fn ratings_of_ml_100k() {
     movielens("u_data", "u.data", [("u.user", "u_user"), ("u.item", "u_item")], &TABS, read_ml_100k);
 }
@@ -114,8 +120,19 @@ fn items_of_ml_100k() {
 
 #[test]
 fn rows_of_a_csv() {
-    let folder = folder("csv");
-    let format = FileFormat::from(Csv::new(',', Encoding::Utf8));
+    rows("csv", vec![], Csv::new(',', Encoding::Utf8));
+}
+
+/// Escapes, blanks that do not count and decimal commas, each row written anew before it is parsed.
+#[test]
+fn rows_of_a_csv_of_many_keys() {
+    let keys = Csv { escape: Some('\\'), trim: true, decimal: Some(','), ..Csv::new(',', Encoding::Utf8) };
+    rows("csv_keys", entries("csv"), keys);
+}
+
+fn rows(target: &str, own: Vec<Vec<u8>>, format: Csv) {
+    let folder = folder(target);
+    let format = FileFormat::from(format);
     let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
     let config = TablesConfig {
         events: EventsConfig {
@@ -137,25 +154,77 @@ fn rows_of_a_csv() {
         }),
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ALL,
     };
-    let tokens: [&[u8]; 6] =
-        [b"\"", b"\"\"", b",", b"\r\n", b"\xef\xbb\xbf", b"user,item,time,device,x,tags\n"];
-    fuzz("csv", vec![], &tokens, 1_500, &mut |input| {
+    let tokens: [&[u8]; 10] = [
+        b"\"",
+        b"\"\"",
+        b",",
+        b"\r\n",
+        b"\xef\xbb\xbf",
+        b"user,item,time,device,x,tags\n",
+        b"\\\"",
+        b", \"",
+        b"NULL",
+        b"\"['a', 'b']\"",
+    ];
+    fuzz(target, own, &tokens, 1_500, &mut |input| {
         fs::write(folder.join("events.csv"), input).unwrap();
         outcome(input, "events.csv", read_tables(&config, &folder))
     });
 }
 
 #[test]
-fn pairs() {
-    let folder = folder("pairs");
-    let config = SequencesConfig { file: "pairs.txt".into(), encoding: Encoding::Utf8, limits: ALL };
-    let tokens: [&[u8]; 5] = [b" ", b"\t", b"\r\n", b"\xef\xbb\xbf", b"1 2 3\n"];
-    fuzz("pairs", vec![], &tokens, 2_000, &mut |input| {
-        fs::write(folder.join("pairs.txt"), input).unwrap();
-        outcome(input, "pairs.txt", read_sequences(&config, &folder))
+fn rows_of_json_lines() {
+    let folder = folder("json_lines");
+    let format = FileFormat::from(JsonLines {});
+    let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
+    let config = TablesConfig {
+        events: EventsConfig {
+            file: "events.jsonl".into(),
+            format: format.clone(),
+            user: "user".into(),
+            item: "item".into(),
+            time: TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds },
+            request: vec![
+                attribute("device", AttributeKind::Text {}),
+                attribute("x", AttributeKind::Number {}),
+            ],
+        },
+        users: Some(AttributesConfig {
+            file: "events.jsonl".into(),
+            format,
+            id: "user".into(),
+            attributes: vec![attribute("tags", AttributeKind::List { separator: '|' })],
+        }),
+        items: None,
+        sequences: vec![],
+        missing: None,
+        limits: ALL,
+    };
+    let tokens: [&[u8]; 7] = [b"\"", b"\\u00", b"{", b"}", b"[", b"\"user\":", b"null"];
+    fuzz("json_lines", vec![], &tokens, 1_500, &mut |input| {
+        fs::write(folder.join("events.jsonl"), input).unwrap();
+        outcome(input, "events.jsonl", read_tables(&config, &folder))
     });
+}
+
+/// Pairs, and a line for each user.
+#[test]
+fn sequences() {
+    let layouts =
+        [(SequencesLayout::Pairs, "sequences_pairs"), (SequencesLayout::Adjacency, "sequences_adjacency")];
+    for (layout, target) in layouts {
+        let folder = folder(target);
+        let config =
+            SequencesConfig { file: "pairs.txt".into(), layout, encoding: Encoding::Utf8, limits: ALL };
+        let tokens: [&[u8]; 5] = [b" ", b"\t", b"\r\n", b"\xef\xbb\xbf", b"1 2 3\n"];
+        fuzz(target, entries("pairs"), &tokens, 2_000, &mut |input| {
+            fs::write(folder.join("pairs.txt"), input).unwrap();
+            outcome(input, "pairs.txt", read_sequences(&config, &folder))
+        });
+    }
 }
 
 #[test]
@@ -173,6 +242,7 @@ fn atomic_files() {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ALL,
     };
     let tokens: [&[u8]; 6] = [b"\t", b"\"", b"2000-12-31", b"T25:00", b"+01:00", b"[UTC]"];
@@ -187,6 +257,7 @@ fn corpus_of(format: &str) -> Option<&'static str> {
     match format {
         "csv" => Some("csv"),
         "tsv" => Some("atomic"),
+        "json_lines" => Some("json_lines"),
         "parquet" => None,
         other => panic!("the format {other} has no corpus"),
     }
@@ -201,7 +272,8 @@ fn every_format_of_the_list() {
         let path = folder(&target).join("rows");
         fs::write(&path, good(own)).unwrap();
         assert_eq!(table_format(&path).unwrap().name(), name);
-        let tokens: [&[u8]; 5] = [b"\t", b",", b"\"", b"\r\n", b"a:token\tb:float\n"];
+        let tokens: [&[u8]; 9] =
+            [b"\t", b",", b"\"", b"\r\n", b"a:token\tb:float\n", b"sep=;\n", b"# ", b"1.234,5", b"\\\""];
         fuzz(&target, entries(own), &tokens, 1_000, &mut |input| {
             fs::write(&path, input).unwrap();
             let format = match table_format(&path) {

@@ -68,7 +68,7 @@ fn every_byte_of_latin_1_comes_back_as_its_character() {
 /// D2: a stray byte, a cut sequence, an overlong one, half a surrogate pair and a number above Unicode, each on a
 /// random line among rows that go on over two lines. The row is named by the line on which it begins.
 #[test]
-fn bytes_that_are_no_utf_8_are_refused_with_their_line() {
+fn bytes_that_are_no_utf_8_are_rejects_of_their_row() {
     const BROKEN: [&[u8]; 6] =
         [b"\xff", b"\xe9", b"\xe2\x82", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80"];
     for seed in 0..120 {
@@ -86,11 +86,14 @@ fn bytes_that_are_no_utf_8_are_refused_with_their_line() {
             line += 1 + item.iter().filter(|byte| **byte == b'\n').count() as u64;
             csv.extend_from_slice(&[b"u,", item.as_slice(), b",1\n"].concat());
         }
-        let error = read_events(&csv, Encoding::Utf8, lenient()).unwrap_err();
-        assert!(
-            matches!(error, FeatureError::Encoding { line, .. } if line == wanted),
-            "seed {seed}: {error}"
-        );
+        let raw = read_events(&csv, Encoding::Utf8, lenient()).unwrap();
+        let [reject] = raw.files[0].rejects.as_slice() else { panic!("seed {seed}: {:?}", raw.files) };
+        assert_eq!((reject.line, reject.column.as_str()), (wanted, ""), "seed {seed}");
+        let byte = format!("not UTF-8: the byte 0x{:02x} behind \"u,", BROKEN[seed as usize % 6][0]);
+        assert!(reject.reason.starts_with(&byte), "seed {seed}: {}", reject.reason);
+        assert_eq!(raw.n_events(), 49, "seed {seed}");
+        let error = read_events(&csv, Encoding::Utf8, ReadLimits::STRICT).unwrap_err();
+        assert!(matches!(error, FeatureError::TooManyRejects { .. }), "seed {seed}: {error}");
         assert_eq!(error.kind(), ErrorKind::Data);
         assert!(read_events(&csv, Encoding::Latin1, lenient()).is_ok(), "seed {seed}");
     }
@@ -160,8 +163,8 @@ fn random_csv_files_are_read_as_the_reference_reads_them() {
         b"\xff",
     ];
     let limits = ReadLimits { max_reject_ratio: 1.0, max_line_bytes: 30.try_into().unwrap() };
-    let columns: Vec<(_, Rule)> =
-        vec![("who", reference::not_blank), ("what", reference::not_blank), ("when", reference::seconds)];
+    let is_id: Rule = |field| reference::not_blank(field) && field.trim() != "NA";
+    let columns: Vec<(_, Rule)> = vec![("who", is_id), ("what", is_id), ("when", reference::seconds)];
     let format = Format { separator: ",", columns, max_line_bytes: 30 };
     for seed in 0..1_500 {
         let csv = random_file(seed, b"who,what,when\nu,a,1\n", &PIECES);

@@ -28,13 +28,33 @@ fn held_out(raw: &RawData, split: &SplitConfig) -> Vec<usize> {
                 held_out.extend(&rows[rows.len() - 2..]);
             }
             SplitConfig::Book { .. } => {}
+            SplitConfig::Files(_) => {
+                let first = raw.parts.unwrap().validation;
+                held_out.extend(rows.into_iter().filter(|&row| row >= first));
+            }
         }
     }
     held_out
 }
 
-fn splits() -> [SplitConfig; 3] {
+/// A random log that is three files, as a split may say.
+fn random_files(seed: u64) -> RawData {
+    let raw = random_log(seed);
+    let n = raw.n_events();
+    RawData { parts: Some(EventParts { validation: 3 * n / 5, test: 4 * n / 5 }), ..raw }
+}
+
+fn splits() -> [SplitConfig; 4] {
+    let files = FilesSplit {
+        train: None,
+        validation: Some("validation".into()),
+        test: "test".into(),
+        ties: Ties::File,
+        // Times are drawn whatever the file.
+        allow_later_training: true,
+    };
     [
+        SplitConfig::Files(files),
         leave_last_out(),
         SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.6, test_quantile: 0.8 },
         SplitConfig::Book { min_events: 5 },
@@ -46,7 +66,7 @@ fn splits() -> [SplitConfig; 3] {
 #[test]
 fn held_out_events_leave_every_training_artefact_equal() {
     for (seed, split) in (0..200).flat_map(|seed| splits().map(|split| (seed, split))) {
-        let before = random_log(seed);
+        let before = random_files(seed);
         let mut after = before.clone();
         let mut rng = Stream::new(seed, Purpose::PERMUTATION, 0, 0);
         for row in held_out(&before, &split) {
@@ -81,7 +101,7 @@ fn held_out_events_leave_every_training_artefact_equal() {
 #[test]
 fn histories_are_the_events_before_the_target() {
     for (seed, split) in (0..50).flat_map(|seed| splits().map(|split| (seed, split))) {
-        let data = prepare(&random_log(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
+        let data = prepare(&random_files(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
         let held_out: Vec<_> = data.test.iter().chain(&data.validation).copied().collect();
         for &sample in held_out.iter().chain(data.samples.samples()) {
             let batch = data.eval_batches(4).users(&[sample.into()]);
@@ -138,7 +158,7 @@ fn future_drawn_anew(events: &EventStore, target: Sample, n_items: usize, rng: &
 fn a_sample_is_the_same_whatever_happens_at_or_after_its_target() {
     let (mut checked, mut requests, mut gaps) = (0, 0, [0; 4]);
     for (seed, split) in (0..).flat_map(|seed| splits().map(|split| (seed, split))) {
-        let data = prepare(&random_log(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
+        let data = prepare(&random_files(seed), &split, &every_kind(), &all_samples(), 0).unwrap();
         let mut rng = Stream::new(seed, Purpose::PERMUTATION, 1, 0);
         let n_items = data.catalog.n_items();
         let held_out: Vec<Sample> = data.test.iter().chain(&data.validation).copied().collect();

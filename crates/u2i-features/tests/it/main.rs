@@ -3,13 +3,17 @@
 
 mod bytes;
 mod columns;
+mod encodings;
 mod fixtures;
 mod ids;
+mod json_lines;
 mod leakage;
 mod movielens;
 mod movielens_whole;
 mod mutations;
 mod own_formats;
+mod packed;
+mod part_files;
 mod parts;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
@@ -18,14 +22,16 @@ mod requests;
 mod resolution;
 mod sequence_columns;
 mod sequences;
+mod split_files;
 mod splits;
 mod tables;
+mod text_tables;
 mod times;
 
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, ParquetWriter};
-use u2i_features::formats::{Csv, Parquet, Tsv};
+use u2i_features::formats::{Csv, JsonLines, Parquet, Tsv};
 use u2i_features::*;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::Side;
@@ -66,6 +72,7 @@ fn events_csv(encoding: Encoding, limits: ReadLimits) -> TablesConfig {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits,
     }
 }

@@ -42,6 +42,84 @@ fn the_hash_depends_on_the_content_alone() {
     assert_ne!(hash(RATINGS), hash(&RATINGS[..RATINGS.len() - 1]));
 }
 
+fn read_10m(ratings: &[u8], movies: &[u8], limits: &ReadLimits) -> Result<RawData, FeatureError> {
+    let tags = b"1::10::slow::1600000000\n".as_slice();
+    let dir = folder(&[("ratings.dat", ratings), ("movies.dat", movies), ("tags.dat", tags)]);
+    read_ml_10m(dir.path(), limits)
+}
+
+#[test]
+fn ml_10m_has_half_stars_utf_8_titles_and_no_users() {
+    let ratings =
+        b"1::10::3.5::978300760\n2::10::4.5::978300761\n1::20::0.5::978300762\n2::30::5::978300763\n";
+    let movies =
+        "10::Café: Part 2 (1998)::Animation|IMAX\n20::Alien::Horror\n30::Daisy (1958)::(no genres listed)\n";
+    let raw = read_10m(ratings, movies.as_bytes(), &ReadLimits::STRICT).unwrap();
+    assert_eq!(raw.user_ids, ["1", "2"]);
+    assert_eq!(raw.item_ids, ["10", "20", "30"]);
+    assert_eq!(raw.events.time_s, [978300760, 978300761, 978300762, 978300763]);
+    assert_eq!(raw.sequences[0].event, [1, 3]);
+    assert_eq!(raw.titles[0].as_deref(), Some("Café: Part 2 (1998)"));
+    assert_eq!(list_column(&raw.items, "genres"), [vec!["Animation", "IMAX"], vec!["Horror"], vec![]]);
+    assert_eq!(text_column(&raw.items, "first_genre"), [Some("Animation"), Some("Horror"), None]);
+    assert_eq!(text_column(&raw.items, "year5"), [Some("1995"), None, Some("1955")]);
+    assert!(raw.users.is_empty());
+    let names: Vec<_> = raw.files.iter().map(|file| file_name(&file.path)).collect();
+    assert_eq!(names, ["ratings.dat", "movies.dat"]);
+}
+
+#[test]
+fn ml_10m_reads_whole_stars_as_ml_1m_does() {
+    let ratings = b"1::10::5::978300760\n2::10::3::978300761\r\n1::20::4::978300762\n\n";
+    let movies = b"10::Two (1998)::Animation|Comedy\n20::Alien:::Horror\n30::Unseen (2000)::Drama\n";
+    let one = read(ratings, USERS, movies, ReadLimits::STRICT).unwrap();
+    let ten = read_10m(ratings, movies, &ReadLimits::STRICT).unwrap();
+    assert_eq!(ten.events.user, one.events.user);
+    assert_eq!(ten.events.item, one.events.item);
+    assert_eq!(ten.events.time_s, one.events.time_s);
+    assert_eq!(ten.sequences[0].event, one.sequences[0].event);
+    assert_eq!(ten.titles, one.titles);
+    assert_eq!(list_column(&ten.items, "genres"), list_column(&one.items, "genres"));
+}
+
+#[test]
+fn bad_rows_of_ml_10m_are_rejected_with_line_column_and_reason() {
+    let ratings = b"1::10::3.5::978300760\n1::10::5.5::1\n1::10::0::1\n1::10::3.25::1\n1::10::3,5::1\n1::10::::1\n1::10::3.5\n";
+    let movies = b"10::Caf\xe9 (1998)::Drama\n10::Caf\xc3\xa9 (1998)::Drama\n10::Again (1998)::Drama\n11::None (1998)::\n";
+    let limits = ReadLimits { max_reject_ratio: 0.9, ..ReadLimits::STRICT };
+    let raw = read_10m(ratings, movies, &limits).unwrap();
+    let rejects: Vec<String> = raw
+        .files
+        .iter()
+        .flat_map(|file| &file.rejects)
+        .map(|reject| format!("{} {}: {}", reject.line, reject.column, reject.reason))
+        .collect();
+    let wanted = "expected a rating from 0.5 to 5 in half stars, found";
+    assert_eq!(
+        rejects,
+        [
+            format!("2 rating: {wanted} \"5.5\""),
+            format!("3 rating: {wanted} \"0\""),
+            format!("4 rating: {wanted} \"3.25\""),
+            format!("5 rating: {wanted} \"3,5\""),
+            format!("6 rating: {wanted} \"\""),
+            "7 : expected the 4 fields user, item, rating, timestamp, found 3".to_owned(),
+            "1 title: is not UTF-8".to_owned(),
+            "3 item: a second row of the same id".to_owned(),
+            "4 genres: expected genres, found nothing".to_owned(),
+        ]
+    );
+    assert_eq!(raw.titles, [Some("Café (1998)".to_owned())]);
+}
+
+#[test]
+fn ml_10m_without_its_movies_is_an_error_that_names_the_file() {
+    let dir = folder(&[("ratings.dat", b"1::10::3.5::978300760\n".as_slice())]);
+    let error = read_ml_10m(dir.path(), &ReadLimits::STRICT).unwrap_err();
+    assert!(error.to_string().contains("movies.dat"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Files);
+}
+
 #[test]
 fn ml_100k_genres_come_from_flags() {
     let flags = |on: &[usize]| (0..19).map(|i| if on.contains(&i) { "|1" } else { "|0" }).collect::<String>();

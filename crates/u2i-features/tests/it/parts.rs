@@ -89,6 +89,7 @@ fn tables() -> TablesConfig {
             value: "title".into(),
             time: when(),
         }],
+        missing: None,
         limits: lenient(),
     }
 }

@@ -183,7 +183,8 @@ fn the_order_of_rows_decides_nothing_where_times_differ_in_the_file() {
             files.extend([in_parquet(&rows, column), in_parquet(&shuffled, column)]);
         }
         let cut = SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.5, test_quantile: 0.75 };
-        let mut hashes = [leave_last_out(), cut].map(|_| Vec::new());
+        let splits = [leave_last_out(), cut];
+        let mut hashes = [(); 2].map(|()| Vec::new());
         for (mut config, dir) in files {
             config.events.time.unit = unit.clone();
             let raw = read_tables(&config, dir.path()).unwrap();
@@ -192,7 +193,7 @@ fn the_order_of_rows_decides_nothing_where_times_differ_in_the_file() {
             let written: Vec<_> =
                 ticks.iter().map(|&ticks| UnixTime::from_ticks(ticks, *per_second)).collect();
             assert_eq!(times, written, "{unit:?}");
-            for (split, hashes) in [leave_last_out(), cut].iter().zip(&mut hashes) {
+            for (split, hashes) in splits.iter().zip(&mut hashes) {
                 let data = prepare(&raw, split, &features(vec![]), &all_samples(), 0).unwrap();
                 assert_eq!(data.n_ties, 0, "{unit:?}");
                 hashes.push(data.split_hash);

@@ -6,7 +6,7 @@ use u2i_schema::{ErrorKind, Side};
 use crate::*;
 
 fn config(limits: ReadLimits) -> SequencesConfig {
-    SequencesConfig { file: "pairs".into(), encoding: Encoding::Utf8, limits }
+    SequencesConfig { file: "pairs".into(), layout: SequencesLayout::Pairs, encoding: Encoding::Utf8, limits }
 }
 
 fn read(text: &[u8], limits: ReadLimits) -> Result<RawData, FeatureError> {
@@ -28,7 +28,8 @@ fn pairs_become_events_in_the_order_of_the_file() {
 
 #[test]
 fn lines_that_are_no_pairs_are_rejected_with_their_line() {
-    let cases: [(&[u8], &str); 5] = [
+    let cases: [(&[u8], &str); 6] = [
+        (b"7 caf\xe9", "not UTF-8: the byte 0xe9 behind \"7 caf\""),
         (b"7", "expected the 2 fields user, item, found 1"),
         (b"7 a 978300760", "expected the 2 fields user, item, found 3"),
         (b" ", "expected the 2 fields user, item, found 0"),
@@ -75,7 +76,7 @@ fn files_without_a_pair_are_refused() {
     let cases: [(&[u8], &str); 3] = [
         (b"", "the file is empty"),
         (b"a\nb\n", "no row to use: 2 read, 2 rejected"),
-        (b"7 a\n7 caf\xe9\n", "pairs:2: not UTF-8"),
+        (b"7 caf\xe9\n", "no row to use: 1 read, 1 rejected"),
     ];
     for (text, message) in cases {
         let error = read(text, ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT }).unwrap_err();
@@ -85,6 +86,56 @@ fn files_without_a_pair_are_refused() {
     let latin_1 = SequencesConfig { encoding: Encoding::Latin1, ..config(ReadLimits::STRICT) };
     let raw = read_sequences(&latin_1, folder(&[("pairs", b"7 caf\xe9\n")]).path()).unwrap();
     assert_eq!(raw.item_ids, ["caf\u{e9}"]);
+}
+
+fn adjacency(text: &[u8], limits: ReadLimits) -> Result<RawData, FeatureError> {
+    let config = SequencesConfig { layout: SequencesLayout::Adjacency, ..config(limits) };
+    read_sequences(&config, folder(&[("pairs", text)]).path())
+}
+
+#[test]
+fn a_line_of_adjacency_is_a_user_and_all_items() {
+    let raw = adjacency(b"\xef\xbb\xbf0 4 2 \n1\t2\r\n2\n0 9 4\n", ReadLimits::STRICT).unwrap();
+    assert_eq!(raw.user_ids, ["0", "1"], "a user without items is none of the data");
+    assert_eq!(raw.item_ids, ["4", "2", "9"]);
+    assert_eq!(raw.events.user, [0, 0, 1, 0, 0]);
+    assert_eq!(raw.events.item, [0, 1, 1, 2, 0]);
+    assert_eq!((raw.times, raw.events.time_s, raw.titles), (Times::Unknown, vec![0; 5], vec![None; 3]));
+    let file = &raw.files[0];
+    assert_eq!((file.read, file.kept, file.filtered, file.rejects.len()), (4, 3, 1, 0));
+}
+
+#[test]
+fn lines_of_adjacency_without_a_user_are_rejected() {
+    let cases: [(&[u8], &str); 4] = [
+        (b"", "expected a user and items, found nothing"),
+        (b" \t", "expected a user and items, found nothing"),
+        (b"7 a\0", "has a NUL byte"),
+        (b"7 aaaaaaaaaaaaaaaaaaaa", "longer than 20 bytes (key max_line_bytes)"),
+    ];
+    let limits = ReadLimits { max_line_bytes: 20.try_into().unwrap(), ..lenient() };
+    for (line, reason) in cases {
+        let text = [b"7 a b\n".as_slice(), line, b"\n7 c\n"].concat();
+        let raw = adjacency(&text, limits).unwrap();
+        assert_eq!(raw.files[0].rejects, [Reject { line: 2, column: String::new(), reason: reason.into() }]);
+        assert_eq!(raw.n_events(), 3, "{reason}");
+        assert_balanced(&raw.files);
+    }
+    let nobody = adjacency(b"7\n8\n", ReadLimits::STRICT).unwrap_err();
+    assert!(nobody.to_string().contains("no row to use: 2 read, 0 rejected, 2 of users"), "{nobody}");
+}
+
+/// A file of one layout is not read as the other: nothing is lost and nothing made up.
+#[test]
+fn the_layout_is_that_of_the_config_and_pairs_if_left_out() {
+    let text = "file = \"train.txt\"\nencoding = \"utf-8\"\nlimits = { max_reject_ratio = 0.0, max_line_bytes = 64 }\n";
+    let read: SequencesConfig = toml::from_str(text).unwrap();
+    assert_eq!(read.layout, SequencesLayout::Pairs);
+    assert!(!toml::to_string(&read).unwrap().contains("layout"), "configs are written as before");
+    let adjacent: SequencesConfig = toml::from_str(&format!("layout = \"adjacency\"\n{text}")).unwrap();
+    assert_eq!(adjacent, SequencesConfig { layout: SequencesLayout::Adjacency, ..read });
+    let error = self::read(b"7 a b\n7 c\n", ReadLimits::STRICT).unwrap_err();
+    assert!(error.to_string().contains("expected the 2 fields user, item, found 3"), "{error}");
 }
 
 /// Two users of whom the file knows the order only. The first meets items in an order that no id has.
@@ -166,6 +217,7 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
             ],
         }),
         sequences: vec![],
+        missing: None,
         limits: ReadLimits::STRICT,
     };
     let raw = read_tables(&config, folder(&[("x.inter", events), ("x.item", items)]).path()).unwrap();

@@ -12,5 +12,5 @@ use u2i_datasets::{Mirror, Places};
 const NOW_S: i64 = 1_796_000_000;
 
 fn nowhere() -> Places {
-    Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() }
+    Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() }
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use u2i_eval::{Metric, Metrics};
-use u2i_features::{Prepared, RawData, SplitConfig, Ties, Times};
+use u2i_features::{FilesSplit, Prepared, RawData, SplitConfig, Ties, Times};
 use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
 use u2i_train::{TrainError, TrainState};
@@ -46,7 +46,7 @@ pub struct Names {
     pub recipe: String,
     /// Of the data set.
     pub dataset: String,
-    /// `time`, `cut` or `book`.
+    /// `time`, `cut`, `book` or `files`.
     pub protocol: String,
     /// Of the run, in lines for people.
     pub label: String,
@@ -64,6 +64,7 @@ impl Names {
             SplitConfig::LeaveLastOut { .. } => "time",
             SplitConfig::TimeCut { .. } => "cut",
             SplitConfig::Book { .. } => "book",
+            SplitConfig::Files(_) => "files",
         };
         let model = experiment.model.name().to_owned();
         let label = format!("{dataset} {protocol} {model} seed {}", experiment.seed);
@@ -225,10 +226,12 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
             n_items_ranked: evaluation.n_items_ranked,
             candidates: "all items of the catalogue",
             seen: experiment.evaluation.seen,
-            ties: match experiment.split {
+            ties: match &experiment.split {
                 _ if prepared.times == Times::Unknown => "row in file, there are no times".to_owned(),
                 SplitConfig::Book { .. } => "row in file, times ignored".to_owned(),
-                SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => match ties {
+                SplitConfig::LeaveLastOut { ties }
+                | SplitConfig::TimeCut { ties, .. }
+                | SplitConfig::Files(FilesSplit { ties, .. }) => match ties {
                     Ties::File => "row in file".to_owned(),
                     Ties::ItemId => "item id".to_owned(),
                     Ties::Shuffled { seed } => format!("random order (seed {seed})"),

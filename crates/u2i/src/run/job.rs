@@ -46,7 +46,7 @@ impl<'a> Job<'a> {
             device,
             given: None,
             read: StageCost::default(),
-            places: Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() },
+            places: Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() },
             names: None,
             recipe: "own".to_owned(),
             settings: Settings { resume: false, checkpoint_every, measures },
@@ -202,7 +202,7 @@ fn find_dataset<C, L>(
     if let DataSource::Named { dataset } = &mut experiment.data {
         let name: DatasetName = dataset.parse().map_err(|error| Error::Usage(format!("{error}")))?;
         let resolved = resolve(name, places)?;
-        for line in resolved.note.iter().map(String::as_str).chain(resolved.licence) {
+        for line in resolved.note.iter().chain(&resolved.licence) {
             progress.line(line);
         }
         *dataset = resolved.dataset.name().to_string();

@@ -36,6 +36,7 @@ fn events(file: &str) -> TablesConfig {
         users: None,
         items: None,
         sequences: vec![],
+        missing: None,
         limits: ReadLimits::STRICT,
     }
 }

@@ -13,7 +13,7 @@ fn events_of_ones_own_go_through_the_six_steps() {
     let raw = synthetic();
     let path = own_experiment(folder.path());
     let config: Experiment = load_config(&path).unwrap();
-    let places = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::grouplens() };
+    let places = Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() };
     let data = load_data(&config, &places, folder.path()).unwrap();
     assert_eq!((data.n_events(), data.item_ids.len()), (raw.n_events(), raw.item_ids.len()));
     let prepared = prepare_features(&config, &data).unwrap();

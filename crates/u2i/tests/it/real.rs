@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use u2i::baselines::{Baseline, MarkovWindow, Popularity, rank_targets};
-use u2i::datasets::Dataset;
+use u2i::datasets::{Dataset, FoundSet, Layout};
 use u2i::pipeline::{load_config, prepare_features, read_dataset};
 use u2i_eval::{Accumulator, Metric};
 
@@ -13,7 +13,8 @@ use crate::real_data;
 #[test]
 fn counting_on_ml_1m_reaches_what_the_prototype_does() {
     let Some(folder) = real_data::folder("ml-1m") else { return };
-    let raw = read_dataset(&Dataset::Ml1m(folder)).unwrap();
+    let found = FoundSet { name: "ml-1m", folder, layout: Layout::Ml1m };
+    let raw = read_dataset(&Dataset::Files(found)).unwrap();
     let experiment = load_config("ml-1m/fm").unwrap();
     let prepared = prepare_features(&experiment, &raw).unwrap();
     let n_items = prepared.catalog.n_items();
