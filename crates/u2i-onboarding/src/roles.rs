@@ -308,7 +308,8 @@ impl Columns<'_> {
             text.contains(':') && parts.next().is_some_and(is_short) && parts.next().is_some_and(is_short)
         };
         let has_clock = |column: &ColumnProfile| column.example.as_deref().is_some_and(is_clock);
-        let named = self.all.iter().find(|column| has_clock(column) && fit(Role::Time, plain(&column.name)) > 0);
+        let named =
+            self.all.iter().find(|column| has_clock(column) && fit(Role::Time, plain(&column.name)) > 0);
         named.filter(|column| column.name != dates.name).map(|column| column.name.as_str())
     }
 
@@ -574,7 +575,8 @@ mod tests {
 
     #[test]
     fn times_of_day_in_a_column_of_their_own_are_not_passed_over_in_silence() {
-        let row = |row: usize| format!("{},2019-10-{:02},10:{:02}:00", 100 + row % 50, 1 + row % 28, row % 60);
+        let row =
+            |row: usize| format!("{},2019-10-{:02},10:{:02}:00", 100 + row % 50, 1 + row % 28, row % 60);
         let found = roles(&profile(&table("user,item,date,time", row)), &Named::default(), NOW_S).unwrap();
         let FoundTime::Column { found, .. } = found.time else { panic!("{found:?}") };
         assert_eq!(found.column, "date");

@@ -375,18 +375,18 @@ fn a_validation_counts_what_is_missing_unknown_or_not_used() {
 #[test]
 fn times_that_are_most_likely_not_meant_so_are_warned_of() {
     let folder = tempfile::tempdir().unwrap();
-    let written = |times: [i64; 3]| {
+    let written = |times: [i64; 4]| {
         let mut text = "user,item,time\n".to_owned();
         for user in 0..9 {
-            for step in 0..3 {
-                text += &format!("u{user},i{},{}\n", (user + step) % 4, times[step] + 60 * step as i64);
+            for step in 0..4 {
+                text += &format!("u{user},i{},{}\n", (user + step) % 5, times[step] + 60 * step as i64);
             }
         }
         write(folder.path(), "events.csv", &text)
     };
-    let plain = [1_500_000_000; 3];
+    let plain = [1_500_000_000; 4];
     let made = init(&options(&[written(plain)], folder.path(), ModelChoice::Fm)).unwrap();
-    let warned = |times: [i64; 3], now_s: i64| {
+    let warned = |times: [i64; 4], now_s: i64| {
         written(times);
         let found = validate(&made.experiment, folder.path(), &nowhere()).unwrap().as_of(now_s);
         let shown = found.to_string();
@@ -402,12 +402,13 @@ fn times_that_are_most_likely_not_meant_so_are_warned_of() {
     let [future] = warned(plain, 1_400_000_000).try_into().unwrap();
     assert!(
         future.starts_with(
-            "the last event, of 2017-07-14T02:42:00Z, is after the clock of this machine, 2014-05-13"
+            "the last event, of 2017-07-14T02:43:00Z, is after the clock of this machine, 2014-05-13"
         ),
         "{future}"
     );
-    let [early] = warned([100, 1_500_000_000, 1_500_000_000], 1_600_000_000).try_into().unwrap();
-    assert!(early.starts_with("9 of 27 events are of 1970, the first of 1970-01-01T00:01:40Z"), "{early}");
+    let [early] =
+        warned([100, 1_500_000_000, 1_500_000_000, 1_500_000_000], 1_600_000_000).try_into().unwrap();
+    assert!(early.starts_with("9 of 36 events are of 1970, the first of 1970-01-01T00:01:40Z"), "{early}");
 }
 
 #[test]
