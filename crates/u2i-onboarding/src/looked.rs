@@ -19,9 +19,11 @@ impl Looked {
         file_name(&self.file.path)
     }
 
-    /// The name of the file without what follows a dot.
+    /// The name of the file without what follows a dot; of a pattern that names part files, that of their folder.
     pub(crate) fn stem(&self) -> String {
-        let name = self.name();
+        let is_pattern = |name: &str| name.contains(['*', '?', '[']);
+        let mut names = self.file.path.iter().rev().map(|name| name.to_string_lossy().into_owned());
+        let name = names.find(|name| !is_pattern(name)).unwrap_or_default();
         name.split('.').find(|part| !part.is_empty()).unwrap_or_default().to_owned()
     }
 

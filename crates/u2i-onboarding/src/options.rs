@@ -50,6 +50,8 @@ pub struct InitOptions {
     pub time_unit: Option<TimeUnit>,
     /// Events stand in the order in which they happened, and no column says when.
     pub no_time: bool,
+    /// Texts begin with rows and not with the names of their columns, which are called `1`, `2` and so on.
+    pub no_header: bool,
     /// The largest share of rows of a file that may be unusable; a hundredth if not said.
     pub max_rejects: Option<f64>,
 }
@@ -70,6 +72,7 @@ impl InitOptions {
             time: None,
             time_unit: None,
             no_time: false,
+            no_header: false,
             max_rejects: None,
         }
     }

@@ -19,7 +19,7 @@ use crate::names::plain;
 use crate::options::{Asked, InitOptions, resolve};
 use crate::recipe::grouped;
 use crate::roles::{Found, FoundTime, Roles};
-use crate::source::{Source, TableFile, recognise};
+use crate::source::{Header, Source, TableFile, recognise};
 
 /// What a config will say about data and columns, with the reasons.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +106,7 @@ pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
     // Files may be named by options alone.
     let source = match options.data.is_empty() && !options.paths().is_empty() {
         true => Source::Tables(Vec::new()),
-        false => recognise(&options.data)?,
+        false => recognise(&options.data, header(options))?,
     };
     match source {
         Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir, limits(options))),
@@ -236,6 +236,10 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
     Ok(plan)
 }
 
+fn header(options: &InitOptions) -> Header {
+    if options.no_header { Header::Missing } else { Header::Names }
+}
+
 /// Files, and those that only an option names.
 fn with_named(mut files: Vec<TableFile>, options: &InitOptions) -> Result<Vec<TableFile>, Error> {
     for paths in options.paths() {
@@ -246,8 +250,10 @@ fn with_named(mut files: Vec<TableFile>, options: &InitOptions) -> Result<Vec<Ta
         if paths.iter().any(is_known) {
             continue;
         }
-        if let Some(path) = paths.into_iter().find(|path| path.exists())
-            && let Source::Tables(more) = recognise(&[path])?
+        // A pattern names part files.
+        let is_pattern = |path: &Path| path.to_string_lossy().contains(['*', '?', '[']);
+        if let Some(path) = paths.into_iter().find(|path| path.exists() || is_pattern(path))
+            && let Source::Tables(more) = recognise(&[path], header(options))?
         {
             files.extend(more);
         }

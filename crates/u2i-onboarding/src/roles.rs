@@ -291,7 +291,26 @@ impl Columns<'_> {
                 WhatTimes::No { reason } => return Err(against(reason, Vec::new())),
             },
         };
-        Ok((Found { column: column.name.clone(), told, reason: format!("{why} {how}") }, unit))
+        let clock = self.clock_beside(column).map_or(String::new(), |name| {
+            format!(
+                " `{name}` holds times of day, which are not read: put both into one column if the order within a day \
+                 matters."
+            )
+        });
+        Ok((Found { column: column.name.clone(), told, reason: format!("{why} {how}{clock}") }, unit))
+    }
+
+    /// A column of times of day beside one of dates.
+    fn clock_beside(&self, dates: &ColumnProfile) -> Option<&str> {
+        let is_clock = |text: &str| {
+            let mut parts = text.split(':');
+            let is_short = |part: &str| part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+            text.contains(':') && parts.next().is_some_and(is_short) && parts.next().is_some_and(is_short)
+        };
+        let has_clock = |column: &ColumnProfile| column.example.as_deref().is_some_and(is_clock);
+        let named =
+            self.all.iter().find(|column| has_clock(column) && fit(Role::Time, plain(&column.name)) > 0);
+        named.filter(|column| column.name != dates.name).map(|column| column.name.as_str())
     }
 
     /// The column of ids of a role, by what was named or its name; `None` if no name fits.
@@ -552,6 +571,16 @@ mod tests {
         check(&table("user,item,date", odd), &said, Ok(["user", "item", ""]));
         // What is not called as events are is not taken for some by its values alone.
         check(&table("user,what,stars", no_time), &nobody, Err("none of the columns"));
+    }
+
+    #[test]
+    fn times_of_day_in_a_column_of_their_own_are_not_passed_over_in_silence() {
+        let row =
+            |row: usize| format!("{},2019-10-{:02},10:{:02}:00", 100 + row % 50, 1 + row % 28, row % 60);
+        let found = roles(&profile(&table("user,item,date,time", row)), &Named::default(), NOW_S).unwrap();
+        let FoundTime::Column { found, .. } = found.time else { panic!("{found:?}") };
+        assert_eq!(found.column, "date");
+        assert!(found.reason.contains("`time` holds times of day, which are not read"), "{}", found.reason);
     }
 
     #[test]

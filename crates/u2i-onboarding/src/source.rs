@@ -45,14 +45,21 @@ const ML_CSV: [&str; 3] = ["ratings.csv", "movies.csv", "tags.csv"];
 /// The split of LightGCN. Beside them stand lists of ids.
 const LIGHT_GCN: [&str; 2] = ["train.txt", "test.txt"];
 
+/// Whether texts begin with the names of their columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Header {
+    Names,
+    Missing,
+}
+
 /// Recognises files and folders of part files, or the one folder that holds either.
-pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
+pub(super) fn recognise(data: &[PathBuf], header: Header) -> Result<Source, Error> {
     let [dir] = data else {
         data.iter().filter(|path| path.is_dir()).try_for_each(|dir| one_table(dir))?;
-        return files(data);
+        return files(data, header);
     };
     if !dir.is_dir() {
-        return files(data);
+        return files(data, header);
     }
     let has = |files: &[&str]| files.iter().all(|file| dir.join(file).is_file());
     if has(&ML_1M) {
@@ -63,7 +70,7 @@ pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
     }
     if has(&ML_CSV) {
         let [ratings, movies, _] = ML_CSV.map(|file| dir.join(file));
-        return files(&[ratings, movies]);
+        return files(&[ratings, movies], header);
     }
     if has(&ML_100K) {
         return Ok(Source::Ml100k(dir.clone()));
@@ -73,7 +80,7 @@ pub(super) fn recognise(data: &[PathBuf]) -> Result<Source, Error> {
     {
         return Ok(found);
     }
-    files(&tables_in(dir)?)
+    files(&tables_in(dir)?, header)
 }
 
 /// The two files of a split, if both have a user and all items on a line.
@@ -133,7 +140,7 @@ fn tables_in(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-fn files(paths: &[PathBuf]) -> Result<Source, Error> {
+fn files(paths: &[PathBuf], header: Header) -> Result<Source, Error> {
     if paths.is_empty() {
         return Err(Error::Usage(
             "there is no data: expected a MovieLens folder, or files of events in CSV, Parquet, RecBole's format or \
@@ -143,7 +150,7 @@ fn files(paths: &[PathBuf]) -> Result<Source, Error> {
     }
     let mut tables = Vec::new();
     for path in paths {
-        match file(path)? {
+        match file(path, header)? {
             Source::Tables(found) => tables.extend(found),
             source if paths.len() == 1 => return Ok(source),
             // Beside tables, such as a README.
@@ -156,8 +163,11 @@ fn files(paths: &[PathBuf]) -> Result<Source, Error> {
     Ok(Source::Tables(tables))
 }
 
-fn file(path: &Path) -> Result<Source, Error> {
-    let beginning = FileBeginning::read(path)?;
+fn file(path: &Path, header: Header) -> Result<Source, Error> {
+    let beginning = match header {
+        Header::Names => FileBeginning::read(path)?,
+        Header::Missing => FileBeginning::read(path)?.without_header(),
+    };
     let found = Formats::built_in().recognise(&beginning);
     let is_marked = found.as_ref().is_ok_and(|found| found.evidence == Evidence::Mark);
     let may_be_pairs = matches!(found, Ok(_) | Err(FeatureError::Unrecognised { .. }));
@@ -231,7 +241,7 @@ mod tests {
             let files: Vec<(&str, &[u8])> =
                 files.iter().map(|name| (*name, b"a,b\n1,2\n".as_slice())).collect();
             let dir = folder(&files);
-            let found = recognise(&[dir.path().to_owned()]).unwrap();
+            let found = recognise(&[dir.path().to_owned()], Header::Names).unwrap();
             (dir, found)
         };
         let (dir, found) = of(&ML_1M);
@@ -247,7 +257,7 @@ mod tests {
         let lists = [("train.txt", b"0 1 2 3\n1 4\n".as_slice()), ("test.txt", b"0 5 6\n1 7\n".as_slice())];
         let dir = folder(&[lists[0], lists[1], ("item_list.txt", b"org_id remap_id\n")]);
         let [train, test] = LIGHT_GCN.map(|file| dir.path().join(file));
-        let found = recognise(&[dir.path().to_owned()]).unwrap();
+        let found = recognise(&[dir.path().to_owned()], Header::Names).unwrap();
         assert_eq!(found, Source::Adjacency { train, test, encoding: Encoding::Utf8 });
         let (_dir, found) = of(&["b.csv", "a.csv", "README.md"]);
         let Source::Tables(tables) = found else { panic!("{found:?}") };
@@ -272,13 +282,16 @@ mod tests {
         ];
         for (bytes, wanted) in cases {
             let dir = folder(&[("x", bytes)]);
-            let found = recognise(&[dir.path().join("x")]).unwrap();
+            let found = recognise(&[dir.path().join("x")], Header::Names).unwrap();
             let Source::Tables(tables) = found else { panic!("{found:?}") };
             assert_eq!(tables[0].format, wanted);
         }
         let dir = folder(&[("x", b"1 17\n1 4\n")]);
         let path = dir.path().join("x");
-        assert_eq!(recognise(std::slice::from_ref(&path)).unwrap(), Source::Sequences(path, utf_8));
+        assert_eq!(
+            recognise(std::slice::from_ref(&path), Header::Names).unwrap(),
+            Source::Sequences(path, utf_8)
+        );
     }
 
     #[test]
@@ -296,12 +309,15 @@ mod tests {
         ];
         for (bytes, kind, message) in cases {
             let dir = folder(&[("x", bytes)]);
-            let error = recognise(&[dir.path().join("x")]).unwrap_err();
+            let error = recognise(&[dir.path().join("x")], Header::Names).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");
             assert_eq!(error.kind(), kind);
         }
-        assert_eq!(recognise(&[]).unwrap_err().kind(), ErrorKind::Usage);
-        assert_eq!(recognise(&[PathBuf::from("/there/is/none")]).unwrap_err().kind(), ErrorKind::Files);
+        assert_eq!(recognise(&[], Header::Names).unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(
+            recognise(&[PathBuf::from("/there/is/none")], Header::Names).unwrap_err().kind(),
+            ErrorKind::Files
+        );
     }
     /// The paths of the tables in a folder of these files, each a CSV with its first letter for a column.
     fn tables(files: &[&str]) -> Result<Vec<String>, String> {
@@ -311,7 +327,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, if file.ends_with("_SUCCESS") { "" } else { "a,b\n1,2\n" }).unwrap();
         }
-        match recognise(&[dir.path().to_owned()]) {
+        match recognise(&[dir.path().to_owned()], Header::Names) {
             Ok(Source::Tables(tables)) => {
                 let below = |path: &Path| path.strip_prefix(dir.path()).unwrap().display().to_string();
                 Ok(tables.iter().map(|table| below(&table.path)).collect())
@@ -347,11 +363,14 @@ mod tests {
         let (events, items) = (dir.path().join("events"), dir.path().join("items.csv"));
         std::fs::create_dir(&events).unwrap();
         std::fs::write(events.join("part-0.csv"), "a,b\n1,2\n").unwrap();
-        let Source::Tables(tables) = recognise(&[events.clone(), items.clone()]).unwrap() else { panic!() };
+        let Source::Tables(tables) = recognise(&[events.clone(), items.clone()], Header::Names).unwrap()
+        else {
+            panic!()
+        };
         assert_eq!([&tables[0].path, &tables[1].path], [&events, &items]);
         assert!(tables[0].reason.contains("One file, part-0.csv."), "{}", tables[0].reason);
         std::fs::write(events.join("other.csv"), "a,b\n1,2\n").unwrap();
-        let error = recognise(&[events, items]).unwrap_err();
+        let error = recognise(&[events, items], Header::Names).unwrap_err();
         assert!(error.to_string().contains("several tables (other.csv, part-0.csv)"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Usage);
     }
@@ -360,7 +379,9 @@ mod tests {
     fn a_pattern_is_one_table() {
         let dir = folder(&[("jan.csv", b"a,b\n1,2\n"), ("feb.csv", b"a,b\n1,2\n"), ("x.txt", b"x")]);
         let pattern = dir.path().join("*.csv");
-        let Source::Tables(tables) = recognise(std::slice::from_ref(&pattern)).unwrap() else { panic!() };
+        let Source::Tables(tables) = recognise(std::slice::from_ref(&pattern), Header::Names).unwrap() else {
+            panic!()
+        };
         assert_eq!((tables.len(), &tables[0].path), (1, &pattern));
         assert!(
             tables[0].reason.contains("2 files as one table, from feb.csv to jan.csv."),
@@ -374,7 +395,9 @@ mod tests {
         let good = "u1,Café,1\n".repeat(197);
         let text = [b"user,item,time\n", good.as_bytes(), b"u1,Caf\xe9,1\n"].concat();
         let dir = folder(&[("x", &text)]);
-        let Source::Tables(tables) = recognise(&[dir.path().join("x")]).unwrap() else { panic!() };
+        let Source::Tables(tables) = recognise(&[dir.path().join("x")], Header::Names).unwrap() else {
+            panic!()
+        };
         assert_eq!(tables[0].format, Csv::new(',', Encoding::Utf8).into());
         let reason = "197 of 198 lines with letters beyond ASCII are UTF-8, 1 cannot be read.";
         assert!(tables[0].reason.ends_with(reason), "{}", tables[0].reason);

@@ -58,6 +58,9 @@ pub struct Arguments {
     /// There are no times: events stand in the order in which they happened.
     #[arg(long, conflicts_with_all = ["time", "time_unit"])]
     no_time: bool,
+    /// Texts begin with rows, without the names of their columns, which are called 1, 2 and so on: --user 1 --item 2.
+    #[arg(long)]
+    no_header: bool,
     /// The largest share of the rows of a file that may be unusable, 0.05 for instance.
     #[arg(long, value_name = "SHARE")]
     max_rejects: Option<f64>,
@@ -81,6 +84,7 @@ impl Arguments {
             time,
             time_unit,
             no_time,
+            no_header,
             max_rejects,
             model,
         } = self;
@@ -113,6 +117,7 @@ impl Arguments {
             time: time.or(own_time),
             time_unit,
             no_time,
+            no_header,
             max_rejects,
             ..InitOptions::new(data, out.clone(), model, now_s())
         };

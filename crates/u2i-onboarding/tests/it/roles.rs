@@ -273,6 +273,22 @@ fn options_name_files_and_columns_and_may_name_files_alone() {
 }
 
 #[test]
+fn columns_without_names_are_named_by_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = events("x").split_once('\n').unwrap().1.to_owned();
+    let paths = files(folder.path(), &[("e.csv", text)]);
+    let error = init(&own(paths.clone(), folder.path())).unwrap_err();
+    assert!(error.to_string().contains("--no-header"), "{error}");
+    let headless = InitOptions { no_header: true, ..own(paths, folder.path()) };
+    let error = init(&headless).unwrap_err();
+    assert!(error.to_string().ends_with("say which: --user 1 or --user 2"), "{error}");
+    let named = InitOptions { user: Some("1".into()), item: Some("2".into()), ..headless };
+    let made = init(&named).unwrap();
+    assert!(made.summary.starts_with("400 events of 30 users with 40 items"), "{made}");
+    assert!(made.text.contains("time = { column = \"3\", unit = \"s\" }"), "{}", made.text);
+}
+
+#[test]
 fn what_is_in_doubt_ends_with_options_that_can_be_pasted() {
     let folder = tempfile::tempdir().unwrap();
     let text = events("end user,client,timestamp").replacen("timestamp", "timestamp,item", 1);
