@@ -52,12 +52,13 @@ mod time_guess;
 mod time_pattern;
 mod typed_cells;
 mod unix_time;
+mod whole_number;
 
 pub use cells::{Cells, Stored};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig,
-    SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
+    FeaturesConfig, HistoryConfig, Incomplete, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig,
+    SequenceFileConfig, SequencesConfig, SplitConfig, TablesConfig, Ties, TimeConfig,
 };
 pub use datetime::datetime;
 pub use error::FeatureError;

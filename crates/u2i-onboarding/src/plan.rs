@@ -5,7 +5,8 @@ use std::path::Path;
 use u2i::Error;
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, ColumnProfile, DataConfig, EventsConfig,
-    MovieLensConfig, ReadLimits, SequencesConfig, TableProfile, TablesConfig, TimeConfig, profile_table,
+    Incomplete, MovieLensConfig, ReadLimits, SequencesConfig, TableProfile, TablesConfig, TimeConfig,
+    profile_table,
 };
 use u2i_schema::Side;
 
@@ -115,11 +116,15 @@ fn tables(files: &[TableFile], named: &Named) -> Result<Plan, Error> {
                 format: events.file.format.clone(),
                 user: found.user.0.clone(),
                 item: found.item.0.clone(),
-                time: TimeConfig { column: found.time.0.clone(), unit: found.unit.0.clone() },
+                time: Some(TimeConfig { column: found.time.0.clone(), unit: found.unit.0.clone() }),
                 request: Vec::new(),
+                without_user: Incomplete::Rejected,
+                without_item: Incomplete::Rejected,
+                without_time: Incomplete::Rejected,
             },
             users: None,
             items: None,
+            whole_number_ids: false,
             sequences: Vec::new(),
             limits: LIMITS,
         })),

@@ -159,7 +159,7 @@ impl Quantiles {
 const NAMED_REJECTS: usize = 5;
 
 fn file_summary(counts: &FileCounts) -> FileSummary {
-    let FileCounts { path, read, kept, filtered, rejects } = counts;
+    let FileCounts { path, read, kept, filtered, rejects, .. } = counts;
     let shown = |Reject { line, column, reason }: &Reject| match column.as_str() {
         "" => format!("{}:{line}: {reason}", path.display()),
         column => format!("{}:{line} column `{column}`: {reason}", path.display()),

@@ -141,8 +141,10 @@ fn tables(writer: &mut Writer, plan: &Plan, config: &TablesConfig, file: &dyn Fn
     writer.reasoned("format", &format(&events.format), plan.reason("events.format"));
     writer.reasoned("user", &quoted(&events.user), plan.reason("events.user"));
     writer.reasoned("item", &quoted(&events.item), plan.reason("events.item"));
-    let time = format!("{{ column = {}, unit = {} }}", quoted(&events.time.column), unit(&events.time.unit));
-    writer.reasoned("time", &time, plan.reason("events.time"));
+    if let Some(time) = &events.time {
+        let time = format!("{{ column = {}, unit = {} }}", quoted(&time.column), unit(&time.unit));
+        writer.reasoned("time", &time, plan.reason("events.time"));
+    }
     for (name, attributes) in [("users", &config.users), ("items", &config.items)] {
         if let Some(attributes) = attributes {
             table(writer, plan, name, attributes, file);

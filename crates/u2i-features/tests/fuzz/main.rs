@@ -9,8 +9,8 @@ use std::path::Path;
 use u2i_features::formats::{Csv, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    Formats, RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit, profile_table,
-    read_ml_1m, read_ml_100k, read_sequences, read_tables, table_format,
+    Formats, Incomplete, RawData, ReadLimits, SequencesConfig, TablesConfig, TimeConfig, TimeUnit,
+    profile_table, read_ml_1m, read_ml_100k, read_sequences, read_tables, table_format,
 };
 
 use harness::{clear, corpus, entries, folder, fuzz, word};
@@ -123,11 +123,14 @@ fn rows_of_a_csv() {
             format: format.clone(),
             user: "user".into(),
             item: "item".into(),
-            time: TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds },
+            time: Some(TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds }),
             request: vec![
                 attribute("device", AttributeKind::Text {}),
                 attribute("x", AttributeKind::Number {}),
             ],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: Some(AttributesConfig {
             file: "events.csv".into(),
@@ -136,6 +139,7 @@ fn rows_of_a_csv() {
             attributes: vec![attribute("tags", AttributeKind::List { separator: '|' })],
         }),
         items: None,
+        whole_number_ids: false,
         sequences: vec![],
         limits: ALL,
     };
@@ -167,11 +171,15 @@ fn atomic_files() {
             format: Tsv { encoding: Encoding::Utf8 }.into(),
             user: "user_id:token".into(),
             item: "item_id:token".into(),
-            time: TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime },
+            time: Some(TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime }),
             request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: None,
+        whole_number_ids: false,
         sequences: vec![],
         limits: ALL,
     };

@@ -16,8 +16,11 @@ fn config(format: FileFormat) -> TablesConfig {
             format: format.clone(),
             user: "who".into(),
             item: "what".into(),
-            time: TimeConfig { column: "when".into(), unit: TimeUnit::Seconds },
+            time: Some(TimeConfig { column: "when".into(), unit: TimeUnit::Seconds }),
             request: vec![attribute("device", AttributeKind::Text {})],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: Some(AttributesConfig {
@@ -30,6 +33,7 @@ fn config(format: FileFormat) -> TablesConfig {
                 attribute("tags", AttributeKind::List { separator: '|' }),
             ],
         }),
+        whole_number_ids: false,
         sequences: vec![],
         limits: lenient(),
     }
