@@ -151,7 +151,7 @@ fn time_by_content(columns: &[ColumnProfile]) -> Result<(String, String), Doubt>
         Some((TimeUnit::Datetime, _)) => true,
         // From 1980 on: smaller numbers are anything.
         Some((TimeUnit::Seconds, _)) => column.min >= 315_532_800.0,
-        Some((TimeUnit::Milliseconds, _)) => true,
+        Some(_) => true,
         None => false,
     };
     let candidates: Vec<String> = columns.iter().filter(is_sure).map(|column| column.name.clone()).collect();
