@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use u2i_features::{
-    Cells, EventsConfig, FeatureError, FileFormat, FilePart, Formats, OtherFormat, ReadLimits, Reject,
-    RowFormat, RowSource, TablesConfig, TimeConfig, TimeUnit, content_hash,
+    Cells, EventsConfig, FeatureError, FileFormat, FilePart, Formats, Incomplete, OtherFormat, ReadLimits,
+    Reject, RowFormat, RowSource, TablesConfig, TimeConfig, TimeUnit, content_hash,
 };
 
 /// Text whose columns have the same width on every line.
@@ -82,11 +82,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             format,
             user: "listener".into(),
             item: "track".into(),
-            time: TimeConfig { column: "played_at".into(), unit: TimeUnit::Seconds },
+            time: Some(TimeConfig { column: "played_at".into(), unit: TimeUnit::Seconds }),
             request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: None,
+        whole_number_ids: false,
         sequences: vec![],
         missing: None,
         limits: ReadLimits { max_reject_ratio: 0.5, ..ReadLimits::STRICT },

@@ -98,6 +98,21 @@ pub enum FeatureError {
         /// A user who has some.
         user_id: String,
     },
+    /// Rows whose ids are those of the events only if `17.0` is taken for `17`.
+    #[error(
+        "{path}: column `{column}` holds {of_file:?} where the events have {of_events:?}, and ids are exact text: \
+         set whole_number_ids = true in [data.files.tables] to read 17.0 as 17"
+    )]
+    DecimalIds {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// An id in the file.
+        of_file: String,
+        /// The same number in the events.
+        of_events: String,
+    },
     /// A file that could not be opened or read.
     #[error("{path}: {source}")]
     Io {

@@ -67,13 +67,15 @@ mod time_pattern;
 mod transcoder;
 mod typed_cells;
 mod unix_time;
+mod whole_number;
 
 pub use cells::{Cells, Stored};
 pub use column_glance::{ColumnGlance, glance_at_columns};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, FilesSplit, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig,
-    SequenceFileConfig, SequencesConfig, SequencesLayout, SplitConfig, TablesConfig, Ties, TimeConfig,
+    FeaturesConfig, FilesSplit, HistoryConfig, Incomplete, ItemIdConfig, MovieLensConfig, PerUser,
+    SamplesConfig, SequenceFileConfig, SequencesConfig, SequencesLayout, SplitConfig, TablesConfig, Ties,
+    TimeConfig,
 };
 pub use datetime::datetime;
 pub use encoding::{Encoding, WebEncoding};

@@ -15,6 +15,7 @@ use crate::tally::Fate;
 use crate::time::{self, TimeUnit};
 use crate::time_guess::{PlausibleUnit, TimeGuess};
 use crate::typed_cells::{TypedCells, Wanted};
+use crate::whole_number;
 
 /// What the columns of a file hold, judged by all of its rows.
 #[derive(Debug, Clone)]
@@ -94,7 +95,16 @@ impl ColumnProfile {
         self.times.units()
     }
 
-    /// Share of the different values that `other` has, too.
+    /// Whether all values are whole numbers of which some are written or stored as decimals, `17.0`.
+    pub fn is_of_whole_decimals(&self) -> bool {
+        let n_whole = match self.stored {
+            Stored::Floats => self.n_integers,
+            _ => self.n_integers + self.n_whole_decimals,
+        };
+        self.n_whole_decimals > 0 && n_whole == self.n_values()
+    }
+
+    /// Share of the different values that `other` has, too; `17.0` and `17` are one.
     pub fn share_in(&self, other: &ColumnProfile) -> f64 {
         let common = self.hashes.iter().filter(|hash| other.hashes.contains(hash)).count();
         common as f64 / self.n_distinct.max(1) as f64
@@ -221,7 +231,11 @@ impl Gathered {
     }
 
     fn number(&mut self, number: f64) {
-        self.hashes.insert(hash(&number.to_bits()));
+        // A whole number has the hash that it has as text, so that ids of both kinds are found to be the same.
+        self.hashes.insert(match whole_number::of_float(number) {
+            Ok(whole) => hash(whole.as_str()),
+            Err(_) => hash(&number.to_bits()),
+        });
         if number.is_finite() {
             self.n_numbers += 1;
             let is_whole = number.fract() == 0.0;
@@ -242,7 +256,7 @@ impl Gathered {
     }
 
     fn text(&mut self, text: &str, numerals: Option<Numerals>) {
-        self.hashes.insert(hash(text));
+        self.hashes.insert(hash(whole_number::digits(text).unwrap_or(text)));
         if self.example.is_none() {
             self.example = Some(time::short(text));
         }

@@ -113,8 +113,10 @@ pub struct FileCounts {
     pub read: u64,
     /// Rows that were used.
     pub kept: u64,
-    /// Rows that were left out on purpose: of users or items without events.
+    /// Rows that were left out on purpose: of users or items without events, or as `incomplete` says.
     pub filtered: u64,
+    /// Those of `filtered` that have no user, item or time, where the config leaves such rows out.
+    pub incomplete: u64,
     /// Rows that could not be used, with the reason; not more than `max_reject_ratio` allows.
     pub rejects: Vec<Reject>,
     /// Cells of the columns that were read which are missing by a mark such as `NULL`, whatever became of their rows.

@@ -2,17 +2,21 @@ use std::path::Path;
 
 use u2i_schema::Digest;
 
-use crate::config::{AttributesConfig, EventsConfig, FilesSplit, SequenceFileConfig, TablesConfig};
+use crate::config::{
+    AttributesConfig, EventsConfig, FilesSplit, Incomplete, SequenceFileConfig, TablesConfig, TimeConfig,
+};
 use crate::error::{FeatureError, invalid};
 use crate::formats::{FileFormat, Formats};
 use crate::ids::Ids;
 use crate::limits::ReadLimits;
 use crate::missing_marks::MissingMarks;
-use crate::raw::{EventParts, RawColumn, RawData, RawSequence, RawValues};
+use crate::raw::{EventParts, RawColumn, RawData, RawSequence, RawValues, Times};
 use crate::table::Table;
 use crate::table_attributes::{Attribute, bind, parse_all, rebind};
 use crate::tally::Fate;
-use crate::typed_cells::Wanted;
+use crate::typed_cells::{TypedCells, Wanted};
+use crate::unix_time::UnixTime;
+use crate::whole_number;
 
 /// Reads events and attributes from files of the built-in formats; relative paths start at `base`.
 ///
@@ -45,7 +49,8 @@ pub(crate) fn read_tables_in(
     base: &Path,
 ) -> Result<RawData, FeatureError> {
     let missing = config.missing.as_deref().map_or_else(MissingMarks::default, MissingMarks::new);
-    read(config, split, &Files { base, formats, limits: &config.limits, missing })
+    let id = if config.whole_number_ids { Wanted::WholeNumberId } else { Wanted::Id };
+    read(config, split, &Files { base, formats, limits: &config.limits, missing, id })
 }
 
 /// Where files are and how they are read.
@@ -54,6 +59,8 @@ struct Files<'a> {
     formats: &'a Formats,
     limits: &'a ReadLimits,
     missing: MissingMarks,
+    /// How ids are read.
+    id: Wanted<'static>,
 }
 
 impl Files<'_> {
@@ -70,6 +77,12 @@ fn read(
 ) -> Result<RawData, FeatureError> {
     let mut digest = Digest::new();
     let mut found = Found::default();
+    if config.events.time.is_none() {
+        if !config.sequences.is_empty() {
+            return Err(FeatureError::NoTimes { key: "data.tables.sequences".to_owned() });
+        }
+        found.raw.times = Times::Unknown;
+    }
     found.read(&config.events, &config.events.file, "data.tables.events", files, &mut digest)?;
     if let Some(FilesSplit { validation, test, .. }) = split {
         let mut next = |file: &Path, key| {
@@ -136,16 +149,19 @@ impl<'a> Found<'a> {
         }
         let before = raw.n_events();
         loop {
-            let users = table.cells(&events.user, "user", Wanted::Id)?;
-            let items = table.cells(&events.item, "item", Wanted::Id)?;
-            let times = table.cells(&events.time.column, "time.column", Wanted::Time(&events.time.unit))?;
+            let users = table.cells(&events.user, "user", files.id)?;
+            let items = table.cells(&events.item, "item", files.id)?;
+            let times = events.time.as_ref().map(|time| TimeCells::of(&table, time)).transpose()?;
             let expected = before + table.expected();
             for row in 0..table.n_rows() {
+                if is_left_out(events, &users, &items, times.as_ref(), row) {
+                    table.tally.settle(Fate::Incomplete);
+                    continue;
+                }
                 let parsed = (|| {
                     let user = users.id(row).map_err(|reason| (&events.user, reason))?;
                     let item = items.id(row).map_err(|reason| (&events.item, reason))?;
-                    let time =
-                        times.time(row, &events.time.unit).map_err(|reason| (&events.time.column, reason))?;
+                    let time = times.as_ref().map_or(Ok(UnixTime::default()), |times| times.time(row))?;
                     let values = parse_all(request, row)?;
                     Ok((user, item, time, values))
                 })();
@@ -168,6 +184,38 @@ impl<'a> Found<'a> {
     }
 }
 
+/// The times of a part of a table, and how they are written.
+struct TimeCells<'a> {
+    config: &'a TimeConfig,
+    cells: TypedCells,
+}
+
+impl<'a> TimeCells<'a> {
+    fn of(table: &Table, config: &'a TimeConfig) -> Result<Self, FeatureError> {
+        let cells = table.cells(&config.column, "time.column", Wanted::Time(&config.unit))?;
+        Ok(TimeCells { config, cells })
+    }
+
+    /// The time of a row, or its column and what is wrong there.
+    fn time(&self, row: usize) -> Result<UnixTime, (&'a String, String)> {
+        self.cells.time(row, &self.config.unit).map_err(|reason| (&self.config.column, reason))
+    }
+}
+
+/// Whether a row lacks what the config leaves rows out for.
+fn is_left_out(
+    events: &EventsConfig,
+    users: &TypedCells,
+    items: &TypedCells,
+    times: Option<&TimeCells<'_>>,
+    row: usize,
+) -> bool {
+    let lacks = |what: Incomplete, cells: &TypedCells| what == Incomplete::LeftOut && cells.is_blank(row);
+    lacks(events.without_user, users)
+        || lacks(events.without_item, items)
+        || times.is_some_and(|times| lacks(events.without_time, &times.cells))
+}
+
 fn read_attributes(
     config: &AttributesConfig,
     files: &Files<'_>,
@@ -180,13 +228,19 @@ fn read_attributes(
     let mut attributes = bind(&table, &config.attributes, "attributes")?;
     attributes.iter_mut().for_each(|attribute| attribute.resize(ids.len()));
     let mut seen = vec![false; ids.len()];
+    let mut apart = None;
     loop {
-        let id_cells = table.cells(&config.id, "id", Wanted::Id)?;
+        let id_cells = table.cells(&config.id, "id", files.id)?;
         for row in 0..table.n_rows() {
             let parsed = (|| {
                 let id = id_cells.id(row).map_err(|reason| (&config.id, reason))?;
                 let values = parse_all(&attributes, row)?;
-                let Some(index) = ids.get(&id) else { return Ok(None) };
+                let Some(index) = ids.get(&id) else {
+                    if apart.is_none() && table.tally.n_kept() == 0 {
+                        apart = whole_number::other_form(&id).filter(|other| ids.get(other).is_some());
+                    }
+                    return Ok(None);
+                };
                 if std::mem::replace(&mut seen[index as usize], true) {
                     return Err((&config.id, format!("a second row of the id {id:?}")));
                 }
@@ -207,6 +261,11 @@ fn read_attributes(
         }
         rebind(&mut attributes, &table, "attributes")?;
     }
+    if let Some(of_events) = apart.filter(|_| table.tally.n_kept() == 0) {
+        let of_file = whole_number::other_form(&of_events).unwrap_or_default();
+        let (path, column) = (files.base.join(&config.file), config.id.clone());
+        return Err(FeatureError::DecimalIds { path, column, of_file, of_events });
+    }
     table.finish(raw, digest)?;
     Ok(attributes.into_iter().map(Attribute::finish).collect())
 }
@@ -222,15 +281,14 @@ fn read_sequence(
     let mut found = RawSequence { name: config.name.clone(), ..RawSequence::default() };
     let mut texts = Ids::default();
     loop {
-        let users = table.cells(&config.user, "user", Wanted::Id)?;
-        let values = table.cells(&config.value, "value", Wanted::Id)?;
-        let times = table.cells(&config.time.column, "time.column", Wanted::Time(&config.time.unit))?;
+        let users = table.cells(&config.user, "user", files.id)?;
+        let values = table.cells(&config.value, "value", files.id)?;
+        let times = TimeCells::of(&table, &config.time)?;
         for row in 0..table.n_rows() {
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&config.user, reason))?;
                 let value = values.id(row).map_err(|reason| (&config.value, reason))?;
-                let time =
-                    times.time(row, &config.time.unit).map_err(|reason| (&config.time.column, reason))?;
+                let time = times.time(row)?;
                 Ok((ids.get(&user), value, time))
             })();
             match parsed {

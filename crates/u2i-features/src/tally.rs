@@ -10,6 +10,8 @@ pub(crate) enum Fate {
     Kept,
     /// Of a user or item without events.
     Filtered,
+    /// Without a user, an item or a time, and left out as the config says.
+    Incomplete,
 }
 
 /// What is wrong with a row: the column, empty for the whole row, and the reason.
@@ -50,10 +52,19 @@ impl Tally {
         self.counts.read == 0
     }
 
+    /// Rows that were used so far.
+    pub(crate) fn n_kept(&self) -> u64 {
+        self.counts.kept
+    }
+
     pub(crate) fn settle(&mut self, fate: Fate) {
         match fate {
             Fate::Kept => self.counts.kept += 1,
             Fate::Filtered => self.counts.filtered += 1,
+            Fate::Incomplete => {
+                self.counts.filtered += 1;
+                self.counts.incomplete += 1;
+            }
         }
     }
 
@@ -79,7 +90,7 @@ impl Tally {
     /// The counts, unless too many rows were bad or none was good.
     pub(crate) fn finish(mut self) -> Result<FileCounts, FeatureError> {
         self.next_file();
-        let FileCounts { path, read, kept, filtered, rejects, marked } = self.counts;
+        let FileCounts { path, read, kept, filtered, incomplete, rejects, marked } = self.counts;
         let rejected = rejects.len() as u64;
         if rejected as f64 > self.max_reject_ratio * read as f64 {
             let max_reject_ratio = self.max_reject_ratio;
@@ -88,6 +99,6 @@ impl Tally {
         if kept == 0 {
             return Err(FeatureError::NoRows { path, read, rejected, filtered });
         }
-        Ok(FileCounts { path, read, kept, filtered, rejects, marked })
+        Ok(FileCounts { path, read, kept, filtered, incomplete, rejects, marked })
     }
 }

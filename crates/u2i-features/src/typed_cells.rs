@@ -8,6 +8,7 @@ use crate::lists;
 use crate::numerals::Numerals;
 use crate::time::{self, TimeUnit, short};
 use crate::unix_time::UnixTime;
+use crate::whole_number;
 
 /// Why cells cannot be read for something.
 pub(crate) enum BindError {
@@ -40,6 +41,9 @@ impl Cells {
         }
         let integers = || Ok::<_, PolarsError>(series.cast(&DataType::Int64)?.i64()?.clone());
         let cells = match series.dtype() {
+            DataType::String if wanted == Wanted::WholeNumberId => {
+                TypedCells::WholeNumbers(series.str()?.clone())
+            }
             DataType::String => TypedCells::Text(series.str()?.clone()),
             dtype if dtype.is_integer() => match (ticks, wanted) {
                 (Some(ticks), _) => TypedCells::Times(integers()?, ticks),
@@ -65,6 +69,8 @@ impl Cells {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Wanted<'a> {
     Id,
+    /// An id, of `17.0` that of `17`.
+    WholeNumberId,
     Time(&'a TimeUnit),
     Text,
     Number,
@@ -75,7 +81,7 @@ pub(crate) enum Wanted<'a> {
 impl Wanted<'_> {
     fn takes_floats(self) -> bool {
         match self {
-            Wanted::Number | Wanted::Context => true,
+            Wanted::Number | Wanted::Context | Wanted::WholeNumberId => true,
             // Nanoseconds of today are no floating-point numbers.
             Wanted::Time(unit) => !matches!(
                 unit,
@@ -87,7 +93,10 @@ impl Wanted<'_> {
 
     pub(crate) fn types(self) -> &'static str {
         match self {
-            Wanted::Id => "text or integers, since ids are exact",
+            Wanted::Id => {
+                "text or integers, since ids are exact; whole_number_ids = true in [data.files.tables] reads 17.0 as 17"
+            }
+            Wanted::WholeNumberId => "text, integers or whole numbers, since ids are exact",
             Wanted::Time(TimeUnit::Datetime) => "text, timestamps or dates",
             Wanted::Time(TimeUnit::Strftime(_)) => "text",
             Wanted::Time(TimeUnit::CalendarDigits) => "text or integers",
@@ -108,6 +117,8 @@ pub(crate) enum TypedCells {
     Text(StringChunked),
     /// Numbers as text, with marks of their own.
     Numerals(StringChunked, Numerals),
+    /// Text, read as ids of which decimals are those of integers.
+    WholeNumbers(StringChunked),
     Signed(Int64Chunked),
     Unsigned(UInt64Chunked),
     Float(Float64Chunked),
@@ -120,7 +131,7 @@ impl TypedCells {
     /// Exact text; `None` if blank. Only text and integers have any.
     pub(crate) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         match self {
-            TypedCells::Text(cells) | TypedCells::Numerals(cells, _) => {
+            TypedCells::Text(cells) | TypedCells::Numerals(cells, _) | TypedCells::WholeNumbers(cells) => {
                 cells.get(row).filter(|text| !text.trim().is_empty()).map(Cow::Borrowed)
             }
             TypedCells::Signed(cells) => cells.get(row).map(|number| Cow::Owned(number.to_string())),
@@ -140,19 +151,31 @@ impl TypedCells {
     /// Whether there is nothing in a row.
     pub(crate) fn is_blank(&self, row: usize) -> bool {
         match self {
-            TypedCells::Float(cells) => cells.get(row).is_none(),
+            TypedCells::Float(cells) => cells.get(row).is_none_or(f64::is_nan),
             TypedCells::Times(cells, _) => cells.get(row).is_none(),
             TypedCells::List(cells) => cells.get_as_series(row).is_none_or(|list| list.is_empty()),
             TypedCells::Lists(cells) => cells[row].is_empty(),
             TypedCells::Text(_)
             | TypedCells::Numerals(..)
+            | TypedCells::WholeNumbers(_)
             | TypedCells::Signed(_)
             | TypedCells::Unsigned(_) => self.text(row).is_none(),
         }
     }
 
     pub(crate) fn id(&self, row: usize) -> Result<Cow<'_, str>, String> {
-        self.text(row).ok_or_else(|| "expected an id, found nothing".to_owned())
+        let nothing = || "expected an id, found nothing".to_owned();
+        match self {
+            TypedCells::WholeNumbers(cells) => match cells.get(row).filter(|text| !text.trim().is_empty()) {
+                Some(text) => whole_number::id(text).map(Cow::Borrowed),
+                None => Err(nothing()),
+            },
+            TypedCells::Float(cells) => match cells.get(row).filter(|number| !number.is_nan()) {
+                Some(number) => whole_number::of_float(number).map(Cow::Owned),
+                None => Err(nothing()),
+            },
+            _ => self.text(row).ok_or_else(nothing),
+        }
     }
 
     /// When something happened, or what is wrong with it.

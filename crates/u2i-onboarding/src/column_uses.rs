@@ -78,11 +78,8 @@ fn bound_files<'a>(tables: &'a TablesConfig, experiment: &Experiment) -> Vec<Bou
         (config.column.as_ref().unwrap_or(&config.name).as_str(), used, Some(config.name.as_str()))
     };
     let events = &tables.events;
-    let mut columns = vec![
-        (events.user.as_str(), Use::User, None),
-        (events.item.as_str(), Use::Item, None),
-        (events.time.column.as_str(), Use::Time, None),
-    ];
+    let mut columns = vec![(events.user.as_str(), Use::User, None), (events.item.as_str(), Use::Item, None)];
+    columns.extend(events.time.as_ref().map(|time| (time.column.as_str(), Use::Time, None)));
     columns.extend(events.request.iter().map(|config| attribute(Side::Request, config)));
     let mut files = vec![BoundFile { file: &events.file, format: &events.format, columns }];
     let sides: [(Option<&AttributesConfig>, Use, Side); 2] =

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use u2i::Error;
 use u2i_features::{
-    AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, DataConfig, EventsConfig, MovieLensConfig,
-    ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, profile_table,
+    AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, ColumnProfile, DataConfig, EventsConfig,
+    Incomplete, MovieLensConfig, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig,
+    profile_table,
 };
 use u2i_schema::Side;
 
@@ -194,8 +195,10 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
     let EventsFile { place, roles, reason, others } = events_file(&looked, &asked, options.now_s)?;
     let events = &looked[place];
     let time = match &roles.time {
-        FoundTime::Column { found, unit } => TimeConfig { column: found.column.clone(), unit: unit.clone() },
-        FoundTime::FileOrder { reason } => return Err(Error::Usage(reason.clone())),
+        FoundTime::Column { found, unit } => {
+            Some(TimeConfig { column: found.column.clone(), unit: unit.clone() })
+        }
+        FoundTime::FileOrder { .. } => None,
     };
     let why_times = match &roles.time {
         FoundTime::Column { found, .. } => &found.reason,
@@ -211,12 +214,16 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
                 item: roles.item.column.clone(),
                 time,
                 request: Vec::new(),
+                without_user: without(events, &roles.user),
+                without_item: without(events, &roles.item),
+                without_time: Incomplete::Rejected,
             },
             users: None,
             items: None,
+            whole_number_ids: false,
             sequences: Vec::new(),
             missing: None,
-            limits: limits_with_blanks(options, events, &roles),
+            limits: limits(options),
         })),
         reasons: vec![
             ("events.format".to_owned(), events.file.reason.clone()),
@@ -280,13 +287,23 @@ fn with_blanks(events: &Looked, found: &Found) -> String {
     }
 }
 
-/// Rows without an id cannot be used, and there may be as many as there are.
-fn limits_with_blanks(options: &InitOptions, events: &Looked, roles: &Roles) -> ReadLimits {
-    let limits = limits(options);
-    let blank = blank_share(events, &roles.user) + blank_share(events, &roles.item);
-    match blank > TOLERATED {
-        true => ReadLimits { max_reject_ratio: (limits.max_reject_ratio + blank).min(1.0), ..limits },
-        false => limits,
+/// What becomes of the rows that have no id in a column.
+fn without(events: &Looked, found: &Found) -> Incomplete {
+    match blank_share(events, found) > TOLERATED {
+        true => Incomplete::LeftOut,
+        false => Incomplete::Rejected,
+    }
+}
+
+/// Reads ids such as `17.0` as `17` if a column of ids holds any.
+fn decimals_are_ids(plan: &mut Plan, table: &Looked, column: &ColumnProfile) {
+    if let DataConfig::Tables(tables) = &mut plan.data
+        && !tables.whole_number_ids
+        && column.is_of_whole_decimals()
+    {
+        tables.whole_number_ids = true;
+        let reason = format!("{}: `{}` holds decimals such as 17.0, which is 17.", table.name(), column.name);
+        plan.reasons.push(("whole_number_ids".to_owned(), reason));
     }
 }
 
@@ -333,6 +350,7 @@ fn attach(
     let (Some(user), Some(item)) = (column(&roles.user.column), column(&roles.item.column)) else {
         return Ok(());
     };
+    [user, item].into_iter().for_each(|column| decimals_are_ids(plan, &looked[events], column));
     let places: Vec<usize> = (0..looked.len()).filter(|&place| place != events).collect();
     let found = descriptions(looked, &places, Ids { user, item }, asked)?;
     for (whom, describing) in [(Whom::Users, &found.users), (Whom::Items, &found.items)] {
@@ -343,6 +361,7 @@ fn attach(
             used_as: whom.word().to_owned(),
             reason: format!("by `{}`. {}", table.profile.columns[describing.column].name, describing.reason),
         });
+        decimals_are_ids(plan, table, &table.profile.columns[describing.column]);
         describe(table, describing, whom).put(plan, whom, table);
     }
     for (place, reason) in &found.unused {

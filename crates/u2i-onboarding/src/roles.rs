@@ -426,18 +426,13 @@ fn against_ids(column: &ColumnProfile) -> Option<String> {
         // Of other texts some read as numbers, too: `12e4`.
         Stored::Text if column.n_integers == column.n_numbers || 10 * column.n_numbers < 9 * n => {}
         Stored::Integers => {}
+        // Written into the config as `whole_number_ids`.
+        Stored::Text | Stored::Floats if column.is_of_whole_decimals() => {}
         Stored::Text | Stored::Floats => {
-            let n_whole = match column.stored {
-                Stored::Floats => column.n_integers,
-                _ => column.n_integers + column.n_whole_decimals,
-            };
-            return Some(match n_whole == column.n_numbers {
-                true => "its values are whole numbers with a fraction, and ids are exact: 17.0 is not 17"
-                    .to_owned(),
-                false => {
-                    format!("its values are numbers with fractions, from {} to {}", column.min, column.max)
-                }
-            });
+            return Some(format!(
+                "its values are numbers with fractions, from {} to {}",
+                column.min, column.max
+            ));
         }
     }
     let blank = column.n_missing as f64 / column.n_rows as f64;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use u2i_features::{
-    AttributeKind, AttributesConfig, ColumnKind, DataConfig, FileFormat, ReadLimits, SequencesLayout,
-    TablesConfig, TimeUnit,
+    AttributeKind, AttributesConfig, ColumnKind, DataConfig, FileFormat, Incomplete, ReadLimits,
+    SequencesLayout, TablesConfig, TimeUnit,
 };
 use u2i_schema::Side;
 
@@ -139,13 +139,24 @@ pub(crate) fn data(
 
 fn tables(writer: &mut Writer, plan: &Plan, config: &TablesConfig, file: &dyn Fn(&Path) -> String) {
     let events = &config.events;
+    if config.whole_number_ids {
+        writer.section("data.files.tables");
+        writer.reasoned("whole_number_ids", "true", plan.reason("whole_number_ids"));
+    }
     writer.section("data.files.tables.events");
     writer.line("file", &file(&events.file));
     writer.reasoned("format", &format(&events.format), plan.reason("events.format"));
     writer.reasoned("user", &quoted(&events.user), plan.reason("events.user"));
     writer.reasoned("item", &quoted(&events.item), plan.reason("events.item"));
-    let time = format!("{{ column = {}, unit = {} }}", quoted(&events.time.column), unit(&events.time.unit));
-    writer.reasoned("time", &time, plan.reason("events.time"));
+    if let Some(time) = &events.time {
+        let time = format!("{{ column = {}, unit = {} }}", quoted(&time.column), unit(&time.unit));
+        writer.reasoned("time", &time, plan.reason("events.time"));
+    }
+    for (key, without) in [("without_user", events.without_user), ("without_item", events.without_item)] {
+        if without == Incomplete::LeftOut {
+            writer.line(key, "\"left_out\"");
+        }
+    }
     for (name, attributes) in [("users", &config.users), ("items", &config.items)] {
         if let Some(attributes) = attributes {
             table(writer, plan, name, attributes, file);

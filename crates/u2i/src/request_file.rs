@@ -43,7 +43,7 @@ impl DataColumns {
         Some(DataColumns {
             user: events.user.clone(),
             item: events.item.clone(),
-            time: Some(events.time.clone()),
+            time: events.time.clone(),
             attributes: of_users.chain(&events.request).cloned().collect(),
         })
     }

@@ -9,6 +9,6 @@ pub use data::{DataConfig, MovieLensConfig, SequencesConfig, SequencesLayout};
 pub use features::{ColumnConfig, ColumnKind, FeaturesConfig, HistoryConfig, ItemIdConfig};
 pub use split::{FilesSplit, PerUser, SamplesConfig, SplitConfig, Ties};
 pub use tables::{
-    AttributeConfig, AttributeKind, AttributesConfig, EventsConfig, SequenceFileConfig, TablesConfig,
-    TimeConfig,
+    AttributeConfig, AttributeKind, AttributesConfig, EventsConfig, Incomplete, SequenceFileConfig,
+    TablesConfig, TimeConfig,
 };

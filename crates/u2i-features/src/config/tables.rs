@@ -23,6 +23,10 @@ pub struct TablesConfig {
     /// cell does in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Vec<String>>,
+    /// Whether ids that are written or stored as decimals, `17.0`, are those of the integer, `17`. If left out, text is
+    /// exact, and columns of floating-point numbers hold no ids.
+    #[serde(default, skip_serializing_if = "is_exact")]
+    pub whole_number_ids: bool,
     /// How many bad rows each file may have, and how long a row may be.
     pub limits: ReadLimits,
 }
@@ -39,11 +43,42 @@ pub struct EventsConfig {
     pub user: String,
     /// Column of item ids: text or integers, never floats.
     pub item: String,
-    /// Column of times.
-    pub time: TimeConfig,
+    /// Column of times; the events have none, and are in the order of the file, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<TimeConfig>,
+    /// What becomes of rows without a user. Rejected if left out.
+    #[serde(default, skip_serializing_if = "Incomplete::is_rejected")]
+    pub without_user: Incomplete,
+    /// What becomes of rows without an item. Rejected if left out.
+    #[serde(default, skip_serializing_if = "Incomplete::is_rejected")]
+    pub without_item: Incomplete,
+    /// What becomes of rows without a time. Rejected if left out.
+    #[serde(default, skip_serializing_if = "Incomplete::is_rejected")]
+    pub without_time: Incomplete,
     /// Further columns, known when recommendations are asked for. None if left out.
     #[serde(default)]
     pub request: Vec<AttributeConfig>,
+}
+
+fn is_exact(whole_number_ids: &bool) -> bool {
+    !whole_number_ids
+}
+
+/// What becomes of a row of events that lacks what makes it one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Incomplete {
+    /// It is a reject, of which [`ReadLimits`] tolerates so many.
+    #[default]
+    Rejected,
+    /// It is left out on purpose, and counted as filtered: a visitor who is not logged in, say.
+    LeftOut,
+}
+
+impl Incomplete {
+    fn is_rejected(&self) -> bool {
+        *self == Incomplete::Rejected
+    }
 }
 
 /// A file of events of another kind than those that are recommended, such as searches.

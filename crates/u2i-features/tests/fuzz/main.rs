@@ -9,8 +9,9 @@ use std::path::Path;
 use u2i_features::formats::{Csv, JsonLines, Tsv};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
-    Formats, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig, TimeUnit,
-    profile_table, read_ml_1m, read_ml_10m, read_ml_100k, read_sequences, read_tables, table_format,
+    Formats, Incomplete, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig,
+    TimeUnit, profile_table, read_ml_1m, read_ml_10m, read_ml_100k, read_sequences, read_tables,
+    table_format,
 };
 
 use harness::{clear, corpus, entries, folder, fuzz, word};
@@ -140,11 +141,14 @@ fn rows(target: &str, own: Vec<Vec<u8>>, format: Csv) {
             format: format.clone(),
             user: "user".into(),
             item: "item".into(),
-            time: TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds },
+            time: Some(TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds }),
             request: vec![
                 attribute("device", AttributeKind::Text {}),
                 attribute("x", AttributeKind::Number {}),
             ],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: Some(AttributesConfig {
             file: "events.csv".into(),
@@ -153,6 +157,7 @@ fn rows(target: &str, own: Vec<Vec<u8>>, format: Csv) {
             attributes: vec![attribute("tags", AttributeKind::List { separator: '|' })],
         }),
         items: None,
+        whole_number_ids: false,
         sequences: vec![],
         missing: None,
         limits: ALL,
@@ -186,11 +191,14 @@ fn rows_of_json_lines() {
             format: format.clone(),
             user: "user".into(),
             item: "item".into(),
-            time: TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds },
+            time: Some(TimeConfig { column: "time".into(), unit: TimeUnit::Milliseconds }),
             request: vec![
                 attribute("device", AttributeKind::Text {}),
                 attribute("x", AttributeKind::Number {}),
             ],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: Some(AttributesConfig {
             file: "events.jsonl".into(),
@@ -201,6 +209,7 @@ fn rows_of_json_lines() {
         items: None,
         sequences: vec![],
         missing: None,
+        whole_number_ids: false,
         limits: ALL,
     };
     let tokens: [&[u8]; 7] = [b"\"", b"\\u00", b"{", b"}", b"[", b"\"user\":", b"null"];
@@ -236,11 +245,15 @@ fn atomic_files() {
             format: Tsv { encoding: Encoding::Utf8 }.into(),
             user: "user_id:token".into(),
             item: "item_id:token".into(),
-            time: TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime },
+            time: Some(TimeConfig { column: "time:token".into(), unit: TimeUnit::Datetime }),
             request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: None,
+        whole_number_ids: false,
         sequences: vec![],
         missing: None,
         limits: ALL,

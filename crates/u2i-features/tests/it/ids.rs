@@ -75,3 +75,130 @@ fn blank_ids_are_rejected() {
         assert_eq!((rejects, raw.n_events()), (vec![(3, "who"), (4, "what")], 1), "{blank:?}");
     }
 }
+
+/// Events and items in CSV; the ids of each side in one of two forms.
+fn with_items(events: &str, items: &str, whole_number_ids: bool) -> Result<RawData, FeatureError> {
+    let mut config = events_csv(Encoding::Utf8, ReadLimits::STRICT);
+    config.whole_number_ids = whole_number_ids;
+    config.items = Some(AttributesConfig {
+        file: "items".into(),
+        format: config.events.format.clone(),
+        id: "id".into(),
+        attributes: vec![AttributeConfig {
+            name: "title".into(),
+            column: None,
+            kind: AttributeKind::Text {},
+        }],
+    });
+    let events: String = events.split(' ').map(|id| format!("u,{id},1\n")).collect();
+    let items: String = items.split(' ').map(|id| format!("{id},title {id}\n")).collect();
+    let (events, items) = (format!("who,what,when\n{events}"), format!("id,title\n{items}"));
+    read_tables(&config, folder(&[("events", events.as_bytes()), ("items", items.as_bytes())]).path())
+}
+
+#[test]
+fn decimals_are_the_ids_of_integers_only_if_the_config_says_so() {
+    for (events, items) in [("17.0 4.0 17.0", "17 4"), ("17 4", "4.0 17.0")] {
+        let error = with_items(events, items, false).unwrap_err();
+        assert!(matches!(error, FeatureError::DecimalIds { .. }), "{error}");
+        assert!(error.to_string().contains("set whole_number_ids = true in [data.files.tables]"), "{error}");
+        let raw = with_items(events, items, true).unwrap();
+        assert_eq!(raw.item_ids, ["17", "4"]);
+        assert!(raw.titles.iter().all(Option::is_some), "{:?}", raw.titles);
+        assert_eq!(raw.files[1].kept, 2);
+    }
+    // Where some are found, text is text; and one that is no number has no other form.
+    let raw = with_items("17 4.0 v1.0", "17 4 v1", false).unwrap();
+    assert_eq!((raw.item_ids, raw.files[1].filtered), (["17", "4.0", "v1.0"].map(String::from).to_vec(), 2));
+    assert!(matches!(with_items("v1.0", "v1", false), Err(FeatureError::NoRows { .. })));
+    // Of two rows that are one id then, the second is a reject.
+    assert!(matches!(with_items("17", "17 17.0", true), Err(FeatureError::TooManyRejects { .. })));
+    let error = with_items("9007199254740993.0", "17", true).unwrap_err().to_string();
+    assert!(error.contains("which floating-point numbers round"), "{error}");
+}
+
+#[test]
+fn floating_point_columns_hold_ids_only_if_the_config_says_so() {
+    let columns = |whats: [Option<f64>; 4]| {
+        let who = Column::new("who".into(), ["u"; 4]);
+        parquet(vec![who, Column::new("what".into(), whats), Column::new("when".into(), [1i64, 2, 3, 4])])
+    };
+    let mut config = events_csv(Encoding::Utf8, lenient());
+    config.events.format = FileFormat::from(Parquet {});
+    let dir = columns([Some(17.0), None, Some(f64::NAN), Some(-4.0)]);
+    let error = read_tables(&config, dir.path()).unwrap_err().to_string();
+    assert!(error.ends_with("whole_number_ids = true in [data.files.tables] reads 17.0 as 17"), "{error}");
+    config.whole_number_ids = true;
+    let raw = read_tables(&config, dir.path()).unwrap();
+    assert_eq!(raw.item_ids, ["17", "-4"]);
+    let reasons: Vec<&str> = raw.files[0].rejects.iter().map(|reject| reject.reason.as_str()).collect();
+    assert_eq!(reasons, ["expected an id, found nothing"; 2]);
+    config.events.without_item = Incomplete::LeftOut;
+    let raw = read_tables(&config, dir.path()).unwrap();
+    assert_eq!((raw.files[0].rejects.len(), raw.files[0].incomplete), (0, 2));
+    let raw = read_tables(&config, columns([Some(17.0), Some(17.5), Some(1e300), Some(2.0)]).path()).unwrap();
+    assert_eq!((raw.item_ids.len(), raw.files[0].rejects.len()), (2, 2));
+}
+
+#[test]
+fn rows_without_an_id_or_a_time_are_left_out_and_counted_if_the_config_says_so() {
+    let csv = b"who,what,when\nu,a,1\n,a,2\nu,,3\nu,a,\n,,\n  ,b,4\nv,b,x\n";
+    let dir = folder(&[("events", csv)]);
+    let count = |of: fn(&mut EventsConfig)| {
+        let mut config =
+            events_csv(Encoding::Utf8, ReadLimits { max_reject_ratio: 1.0, ..ReadLimits::STRICT });
+        of(&mut config.events);
+        let raw = read_tables(&config, dir.path()).unwrap();
+        assert_balanced(&raw.files);
+        let FileCounts { read, kept, filtered, incomplete, ref rejects, .. } = raw.files[0];
+        assert_eq!((read, kept, filtered), (7, 1, incomplete));
+        (incomplete, rejects.len())
+    };
+    assert_eq!(count(|_| ()), (0, 6));
+    assert_eq!(count(|events| events.without_user = Incomplete::LeftOut), (3, 3));
+    assert_eq!(count(|events| events.without_item = Incomplete::LeftOut), (2, 4));
+    assert_eq!(count(|events| events.without_time = Incomplete::LeftOut), (2, 4));
+    let all = |events: &mut EventsConfig| {
+        events.without_user = Incomplete::LeftOut;
+        events.without_item = Incomplete::LeftOut;
+        events.without_time = Incomplete::LeftOut;
+    };
+    // A time that is none is a reject in any case.
+    assert_eq!(count(all), (5, 1));
+}
+
+/// Hashes of 64 bits, UUIDs and the rest of what people have for ids are exact text.
+#[test]
+fn ids_of_every_kind_come_back_as_they_were_written() {
+    let ids = [
+        "18446744073709551615",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "550E8400-E29B-41D4-A716-446655440000",
+        "0017",
+        "1e5",
+        "用户7",
+    ];
+    for whole_number_ids in [false, true] {
+        let raw = with_items(&ids.join(" "), &ids.join(" "), whole_number_ids).unwrap();
+        assert_eq!(raw.item_ids, ids);
+        assert_eq!(raw.files[1].kept, ids.len() as u64);
+    }
+    let who = Column::new("who".into(), [u64::MAX, 1 << 63, 7]);
+    let dir =
+        parquet(vec![who, Column::new("what".into(), ["a"; 3]), Column::new("when".into(), [1i64, 2, 3])]);
+    let mut config = events_csv(Encoding::Utf8, ReadLimits::STRICT);
+    config.events.format = FileFormat::from(Parquet {});
+    let raw = read_tables(&config, dir.path()).unwrap();
+    assert_eq!(raw.user_ids, ["18446744073709551615", "9223372036854775808", "7"]);
+    let dir = folder(&[("events", "who,what,when\n18446744073709551615,a,1\n17.0,b,2\n".as_bytes())]);
+    let profile = profile_table(
+        &dir.path().join("events"),
+        &events_csv(Encoding::Utf8, ReadLimits::STRICT).events.format,
+        ReadLimits::STRICT.max_line_bytes,
+    );
+    let who = &profile.unwrap().columns[0];
+    assert_eq!((who.n_integers, who.n_whole_decimals, who.n_numbers), (1, 1, 2));
+    assert_eq!(who.integers, Some((i128::from(u64::MAX), i128::from(u64::MAX))));
+}

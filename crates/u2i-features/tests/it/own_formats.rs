@@ -221,7 +221,7 @@ fn rows_in_memory_keep_their_types() {
     let attribute = |name: &str, kind| AttributeConfig { name: name.into(), column: None, kind };
     let mut config = events_csv(Encoding::Utf8, lenient());
     config.events.format = other("memory");
-    config.events.time.unit = TimeUnit::Datetime;
+    config.events.time.as_mut().unwrap().unit = TimeUnit::Datetime;
     config.events.request = vec![
         attribute("price", AttributeKind::Number {}),
         attribute("tags", AttributeKind::List { separator: '|' }),

@@ -67,8 +67,11 @@ fn tables() -> TablesConfig {
             format: csv(),
             user: "who".into(),
             item: "what".into(),
-            time: when(),
+            time: Some(when()),
             request: vec![attribute("device", AttributeKind::Text {})],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: Some(AttributesConfig {
@@ -81,6 +84,7 @@ fn tables() -> TablesConfig {
                 attribute("tags", AttributeKind::List { separator: '|' }),
             ],
         }),
+        whole_number_ids: false,
         sequences: vec![SequenceFileConfig {
             name: "seen".into(),
             file: "rows".into(),

@@ -186,7 +186,7 @@ fn the_order_of_rows_decides_nothing_where_times_differ_in_the_file() {
         let splits = [leave_last_out(), cut];
         let mut hashes = [(); 2].map(|()| Vec::new());
         for (mut config, dir) in files {
-            config.events.time.unit = unit.clone();
+            config.events.time.as_mut().unwrap().unit = unit.clone();
             let raw = read_tables(&config, dir.path()).unwrap();
             let mut times: Vec<UnixTime> = (0..raw.n_events()).map(|event| raw.events.time(event)).collect();
             times.sort_unstable();
@@ -238,7 +238,7 @@ fn a_cut_parts_a_second() {
 #[test]
 fn a_search_within_a_second_is_seen_by_what_comes_after_it_alone() {
     let mut config = events_csv(Encoding::Utf8, ReadLimits::STRICT);
-    config.events.time.unit = TimeUnit::Datetime;
+    config.events.time.as_mut().unwrap().unit = TimeUnit::Datetime;
     config.sequences = vec![SequenceFileConfig {
         name: "searches".into(),
         file: "searches".into(),

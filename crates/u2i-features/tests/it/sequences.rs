@@ -203,8 +203,11 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
             format: tsv.clone(),
             user: "user_id:token".into(),
             item: "item_id:token".into(),
-            time: TimeConfig { column: "timestamp:float".into(), unit: TimeUnit::Seconds },
+            time: Some(TimeConfig { column: "timestamp:float".into(), unit: TimeUnit::Seconds }),
             request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: Some(AttributesConfig {
@@ -216,6 +219,7 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
                 attribute("genre", "genre:token_seq", AttributeKind::List { separator: ' ' }),
             ],
         }),
+        whole_number_ids: false,
         sequences: vec![],
         missing: None,
         limits: ReadLimits::STRICT,
@@ -227,4 +231,36 @@ fn in_tab_separated_files_a_quote_is_a_letter() {
     let short = b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\ta\n";
     let error = read_tables(&config, folder(&[("x.inter", short), ("x.item", items)]).path()).unwrap_err();
     assert!(error.to_string().contains("x.inter:2: expected 4 fields, found 2"), "{error}");
+}
+
+/// A table with a header and without times: the order is that of the file, and what needs times is refused.
+#[test]
+fn a_table_without_times_is_read_in_the_order_of_the_file() {
+    let mut config = events_csv(Encoding::Utf8, ReadLimits::STRICT);
+    config.events.time = None;
+    let dir =
+        folder(&[("events", b"who,what,rating\nu,z,5\nv,a,1\nu,a,4\nu,m,3\nv,z,2\nv,m,2\nu,k,1\nv,k,1\n")]);
+    let raw = read_tables(&config, dir.path()).unwrap();
+    assert_eq!((raw.times, raw.events.time_s.as_slice()), (Times::Unknown, &[0; 8][..]));
+    let data = prepare(&raw, &leave_last_out(), &features(vec![]), &all_samples(), 0).unwrap();
+    let items = |user| -> Vec<&str> {
+        data.events.items(user).iter().map(|&item| data.catalog.item_id(item)).collect()
+    };
+    assert_eq!([items(0), items(1)], [["z", "a", "m", "k"], ["a", "z", "m", "k"]]);
+    let cut = SplitConfig::TimeCut { ties: Ties::File, validation_quantile: 0.5, test_quantile: 0.75 };
+    let error = prepare(&raw, &cut, &features(vec![]), &all_samples(), 0).unwrap_err();
+    assert!(matches!(error, FeatureError::NoTimes { .. }), "{error}");
+    config.sequences = vec![SequenceFileConfig {
+        name: "searches".into(),
+        file: "events".into(),
+        format: config.events.format.clone(),
+        user: "who".into(),
+        value: "what".into(),
+        time: TimeConfig { column: "rating".into(), unit: TimeUnit::Seconds },
+    }];
+    let error = read_tables(&config, dir.path()).unwrap_err().to_string();
+    assert!(error.starts_with("data.tables.sequences needs times"), "{error}");
+    let written = toml::to_string(&config.events).unwrap();
+    assert!(!written.contains("time") && !written.contains("without"), "{written}");
+    assert_eq!(toml::from_str::<EventsConfig>(&written).unwrap(), config.events);
 }

@@ -16,8 +16,11 @@ fn config(events: Csv, items: Csv, attributes: Vec<(&str, AttributeKind)>) -> Ta
             format: events.into(),
             user: "user".into(),
             item: "item".into(),
-            time: TimeConfig { column: "time".into(), unit: TimeUnit::Seconds },
+            time: Some(TimeConfig { column: "time".into(), unit: TimeUnit::Seconds }),
             request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: Some(AttributesConfig {
@@ -28,6 +31,7 @@ fn config(events: Csv, items: Csv, attributes: Vec<(&str, AttributeKind)>) -> Ta
         }),
         sequences: vec![],
         missing: None,
+        whole_number_ids: false,
         limits: lenient(),
     }
 }
@@ -179,7 +183,7 @@ fn without_a_header_columns_are_called_by_their_numbers() {
     for text in ["u,a,1\nv,b,2\n", "\u{feff}\"u\",a,1\nv,b,2\n", "u,a,1\r\nv,b,2"] {
         let none = Csv { header: false, ..COMMAS };
         let mut config = TablesConfig { items: None, ..config(none, COMMAS, vec![]) };
-        (config.events.user, config.events.item, config.events.time.column) =
+        (config.events.user, config.events.item, config.events.time.as_mut().unwrap().column) =
             ("1".into(), "2".into(), "3".into());
         let raw = read(&config, text, "").unwrap();
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::*;
 /// The time in one row, in CSV and, if it is an integer there, in Parquet.
 fn check_time(unit: TimeUnit, text: &str, wanted: Result<i64, &str>) {
     let mut config = events_csv(Encoding::Utf8, lenient());
-    config.events.time.unit = unit.clone();
+    config.events.time.as_mut().unwrap().unit = unit.clone();
     let csv = format!("who,what,when\nu,a,5000\nu,b,{text}\n");
     let mut found = vec![read_tables(&config, folder(&[("events", csv.as_bytes())]).path()).unwrap()];
     let mut in_parquet = |when: Column| {
@@ -104,7 +104,7 @@ fn datetimes_are_read_if_the_config_says_so() {
     ];
     for (text, wanted) in cases {
         let mut config = events_csv(Encoding::Utf8, lenient());
-        config.events.time.unit = TimeUnit::Datetime;
+        config.events.time.as_mut().unwrap().unit = TimeUnit::Datetime;
         let csv = format!("who,what,when\nu,a,1970-01-02\nu,b,{text}\n");
         let raw = read_tables(&config, folder(&[("events", csv.as_bytes())]).path()).unwrap();
         match wanted {
@@ -171,7 +171,7 @@ fn timestamps_of_parquet_are_read_whatever_they_count() {
     ];
     let mut config = events_csv(Encoding::Utf8, lenient());
     config.events.format = FileFormat::from(Parquet {});
-    config.events.time.unit = TimeUnit::Datetime;
+    config.events.time.as_mut().unwrap().unit = TimeUnit::Datetime;
     for (when, per_second) in cases {
         let (values, wanted) = match per_second {
             // 2000-12-31, and a day that is too late.
@@ -187,7 +187,7 @@ fn timestamps_of_parquet_are_read_whatever_they_count() {
 
         let seconds = TablesConfig {
             events: EventsConfig {
-                time: TimeConfig { unit: TimeUnit::Seconds, column: "when".into() },
+                time: Some(TimeConfig { unit: TimeUnit::Seconds, column: "when".into() }),
                 ..config.events.clone()
             },
             ..config.clone()
@@ -195,7 +195,7 @@ fn timestamps_of_parquet_are_read_whatever_they_count() {
         let error = read_tables(&seconds, dir.path()).unwrap_err().to_string();
         assert!(error.contains("column `when` (key data.tables.events.time.column) is of type "), "{error}");
         let mut old = config.clone();
-        old.events.time.column = "old".into();
+        old.events.time.as_mut().unwrap().column = "old".into();
         let error = read_tables(&old, dir.path()).unwrap_err();
         assert!(matches!(error, FeatureError::ColumnType { .. }), "{error}");
     }

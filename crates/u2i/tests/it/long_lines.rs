@@ -6,7 +6,7 @@ use std::process::Command;
 
 use u2i::Stage;
 use u2i::features::formats::Csv;
-use u2i::features::{Encoding, EventsConfig, ReadLimits, TablesConfig, TimeConfig, TimeUnit};
+use u2i::features::{Encoding, EventsConfig, Incomplete, ReadLimits, TablesConfig, TimeConfig, TimeUnit};
 use u2i::features::{read_ml_100k, read_tables};
 
 use crate::full;
@@ -30,11 +30,15 @@ fn events(file: &str) -> TablesConfig {
             format: Csv::new(',', Encoding::Utf8).into(),
             user: "user".into(),
             item: "item".into(),
-            time: TimeConfig { column: "time".into(), unit: TimeUnit::Seconds },
+            time: Some(TimeConfig { column: "time".into(), unit: TimeUnit::Seconds }),
             request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
         },
         users: None,
         items: None,
+        whole_number_ids: false,
         sequences: vec![],
         missing: None,
         limits: ReadLimits::STRICT,
