@@ -285,7 +285,8 @@ mod tests {
 
     #[test]
     fn every_unit_that_reads_a_value_is_named_with_its_years() {
-        let cases: [(&[&str], &[(&str, usize, (i16, i16))]); 17] = [
+        type Found = (&'static str, usize, (i16, i16));
+        let cases: [(&[&str], &[Found]); 17] = [
             (
                 &["1569888000", "1577836800"],
                 &[
