@@ -11,16 +11,19 @@ use crate::unix_time::UnixTime;
 /// # Examples
 ///
 /// ```
-/// # use u2i_features::{FileFormat, profile_table, formats::Csv, Encoding};
+/// # use u2i_features::{FileFormat, profile_table};
+/// use u2i_features::{PlausibleUnit, TimeUnit};
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("events.csv");
 /// std::fs::write(&path, "day\n20191001\n20200229\n").unwrap();
-/// # let format = FileFormat::from(Csv { separator: ',', encoding: Encoding::Utf8 });
+/// # let format: FileFormat = toml::from_str("csv = { separator = ',', encoding = 'utf-8' }").unwrap();
 /// let profile = profile_table(&path, &format, 1_000.try_into().unwrap()).unwrap();
 /// let units = profile.columns[0].plausible_units();
-/// let years: Vec<_> = units.iter().map(|found| (found.years(), found.n_values)).collect();
-/// // Seconds of a single day in 1970, or dates.
-/// assert_eq!(years, [((1970, 1970), 2), ((2019, 2020), 2)]);
+/// let years = |unit| units.iter().find(|found| found.unit == unit).map(PlausibleUnit::years);
+/// // Dates, or seconds of a single day in 1970.
+/// assert_eq!(years(TimeUnit::CalendarDigits), Some((2019, 2020)));
+/// assert_eq!(years(TimeUnit::Seconds), Some((1970, 1970)));
+/// assert_eq!(years(TimeUnit::Datetime), None);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlausibleUnit {
@@ -285,7 +288,8 @@ mod tests {
 
     #[test]
     fn every_unit_that_reads_a_value_is_named_with_its_years() {
-        let cases: [(&[&str], &[(&str, usize, (i16, i16))]); 17] = [
+        type Found = (&'static str, usize, (i16, i16));
+        let cases: [(&[&str], &[Found]); 17] = [
             (
                 &["1569888000", "1577836800"],
                 &[
