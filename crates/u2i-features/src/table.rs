@@ -1,17 +1,16 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use u2i_schema::Digest;
 
 use crate::error::FeatureError;
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
-use crate::part::{FilePart, PartOrigin};
+use crate::part::FilePart;
 use crate::part_files::part_files;
 use crate::raw::{FileCounts, RawData};
 use crate::row_source::RowSource;
 use crate::table_parts::TableParts;
-use crate::tally::Tally;
+use crate::tally::{Tally, reason_in};
 use crate::typed_cells::{BindError, TypedCells, Wanted};
 
 /// A file of rows in whatever format, part by part, its rows still to be judged.
@@ -66,7 +65,11 @@ impl Table {
             let rejects = part.take_rejects();
             self.tally.met(part.n_rows() + rejects.len());
             for bad in rejects {
-                self.tally.reject(bad.line, &bad.column, reason_in(origin.as_ref(), bad.reason));
+                self.tally.reject(
+                    bad.line,
+                    &bad.column,
+                    reason_in(origin.as_ref().map(|origin| origin.name.as_str()), bad.reason),
+                );
             }
             self.part = part;
             if self.part.n_rows() > 0 {
@@ -87,7 +90,8 @@ impl Table {
     }
 
     pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
-        self.tally.reject(self.part.line(row), column, reason_in(self.part.origin(), reason));
+        let origin = self.part.origin().map(|origin| origin.name.as_str());
+        self.tally.reject(self.part.line(row), column, reason_in(origin, reason));
     }
 
     /// The cells of a column that the config binds at `key`, in this part.
@@ -154,14 +158,6 @@ fn open(
         Some(files) => Box::new(TableParts::open(files, formats, format, key, limits)?),
         None => found.open(path, limits)?,
     })
-}
-
-/// The reason of a reject, with the file where there are several.
-fn reason_in(origin: Option<&Arc<PartOrigin>>, reason: String) -> String {
-    match origin {
-        Some(origin) => format!("{reason} (in {})", origin.name),
-        None => reason,
-    }
 }
 
 /// Puts the key of the file before that of a value of its format.
