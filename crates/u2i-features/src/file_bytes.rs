@@ -17,7 +17,7 @@ pub(crate) struct FileBytes {
 }
 
 enum Unpacked {
-    Plain(BufReader<HashedFile>),
+    Plain(Box<BufReader<HashedFile>>),
     Gzip(Box<BufReader<MultiGzDecoder<BufReader<HashedFile>>>>),
     Zstd(Box<BufReader<zstd::Decoder<'static, BufReader<HashedFile>>>>),
 }
@@ -46,7 +46,7 @@ impl FileBytes {
         let mut plain = BufReader::with_capacity(AHEAD_BYTES, hashed);
         let packing = signature::packing(plain.fill_buf().map_err(io)?, path)?;
         let unpacked = match packing {
-            Packing::None => Unpacked::Plain(plain),
+            Packing::None => Unpacked::Plain(Box::new(plain)),
             Packing::Gzip => {
                 Unpacked::Gzip(Box::new(BufReader::with_capacity(AHEAD_BYTES, MultiGzDecoder::new(plain))))
             }

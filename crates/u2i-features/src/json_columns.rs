@@ -1,6 +1,5 @@
 //! Which columns the objects of a file have.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::json_text::{JsonFault, JsonValue, entries, members};
@@ -140,7 +139,7 @@ impl JsonColumns {
 }
 
 /// Goes from the path of an object on to one of its keys.
-pub(crate) fn push_key(path: &mut String, key: &Cow<'_, str>) {
+pub(crate) fn push_key(path: &mut String, key: &str) {
     if !path.is_empty() {
         path.push('.');
     }

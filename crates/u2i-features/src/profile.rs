@@ -152,7 +152,7 @@ fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
             let cells = match table.cells(&table.names()[place], "column", wanted) {
                 Ok(cells) => cells,
                 // Files of one table may differ in columns that nobody names.
-                Err(FeatureError::MissingColumn { .. } | FeatureError::ColumnType { .. }) if n_rows > 0 => {
+                Err(FeatureError::MissingColumn { .. } | FeatureError::ColumnType { .. }) => {
                     stored[place] = Stored::Other("not alike in all files".to_owned());
                     continue;
                 }

@@ -5,17 +5,19 @@ use u2i_schema::Digest;
 use crate::config::{FilesSplit, SequencesConfig, SequencesLayout};
 use crate::error::FeatureError;
 use crate::ids::Ids;
+use crate::part_files::part_files;
 use crate::raw::{EventParts, RawData, Times};
-use crate::tally::{Fate, Tally};
+use crate::tally::{Fate, Tally, reason_in};
 use crate::text::{Line, Lines};
 
-/// Reads users and items in the order in which they met, without times; a relative path starts at `base`.
+/// Reads users and items in the order in which they met, without times, from a file or from part files one behind the
+/// other; a relative path starts at `base`.
 ///
 /// Ids are exact text. There are no times, so [`RawData::times`] is [`Times::Unknown`].
 ///
 /// # Errors
 ///
-/// If the file cannot be read, or holds more bad rows than the limits allow.
+/// If a file cannot be read, or they hold more bad rows than the limits allow.
 pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, FeatureError> {
     read_sequences_in(config, None, base)
 }
@@ -50,11 +52,37 @@ struct Found {
 }
 
 impl Found {
-    /// Adds the lines of a file.
+    /// Adds the lines of a file, or of part files.
     fn read(&mut self, config: &SequencesConfig, path: &Path) -> Result<(), FeatureError> {
-        let mut lines = Lines::open(path, config.encoding, &config.limits)?;
         let mut tally = Tally::new(path, &config.limits);
+        match part_files(path)? {
+            None => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.read_file(config, path, &name, None, &mut tally)?;
+            }
+            Some(files) => files.iter().try_for_each(|file| {
+                self.read_file(config, &file.path, &file.name, Some(&file.name), &mut tally)
+            })?,
+        }
+        if tally.is_empty() {
+            return Err(FeatureError::Empty { path: path.to_owned() });
+        }
+        self.raw.files.push(tally.finish()?);
+        Ok(())
+    }
+
+    /// Adds the lines of one file, which rejects name if it is a `part` of several.
+    fn read_file(
+        &mut self,
+        config: &SequencesConfig,
+        path: &Path,
+        name: &str,
+        part: Option<&str>,
+        tally: &mut Tally,
+    ) -> Result<(), FeatureError> {
+        let mut lines = Lines::open(path, config.encoding, &config.limits)?;
         let max_line_bytes = lines.max_line_bytes();
+        tally.next_file();
         while let Some((number, line)) = lines.next_line()? {
             tally.row();
             let added = match line {
@@ -72,15 +100,10 @@ impl Found {
             };
             match added {
                 Ok(fate) => tally.settle(fate),
-                Err(reason) => tally.reject(number, "", reason),
+                Err(reason) => tally.reject(number, "", reason_in(part, reason)),
             }
         }
-        if tally.is_empty() {
-            return Err(FeatureError::Empty { path: path.to_owned() });
-        }
-        self.raw.files.push(tally.finish()?);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        self.digest = std::mem::take(&mut self.digest).part(&name, &lines.hash());
+        self.digest = std::mem::take(&mut self.digest).part(name, &lines.hash());
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use polars::prelude::*;
 
@@ -14,12 +13,12 @@ use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
 use crate::missing_marks::MissingMarks;
 use crate::numerals::{Numerals, is_number_with_marks};
-use crate::part::{FilePart, PartOrigin};
+use crate::part::FilePart;
 use crate::part_files::part_files;
 use crate::raw::{FileCounts, RawData};
 use crate::row_source::{RowSource, TextNotation};
 use crate::table_parts::TableParts;
-use crate::tally::Tally;
+use crate::tally::{Tally, reason_in};
 use crate::time::{TimeUnit, short};
 use crate::typed_cells::{BindError, TypedCells, Wanted};
 
@@ -97,7 +96,11 @@ impl Table {
             let rejects = part.take_rejects();
             self.tally.met(part.n_rows() + rejects.len());
             for bad in rejects {
-                self.tally.reject(bad.line, &bad.column, reason_in(origin.as_ref(), bad.reason));
+                self.tally.reject(
+                    bad.line,
+                    &bad.column,
+                    reason_in(origin.as_ref().map(|origin| origin.name.as_str()), bad.reason),
+                );
             }
             self.part = part;
             if self.part.n_rows() > 0 {
@@ -119,7 +122,8 @@ impl Table {
 
     pub(crate) fn reject(&mut self, row: usize, column: &str, reason: String) {
         let hint = self.hint(row, column).unwrap_or_default();
-        let reason = reason_in(self.part.origin(), reason + &hint);
+        let origin = self.part.origin().map(|origin| origin.name.as_str());
+        let reason = reason_in(origin, reason + &hint);
         self.tally.reject(self.part.line(row), column, reason);
     }
 
@@ -266,14 +270,6 @@ fn open(
         Some(files) => Box::new(TableParts::open(files, formats, format, key, limits)?),
         None => found.open(path, limits)?,
     })
-}
-
-/// The reason of a reject, with the file where there are several.
-fn reason_in(origin: Option<&Arc<PartOrigin>>, reason: String) -> String {
-    match origin {
-        Some(origin) => format!("{reason} (in {})", origin.name),
-        None => reason,
-    }
 }
 
 /// Puts the key of the file before that of a value of its format.

@@ -17,7 +17,15 @@ pub(crate) enum Fate {
 /// What is wrong with a row: the column, empty for the whole row, and the reason.
 pub(crate) struct Bad(pub &'static str, pub String);
 
-/// Counts the rows of one file as they are read.
+/// The reason of a reject, with the file if it is one of several.
+pub(crate) fn reason_in(part: Option<&str>, reason: String) -> String {
+    match part {
+        Some(part) => format!("{reason} (in {part})"),
+        None => reason,
+    }
+}
+
+/// Counts the rows of one file, or of the parts of one table, as they are read.
 pub(crate) struct Tally {
     counts: FileCounts,
     /// Rejects of files before this one, where a table is made of several.

@@ -25,10 +25,11 @@ pub(crate) fn list(dir: &Path, endings: &[&str]) -> Result<Folder, Error> {
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = name(&path);
-        if name == "_SUCCESS" {
-            folder.has_mark = true;
-        } else if name.starts_with('.') || name.starts_with('_') && !name.contains('=') {
-        } else if path.is_dir() {
+        folder.has_mark |= name == "_SUCCESS";
+        if name.starts_with('.') || name.starts_with('_') && !name.contains('=') {
+            continue;
+        }
+        if path.is_dir() {
             folder.folders.push(path);
         } else if path.is_file() && (is_part(&name) || endings.contains(&ending(&name).as_str())) {
             folder.files.push(path);
@@ -57,7 +58,7 @@ pub(crate) fn name(path: &Path) -> String {
 }
 
 /// The last ending of a name in lower case, but for that of its packing.
-fn ending(name: &str) -> String {
+pub(crate) fn ending(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let bare = PACKED.iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
     bare.rsplit_once('.').map_or_else(String::new, |(_, end)| end.to_owned())

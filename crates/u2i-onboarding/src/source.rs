@@ -95,6 +95,11 @@ fn adjacency([train, test]: [PathBuf; 2]) -> Result<Option<Source>, Error> {
     Ok(Some(Source::Adjacency { train, test, encoding }))
 }
 
+/// Whether a file is of one of the formats.
+fn is_table(path: &Path) -> bool {
+    FileBeginning::read(path).and_then(|beginning| Formats::built_in().recognise(&beginning)).is_ok()
+}
+
 /// A folder that is named beside others has to be one table.
 fn one_table(dir: &Path) -> Result<(), Error> {
     let inside = tables_in(dir)?;
@@ -132,7 +137,10 @@ fn tables_in(dir: &Path) -> Result<Vec<PathBuf>, Error> {
         }
     }
     paths.sort();
-    // Beside data there may be a text that describes it.
+    // Beside data there may be settings or notes in JSON, and a text that describes it.
+    if paths.len() > 1 {
+        paths.retain(|path| folder::ending(&folder::name(path)) != "json" || is_table(path));
+    }
     let is_text = |path: &PathBuf| path.extension().is_some_and(|end| end == "txt");
     if !paths.iter().all(is_text) {
         paths.retain(|path| !is_text(path));
@@ -322,10 +330,15 @@ mod tests {
     /// The paths of the tables in a folder of these files, each a CSV with its first letter for a column.
     fn tables(files: &[&str]) -> Result<Vec<String>, String> {
         let dir = tempfile::tempdir().unwrap();
+        let text = |file: &str| match file {
+            "_SUCCESS" => "",
+            "dataset-metadata.json" => "{\n  \"title\": \"Plays\"\n}\n",
+            _ => "a,b\n1,2\n",
+        };
         for file in files {
             let path = dir.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, if file.ends_with("_SUCCESS") { "" } else { "a,b\n1,2\n" }).unwrap();
+            std::fs::write(path, text(file)).unwrap();
         }
         match recognise(&[dir.path().to_owned()], Header::Names) {
             Ok(Source::Tables(tables)) => {
@@ -346,7 +359,7 @@ mod tests {
             (&["year=2024/month=1/part-0.csv", "year=2024/month=2/part-0.csv"], &[""]),
             (&["events.csv", "items.csv"], &["events.csv", "items.csv"]),
             (&["train.csv", "test.csv"], &["test.csv", "train.csv"]),
-            (&["events.csv.gz", "notes.md"], &["events.csv.gz"]),
+            (&["events.csv.gz", "notes.md", "dataset-metadata.json"], &["events.csv.gz"]),
             (&["events/part-0.csv", "events/part-1.csv", "items/part-0.csv"], &["events", "items"]),
             // A folder with a copy or with something else is not looked into.
             (&["events.csv", "backup/events.csv", "raw/a.csv", "raw/b.csv"], &["events.csv"]),

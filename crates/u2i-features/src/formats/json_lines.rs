@@ -94,7 +94,7 @@ fn look(text: &TextBeginning) -> Look {
         return Look::Other;
     }
     let (mut n_values, mut n_nested) = (0, 0);
-    let is_object = |line: &&str| members(line, |_, _| Ok(())).is_ok();
+    let is_object = |line: &str| members(line, |_, _| Ok(())).is_ok();
     let whole = members(first, |_, value| {
         n_values += 1;
         n_nested += usize::from(matches!(value, JsonValue::Object(_) | JsonValue::List(_)));
@@ -103,7 +103,7 @@ fn look(text: &TextBeginning) -> Look {
     match next(&first[1..]) {
         // pandas writes so unless it is told otherwise: an object, or a list, of each column.
         _ if whole.is_ok() && lines.len() == 1 && n_values > 1 && n_nested == n_values => Look::Columns,
-        _ if whole.is_ok() || lines.iter().any(|line| is_object(&line)) => Look::Lines,
+        _ if whole.is_ok() || lines.iter().any(|line| is_object(line)) => Look::Lines,
         Some('\'') => Look::Python,
         Some('"') => Look::Spread,
         _ => Look::Other,

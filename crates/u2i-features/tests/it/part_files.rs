@@ -216,3 +216,18 @@ fn the_encoding_of_a_table_is_told_from_all_of_its_parts() {
     let found = table_format(&dir.path().join("events")).unwrap();
     assert_eq!(found, Csv::new(',', Encoding::Latin1).into());
 }
+
+#[test]
+fn pairs_may_be_in_parts_and_are_in_their_order() {
+    let dir = tree(&[
+        ("p/part-10", b"7 c\n"),
+        ("p/part-9", b"7 b\nbad\n"),
+        ("p/part-1", b"7 a\n8 a\n"),
+        ("p/_SUCCESS", b""),
+    ]);
+    let config = SequencesConfig { file: "p".into(), encoding: Encoding::Utf8, limits: lenient() };
+    let raw = read_sequences(&config, dir.path()).unwrap();
+    assert_eq!(raw.item_ids, ["a", "b", "c"]);
+    let reason = "expected the 2 fields user, item, found 1 (in part-9)".into();
+    assert_eq!(raw.files[0].rejects, [Reject { line: 2, column: String::new(), reason }]);
+}
