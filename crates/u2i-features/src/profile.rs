@@ -115,11 +115,15 @@ impl Formats {
 }
 
 fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
-    let stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
+    let mut stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
     let mut gathered: Vec<Gathered> = stored.iter().map(|_| Gathered::default()).collect();
     let mut n_rows = 0;
     loop {
         for (place, gathered) in gathered.iter_mut().enumerate() {
+            // Bytes may be text in one part of a column and not in the next.
+            if let unreadable @ Stored::Other(_) = table.part().columns()[place].stored() {
+                stored[place] = unreadable;
+            }
             let Some(wanted) = wanted(&stored[place]) else { continue };
             let cells = table.cells(&table.names()[place], "column", wanted)?;
             (0..table.n_rows()).for_each(|row| gathered.add(&cells, row));
@@ -168,7 +172,7 @@ impl Gathered {
             return;
         }
         match cells {
-            TypedCells::Float(cells) => self.number(cells.get(row).unwrap_or(f64::NAN)),
+            TypedCells::Float(_) => self.number(cells.float(row).unwrap_or(f64::NAN)),
             TypedCells::Times(cells, ticks) => {
                 self.n_datetimes += 1;
                 let ticks = cells.get(row).map_or(0, |found| ticks.seconds(found));

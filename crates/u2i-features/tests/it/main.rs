@@ -2,6 +2,7 @@
 //! on MovieLens where `U2I_DATA_DIR` names it.
 
 mod bytes;
+mod columnar;
 mod columns;
 mod fixtures;
 mod ids;
@@ -20,6 +21,7 @@ mod sequences;
 mod splits;
 mod tables;
 mod times;
+mod writers;
 
 use std::path::Path;
 
