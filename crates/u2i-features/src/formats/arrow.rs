@@ -76,7 +76,7 @@ impl RowFormat for Arrow {
 /// Batches of rows of the fields that can be read.
 enum Batches {
     File(Box<FileBatches>),
-    Stream(StreamReader<BufReader<File>>),
+    Stream(Box<StreamReader<BufReader<File>>>),
 }
 
 /// The batches of a file. Where a field is a dictionary its keys are read, as integers: the decoder wants those of missing
@@ -127,7 +127,7 @@ fn open(file: ColumnarFile) -> PolarsResult<(Batches, Vec<BatchField>, usize)> {
         let metadata = read_stream_metadata(&mut reader)?;
         let fields = fields(&metadata.schema, &metadata.ipc_schema)?;
         let reader = StreamReader::new(reader, metadata, projection(&fields));
-        return Ok((Batches::Stream(reader), fields, 0));
+        return Ok((Batches::Stream(Box::new(reader)), fields, 0));
     }
     let mut metadata = read_file_metadata(&mut reader)?;
     let n_rows = get_row_count_from_blocks(&mut reader, &metadata.blocks)?;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, ExtensionType, Field};
+use polars_arrow::datatypes::{ArrowDataType, ExtensionType, Field};
 use polars_parquet::parquet::metadata::FileMetadata;
 use polars_parquet::parquet::schema::Repetition;
 use polars_parquet::parquet::schema::types::{
@@ -32,8 +32,7 @@ pub(super) struct ParquetColumn {
 /// from that: durations and periods, which would pass for plain integers.
 pub(super) fn parquet_columns(metadata: &FileMetadata) -> Vec<ParquetColumn> {
     let mut of_writer = read_custom_key_value_metadata(metadata.key_value_metadata());
-    let of_writer =
-        read_schema_from_metadata(&mut of_writer).ok().flatten().unwrap_or_else(ArrowSchema::default);
+    let of_writer = read_schema_from_metadata(&mut of_writer).ok().flatten().unwrap_or_default();
     let mut found = Found::default();
     for field in metadata.schema().fields() {
         let of_writer = of_writer.get(field.name()).map(|field| &field.dtype);
