@@ -266,7 +266,7 @@ def spark_files():
         "millis": {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MILLIS"},
         "legacy": {"spark.sql.parquet.writeLegacyFormat": "true"},
     }
-    variants |= {codec: {"spark.sql.parquet.compression.codec": codec} for codec in ["none", "gzip", "zstd", "lz4_raw"]}
+    variants |= {codec: {"spark.sql.parquet.compression.codec": codec} for codec in ["none", "gzip", "zstd", "lz4", "lz4_raw"]}
 
     def parquet(path, options):
         before = {key: spark.conf.get(key) for key in options}
