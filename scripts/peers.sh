@@ -6,6 +6,10 @@
 #     scripts/peers.sh --python    makes the environment of the benchmarks, PyTorch among it (7 GB), and prints the path
 #                                  of its python
 #
+#     scripts/peers.sh --writers FOLDER
+#                                  has pandas, pyarrow, fastparquet, polars, DuckDB and, where there is Java, Spark write
+#                                  one table into FOLDER (scripts/writers.py)
+#
 # Ends with 77 where there is no Python, or its packages cannot be had, and says which.
 set -euo pipefail
 
@@ -29,11 +33,18 @@ environment() {
     echo "$*" >"$home/packages"
 }
 
-case ${1:?usage: scripts/peers.sh FOLDER, or --python} in
+case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, or --python} in
 --python)
     environment "$cache/torch" torch==2.9.1 numpy==2.2.6 torch-rechub==0.9.0 faiss-cpu==1.12.0 pandas==2.3.3 \
         safetensors==0.6.2
     echo "$cache/torch/bin/python"
+    ;;
+--writers)
+    packages="pandas==3.1.1 pyarrow==26.0.1 fastparquet==2026.9.0 polars==2.1.0 duckdb==2.0.1 tzdata==2026.6"
+    if command -v java >/dev/null; then packages+=" pyspark==4.3.0"; fi
+    # shellcheck disable=SC2086
+    environment "$cache/writers-venv" $packages
+    PYTHONWARNINGS=ignore "$cache/writers-venv/bin/python" "$top/scripts/writers.py" "$2"
     ;;
 *)
     environment "$cache/peers" numpy==2.2.6 faiss-cpu==1.12.0 safetensors==0.6.2 pyarrow==21.0.0

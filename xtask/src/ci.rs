@@ -11,7 +11,7 @@ use crate::cargo::{cargo, output, root, run as run_command};
 use crate::packages::{self, Verify};
 use crate::seeded_bugs::test_targets;
 use crate::unchecked::unchecked;
-use crate::{fence, import_check, python, seeded_bugs, smoke, test};
+use crate::{fence, import_check, python, seeded_bugs, smoke, test, writers};
 
 /// One check. The order is that of a full run: cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,6 +40,8 @@ pub enum Stage {
     Smoke,
     /// Python reads a bundle as we do, where its packages can be had
     Python,
+    /// Files of pandas, pyarrow, polars, DuckDB and Spark are read to one table, where their packages can be had
+    Writers,
     /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
@@ -121,6 +123,7 @@ impl Stage {
             Stage::ImportCheck => import_check::run(&[]),
             Stage::Smoke => smoke::run(),
             Stage::Python => python::run(),
+            Stage::Writers => writers::run(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::PackageBuild => packages::package(Verify::Built),

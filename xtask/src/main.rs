@@ -20,6 +20,7 @@ mod smoke;
 mod sources;
 mod test;
 mod unchecked;
+mod writers;
 
 #[cfg(all(test, unix))]
 mod bootstrap;

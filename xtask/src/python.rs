@@ -33,7 +33,8 @@ pub fn run() -> Result<()> {
     }
 }
 
-fn is_skipped(error: &anyhow::Error) -> bool {
+/// Whether `scripts/peers.sh` ended for want of Python or its packages.
+pub fn is_skipped(error: &anyhow::Error) -> bool {
     error.downcast_ref::<ChildFailed>().is_some_and(|failed| failed.exit_code == SKIPPED)
 }
 

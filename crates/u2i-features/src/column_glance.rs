@@ -30,7 +30,7 @@ pub struct ColumnGlance {
 /// use u2i_features::{Encoding, ReadLimits, glance_at_columns};
 /// let file = std::env::temp_dir().join(format!("u2i-glance-{}.csv", std::process::id()));
 /// std::fs::write(&file, "listener,mood\nann,\nbob,calm\n")?;
-/// let format = Csv { separator: ',', encoding: Encoding::Utf8 }.into();
+/// let format = Csv::new(',', Encoding::Utf8).into();
 /// let columns = glance_at_columns(&file, &format, &ReadLimits::STRICT)?;
 /// assert_eq!((columns[1].name.as_str(), columns[1].example.as_deref()), ("mood", Some("calm")));
 /// # std::fs::remove_file(&file)?;

@@ -272,6 +272,14 @@ pub enum FeatureError {
         /// Each format, and why it is not this one.
         reasons: Vec<(String, String)>,
     },
+    /// A file that is not of the format that a config names.
+    #[error("{path}: expected {wanted} (key format)")]
+    NotOfFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format, and how its files begin.
+        wanted: &'static str,
+    },
     /// A config names a format that nobody has said anything of.
     #[error("{key}: there is no format `{name}`, only {known:?}")]
     UnknownFormat {

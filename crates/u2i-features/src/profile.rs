@@ -148,6 +148,10 @@ fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
     let mut n_rows = 0;
     loop {
         for (place, gathered) in gathered.iter_mut().enumerate() {
+            // Bytes may be text in one part of a column and not in the next.
+            if let unreadable @ Stored::Other(_) = table.part().columns()[place].stored() {
+                stored[place] = unreadable;
+            }
             let Some(wanted) = wanted(&stored[place]) else { continue };
             let cells = match table.cells(&table.names()[place], "column", wanted) {
                 Ok(cells) => cells,
@@ -208,7 +212,7 @@ impl Gathered {
             return;
         }
         match cells {
-            TypedCells::Float(cells) => self.number(cells.get(row).unwrap_or(f64::NAN)),
+            TypedCells::Float(_) => self.number(cells.float(row).unwrap_or(f64::NAN)),
             TypedCells::Times(cells, ticks) => {
                 self.n_datetimes += 1;
                 let Some(found) = cells.get(row).map(|found| ticks.time(found)) else { return };

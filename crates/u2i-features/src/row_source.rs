@@ -9,7 +9,7 @@ use crate::part::FilePart;
 
 /// A format of files of rows: how it is called, how it is recognised, and how a file of it is opened.
 ///
-/// CSV, TSV and Parquet are read through this trait and so is a format of your own, which
+/// CSV, TSV, Parquet and Arrow are read through this trait and so is a format of your own, which
 /// [`Formats::with`](crate::Formats::with) adds. A file need not be there: `open` may as well take rows from memory or
 /// from a data base.
 ///

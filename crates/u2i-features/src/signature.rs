@@ -24,14 +24,11 @@ impl Packing {
 }
 
 const UNPACK: &str = "unpack it and name what was in it, or pack it with gzip or zstd";
-const SHEET: &str = "save the sheet as CSV";
-const EXPORT: &str = "write its table as Parquet or CSV";
 
 /// First bytes, what files are that begin with them, and what to do about it.
 const REFUSED: &[(&[u8], &str, &str)] = &[
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unzip it, or save the sheet as CSV"),
     (b"PK\x05\x06", "an empty zip archive", UNPACK),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook", SHEET),
     (b"\xfd7zXZ\0", "packed with xz", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
@@ -39,11 +36,6 @@ const REFUSED: &[(&[u8], &str, &str)] = &[
     (b"\xff\x06\0\0sNaPpY", "packed with snappy", UNPACK),
     (b"\x89LZO\0\r\n\x1a\n", "packed with lzop", UNPACK),
     (b"\x1f\x9d", "packed with compress", UNPACK),
-    (b"SQLite format 3\0", "an SQLite database", EXPORT),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", EXPORT),
-    (b"\x93NUMPY", "a NumPy array", EXPORT),
-    (b"Obj\x01", "an Avro file", EXPORT),
-    (b"%PDF-", "a PDF", "name the files that hold the data"),
 ];
 
 /// First bytes of files of columns, what they are, and the format that reads them.
@@ -113,11 +105,10 @@ mod tests {
     #[test]
     fn what_is_not_read_is_refused_with_what_to_do() {
         let tar = [&[b'a'; 257][..], b"ustar\0"].concat();
-        let cases: [(&[u8], &str); 7] = [
+        let cases: [(&[u8], &str); 6] = [
             (b"PK\x03\x04 and so on", "unzip it"),
             (b"BZh91AY&SY and so on", "packed with bzip2"),
             (b"\xfd7zXZ\0 and so on", "packed with xz"),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save the sheet as CSV"),
             (&tar, "tar archive"),
             (b"\x1f\x8b\x08", "packed twice"),
             (b"PAR1", "Parquet"),

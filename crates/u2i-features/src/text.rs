@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::FeatureError;
 use crate::file_bytes::FileBytes;
+use crate::formats::foreign;
 use crate::limits::ReadLimits;
 use crate::signature::{self, Packing};
 use crate::transcoder::Transcoder;
@@ -46,7 +47,9 @@ impl Lines {
         limits.check()?;
         let mut file = FileBytes::open(path)?;
         if file.packing() == Packing::None {
-            signature::refuse_columns(file.beginning()?, path)?;
+            let beginning = file.beginning()?;
+            signature::refuse_columns(beginning, path)?;
+            foreign::refuse(path, beginning)?;
         }
         let transcoder = match encoding {
             Encoding::Utf8 | Encoding::Latin1 => None,

@@ -143,7 +143,7 @@ impl TypedCells {
     /// Text or a number as text; `None` if blank.
     pub(crate) fn shown(&self, row: usize) -> Option<String> {
         match self {
-            TypedCells::Float(cells) => cells.get(row).map(|number| number.to_string()),
+            TypedCells::Float(_) => self.float(row).map(|number| number.to_string()),
             _ => self.text(row).map(Cow::into_owned),
         }
     }
@@ -151,7 +151,7 @@ impl TypedCells {
     /// Whether there is nothing in a row.
     pub(crate) fn is_blank(&self, row: usize) -> bool {
         match self {
-            TypedCells::Float(cells) => cells.get(row).is_none_or(f64::is_nan),
+            TypedCells::Float(_) => self.float(row).is_none(),
             TypedCells::Times(cells, _) => cells.get(row).is_none(),
             TypedCells::List(cells) => cells.get_as_series(row).is_none_or(|list| list.is_empty()),
             TypedCells::Lists(cells) => cells[row].is_empty(),
@@ -204,14 +204,21 @@ impl TypedCells {
         }
     }
 
+    /// A float that is there: pandas and others write NaN for one that is missing.
+    pub(crate) fn float(&self, row: usize) -> Option<f64> {
+        match self {
+            TypedCells::Float(cells) => cells.get(row).filter(|number| !number.is_nan()),
+            _ => None,
+        }
+    }
+
     /// A finite number; NaN if blank.
     pub(crate) fn number(&self, row: usize) -> Result<f64, String> {
         let wrong = |found| format!("expected a finite number (key kind.number), found {found}");
-        if let TypedCells::Float(cells) = self {
-            let number = cells.get(row);
-            return match number {
-                Some(number) if !number.is_finite() => Err(wrong(number.to_string())),
-                _ => Ok(number.unwrap_or(f64::NAN)),
+        if let TypedCells::Float(_) = self {
+            return match self.float(row) {
+                Some(number) if number.is_infinite() => Err(wrong(number.to_string())),
+                number => Ok(number.unwrap_or(f64::NAN)),
             };
         }
         let Some(text) = self.text(row) else { return Ok(f64::NAN) };

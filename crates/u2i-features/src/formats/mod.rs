@@ -3,10 +3,16 @@
 //! A further format is a file beside this one with a [`RowFormat`], and here the line that declares its module and its
 //! line in the list. Reading, [`Formats::recognise`], `u2i init` and the fuzz targets go by the list.
 
+mod arrow;
+mod arrow_cells;
+mod columnar_file;
 mod csv;
 mod delimited;
+pub(crate) mod foreign;
 mod json_lines;
 mod parquet;
+mod parquet_columns;
+mod parquet_footer;
 mod records;
 mod sniffed;
 mod tsv;
@@ -77,6 +83,7 @@ macro_rules! formats {
 // come first: text is read to its end to know its encoding.
 formats! {
     parquet::Parquet,
+    arrow::Arrow,
     json_lines::JsonLines,
     tsv::Tsv,
     csv::Csv,
@@ -96,7 +103,7 @@ pub struct OtherFormat {
 ///
 /// ```
 /// use u2i_features::Formats;
-/// assert!(Formats::built_in().names().eq(["parquet", "json_lines", "tsv", "csv"]));
+/// assert!(Formats::built_in().names().eq(["parquet", "arrow", "json_lines", "tsv", "csv"]));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Formats(Vec<Arc<dyn RowFormat>>);
@@ -140,7 +147,8 @@ impl Formats {
     ///
     /// # Errors
     ///
-    /// [`FeatureError::Unrecognised`] with what each format says if none fits, and if the file cannot be read.
+    /// [`FeatureError::Unrecognised`] with what each format says if none fits, [`FeatureError::NotATable`] for
+    /// files of programs that are known and not read, as Excel's, and if the file cannot be read.
     ///
     /// # Examples
     ///
@@ -159,6 +167,11 @@ impl Formats {
     pub fn recognise(&self, beginning: &FileBeginning) -> Result<FoundFormat, FeatureError> {
         let (mut looks, mut reasons) = (None, Vec::new());
         for format in &self.0 {
+            let is_built_in = !matches!(FileFormat::of(&**format), FileFormat::Other(_));
+            // Somebody else's format, which comes first, may be one of these.
+            if is_built_in && looks.is_none() {
+                foreign::refuse(beginning.path(), beginning.bytes())?;
+            }
             match format.recognise(beginning)? {
                 Recognition::Yes { format, evidence, reason } => {
                     let found = FoundFormat { format: FileFormat::of(&*format), evidence, reason };
@@ -230,13 +243,15 @@ mod tests {
     #[test]
     fn files_are_known_by_their_first_lines() {
         let csv = |separator| FileFormat::from(Csv::new(separator, Encoding::Utf8));
-        let cases: [(&[u8], FileFormat); 6] = [
+        let cases: [(&[u8], FileFormat); 8] = [
             (b"user,item,time\na,b,1\n", csv(',')),
             (b"user;item;time\na;b;1\n", csv(';')),
             (b"user\titem\ttime\na\tb\t1\n", csv('\t')),
             (b"user_id:token\titem_id:token\n1\t2\n", Tsv { encoding: Encoding::Utf8 }.into()),
             (b"user,item,time\ncaf\xe9,b,1\n", Csv::new(',', Encoding::Latin1).into()),
             (b"PAR1 and so on", Parquet {}.into()),
+            (b"ARROW1\0\0 and so on", Arrow {}.into()),
+            (b"\xff\xff\xff\xff\x78\x02\0\0 and so on", Arrow {}.into()),
         ];
         for (bytes, wanted) in cases {
             assert_eq!(recognise(bytes).unwrap().format, wanted);

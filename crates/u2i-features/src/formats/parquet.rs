@@ -1,20 +1,26 @@
-use std::collections::HashMap;
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
-use polars::prelude::*;
-use polars_parquet::parquet::metadata::{FileMetadata, SchemaDescriptor};
-use polars_parquet::parquet::schema::types::{ParquetType, PhysicalType};
-use polars_parquet::read::infer_schema;
+use polars::prelude::{PolarsResult, polars_ensure, polars_err};
+use polars_arrow::compute::concatenate::concatenate;
+use polars_arrow::datatypes::Field;
+use polars_parquet::parquet::metadata::FileMetadata;
+use polars_parquet::read::{
+    BasicDecompressor, ColumnChunkMetadata, PageReader, RowGroupMetadata, column_iter_to_arrays,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{Cells, Held, Ticks};
+use super::arrow_cells::cells_of;
+use super::columnar_file::{ColumnarFile, guarded};
+use super::parquet_columns::{ParquetColumn, parquet_columns};
+use super::parquet_footer::{MARK, read_footer};
+use crate::cells::Cells;
 use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
 use crate::part::FilePart;
-use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, content_hash};
+use crate::row_source::{Evidence, Recognition, RowFormat, RowSource};
 
 /// Apache Parquet. Rows have no lines and are named by their numbers, from 1 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +41,7 @@ impl RowFormat for Parquet {
     }
 
     fn recognise(&self, beginning: &FileBeginning) -> Result<Recognition, FeatureError> {
-        Ok(match beginning.bytes().starts_with(b"PAR1") {
+        Ok(match beginning.bytes().starts_with(MARK) {
             true => Recognition::Yes {
                 format: Box::new(*self),
                 evidence: Evidence::Mark,
@@ -46,140 +52,128 @@ impl RowFormat for Parquet {
     }
 
     fn open(&self, path: &Path, _limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| FeatureError::Io { path: path.to_owned(), source })?;
-        let hash = content_hash(&bytes);
-        if bytes.is_empty() {
-            return Err(FeatureError::Empty { path: path.to_owned() });
-        }
-        let read = read(bytes).map_err(|source| FeatureError::Polars { path: path.to_owned(), source })?;
-        Ok(Box::new(read.into_rows(hash)))
+        let mut file = ColumnarFile::open(path, &[MARK], "Parquet, which begins with PAR1")?;
+        let (metadata, columns) = guarded(path, || {
+            let metadata = read_footer(&mut file.file, file.n_bytes)?;
+            let columns = parquet_columns(&metadata);
+            Ok((metadata, columns))
+        })?;
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        Ok(Box::new(ParquetRows { file, metadata, columns, names, next_group: 0, n_read: 0 }))
     }
 }
 
-/// The rows of a file, which are one part.
+/// The rows of a file, a row group at a time.
 struct ParquetRows {
-    columns: Vec<String>,
-    part: Option<FilePart>,
-    n_rows: usize,
-    /// BLAKE3 of the file.
-    hash: [u8; 32],
+    file: ColumnarFile,
+    metadata: FileMetadata,
+    columns: Vec<ParquetColumn>,
+    names: Vec<String>,
+    next_group: usize,
+    /// Rows of the groups before the next.
+    n_read: usize,
 }
 
 impl RowSource for ParquetRows {
     fn columns(&self) -> &[String] {
-        &self.columns
+        &self.names
     }
 
     fn next_part(&mut self) -> Result<Option<FilePart>, FeatureError> {
-        Ok(self.part.take())
+        let Some(group) = self.metadata.row_groups.get(self.next_group) else { return Ok(None) };
+        let ColumnarFile { path, file, n_bytes, .. } = &mut self.file;
+        let cells = guarded(path, || {
+            check_rows(group, *n_bytes)?;
+            self.columns.iter().map(|column| cells(column, group, file, *n_bytes)).collect()
+        })?;
+        let part = FilePart::numbered(cells, self.n_read as u64 + 1, group.num_rows());
+        self.next_group += 1;
+        self.n_read += group.num_rows();
+        Ok(Some(part))
     }
 
     fn expected_rows(&self) -> usize {
-        self.n_rows
+        let rows = self.metadata.row_groups.iter().map(RowGroupMetadata::num_rows);
+        rows.fold(0, usize::saturating_add)
     }
 
     fn finish(self: Box<Self>) -> [u8; 32] {
-        self.hash
+        self.file.hash
     }
 }
 
-/// A file in memory.
-struct ReadFile {
-    frame: DataFrame,
-    /// Columns of times, which stand in the frame as integers.
-    times: HashMap<String, Ticks>,
-    /// Columns that are not in the frame, as nothing here could use them, with their type.
-    skipped: Vec<(String, String)>,
+/// Refuses a row group that claims more rows than a file of this size has: room is made for them before the first is
+/// decoded.
+fn check_rows(group: &RowGroupMetadata, n_bytes: u64) -> PolarsResult<()> {
+    // Encoded in runs, many equal values take a few bytes. No writer makes groups of more rows than this unless they do
+    // take bytes.
+    const FREE: u64 = 1 << 26;
+    let most = n_bytes.saturating_mul(64).max(FREE);
+    let values =
+        group.parquet_columns().iter().map(|chunk| u64::try_from(chunk.num_values()).unwrap_or(u64::MAX));
+    let claimed = values.chain([group.num_rows() as u64]).max();
+    polars_ensure!(
+        claimed <= Some(most),
+        ComputeError: "a row group claims {} rows in a file of {n_bytes} bytes", claimed.unwrap_or_default()
+    );
+    Ok(())
 }
 
-impl ReadFile {
-    /// Columns that cannot be read stand behind those that can.
-    fn into_rows(mut self, hash: [u8; 32]) -> ParquetRows {
-        self.frame.rechunk_mut();
-        let n_rows = self.frame.height();
-        let (mut columns, mut cells) = (Vec::new(), Vec::new());
-        for column in self.frame.columns() {
-            let (name, series) = (column.name().to_string(), column.as_materialized_series().clone());
-            cells.push(Cells::new(match self.times.get(&name) {
-                Some(&ticks) => Held::Times(series, ticks),
-                None => Held::Series(series),
-            }));
-            columns.push(name);
-        }
-        for (name, type_name) in self.skipped {
-            columns.push(name);
-            cells.push(Cells::unreadable(type_name));
-        }
-        ParquetRows { columns, part: Some(FilePart::numbered(cells, 1, n_rows)), n_rows, hash }
-    }
+fn cells(
+    column: &ParquetColumn,
+    group: &RowGroupMetadata,
+    file: &mut File,
+    n_bytes: u64,
+) -> PolarsResult<Cells> {
+    let field = match &column.field {
+        Ok(field) => field,
+        Err(type_name) => return Ok(Cells::unreadable(type_name)),
+    };
+    let cells = decode(column, field, group, file, n_bytes)
+        .map_err(|error| error.context(format!("column `{}`", column.name).into()))?;
+    let found = cells.len().unwrap_or(group.num_rows());
+    polars_ensure!(
+        found == group.num_rows(),
+        ComputeError: "column `{}` has {found} values for {} rows", column.name, group.num_rows()
+    );
+    Ok(cells)
 }
 
-/// Reads a file but for columns of types that are of no use here.
-///
-/// Timestamps and dates are taken for the integers that they are stored as: polars' own types for them would bring a
-/// third more of polars into every build.
-fn read(bytes: Vec<u8>) -> PolarsResult<ReadFile> {
-    let mut reader = ParquetReader::new(Cursor::new(bytes));
-    // Besides the types of Parquet a file may hold those of the program that wrote it, which would come first.
-    let mut metadata = FileMetadata::clone(reader.get_metadata()?);
-    metadata.key_value_metadata = None;
-    let schema = infer_schema(&metadata)?;
-    let (mut times, mut skipped, mut projection) = (HashMap::new(), Vec::new(), Vec::new());
-    for (place, (name, field)) in schema.iter().enumerate() {
-        let stored = metadata.schema().fields().iter().find(|stored| stored.name() == name.as_str());
-        match ticks(&field.dtype, stored) {
-            Some(ticks) => drop(times.insert(name.to_string(), ticks)),
-            None if is_readable(&field.dtype) => {}
-            None => {
-                skipped.push((name.to_string(), format!("{:?}", field.dtype)));
-                continue;
-            }
-        }
-        projection.push(place);
+fn decode(
+    column: &ParquetColumn,
+    field: &Field,
+    group: &RowGroupMetadata,
+    file: &mut File,
+    n_bytes: u64,
+) -> PolarsResult<Cells> {
+    let chunks = &group.parquet_columns()[column.stored.clone()];
+    let (mut pages, mut types) = (Vec::new(), Vec::new());
+    for chunk in chunks {
+        let bytes = stored_bytes(chunk, file, n_bytes)?;
+        let reader = PageReader::new(Cursor::new(bytes.into()), chunk, Vec::new(), usize::MAX);
+        pages.push(BasicDecompressor::new(reader, Vec::new()));
+        types.push(&chunk.descriptor().descriptor.primitive_type);
     }
-    metadata.schema_descr = without_times(metadata.schema(), &times);
-    reader.set_metadata(Arc::new(metadata));
-    let projection = (!skipped.is_empty()).then_some(projection);
-    Ok(ReadFile { frame: reader.with_projection(projection).finish()?, times, skipped })
+    let (arrays, _) = column_iter_to_arrays(pages, types, field.clone(), None)?;
+    let array = match <[_; 1]>::try_from(arrays) {
+        Ok([array]) => array,
+        Err(arrays) => concatenate(&arrays.iter().map(|array| &**array).collect::<Vec<_>>())?,
+    };
+    let cells = <[_; 1]>::try_from(cells_of(array)?);
+    cells
+        .map(|[cells]| cells)
+        .map_err(|_| polars_err!(ComputeError: "its structs hold other than was looked for"))
 }
 
-/// What the integers count that a column of times is stored as; `None` for other columns.
-fn ticks(dtype: &ArrowDataType, stored: Option<&ParquetType>) -> Option<Ticks> {
-    let Some(ParquetType::PrimitiveType(stored)) = stored else { return None };
-    match (dtype, stored.physical_type) {
-        (ArrowDataType::Date32, PhysicalType::Int32) => Some(Ticks::Days),
-        (ArrowDataType::Timestamp(unit, _), PhysicalType::Int64) => Some(Ticks::PerSecond(match unit {
-            ArrowTimeUnit::Second => 1,
-            ArrowTimeUnit::Millisecond => 1_000,
-            ArrowTimeUnit::Microsecond => 1_000_000,
-            ArrowTimeUnit::Nanosecond => 1_000_000_000,
-        })),
-        _ => None,
-    }
-}
-
-fn is_readable(dtype: &ArrowDataType) -> bool {
-    use ArrowDataType::*;
-    match dtype {
-        Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float32 | Float64 => true,
-        Utf8 | LargeUtf8 | Utf8View => true,
-        List(field) | LargeList(field) => {
-            is_readable(&field.dtype) && !matches!(field.dtype, List(_) | LargeList(_))
-        }
-        _ => false,
-    }
-}
-
-/// The columns without the mark that makes integers times.
-fn without_times(schema: &SchemaDescriptor, times: &HashMap<String, Ticks>) -> SchemaDescriptor {
-    let mut fields = schema.fields().to_vec();
-    for field in &mut fields {
-        if let ParquetType::PrimitiveType(stored) = field
-            && times.contains_key(stored.field_info.name.as_str())
-        {
-            (stored.logical_type, stored.converted_type) = (None, None);
-        }
-    }
-    SchemaDescriptor::new(schema.name().into(), fields)
+/// The bytes of a column in a row group.
+fn stored_bytes(chunk: &ColumnChunkMetadata, file: &mut File, n_bytes: u64) -> PolarsResult<Vec<u8>> {
+    let range = chunk.byte_range();
+    polars_ensure!(
+        range.start <= range.end && range.end <= n_bytes,
+        ComputeError: "bytes {} to {} of a file of {n_bytes}: it was cut off, or is encrypted", range.start, range.end
+    );
+    file.seek(SeekFrom::Start(range.start))?;
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
 }

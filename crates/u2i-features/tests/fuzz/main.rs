@@ -5,8 +5,15 @@ mod harness;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::sync::Arc;
 
-use u2i_features::formats::{Csv, JsonLines, Tsv};
+use polars_arrow::datatypes::ArrowSchema;
+use polars_arrow::io::ipc::write::{Compression, FileWriter, StreamWriter, WriteOptions};
+use polars_arrow::record_batch::RecordBatchT;
+use u2i_features::formats::{Arrow, Csv, JsonLines, Parquet, Tsv};
+use u2i_features::polars::prelude::{
+    Column, CompatLevel, DataFrame, NamedFrom as _, ParquetCompression, ParquetWriter, Series,
+};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, Encoding, EventsConfig, FeatureError, FileFormat,
     Formats, Incomplete, RawData, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig,
@@ -265,13 +272,103 @@ fn atomic_files() {
     });
 }
 
-/// The corpus of a format of the list. Bytes of Parquet are read by polars and not by us.
+/// Files of columns, which polars decodes: what it asserts is an error here.
+fn columnar(target: &str, format: FileFormat, good: Vec<Vec<u8>>, tokens: &[&[u8]]) {
+    let folder = folder(target);
+    let config = TablesConfig {
+        events: EventsConfig {
+            file: "events".into(),
+            format: format.clone(),
+            user: "user".into(),
+            item: "item".into(),
+            time: Some(TimeConfig { column: "time".into(), unit: TimeUnit::Seconds }),
+            request: vec![],
+            without_user: Incomplete::Rejected,
+            without_item: Incomplete::Rejected,
+            without_time: Incomplete::Rejected,
+        },
+        users: None,
+        items: None,
+        sequences: vec![],
+        missing: None,
+        whole_number_ids: false,
+        limits: ALL,
+    };
+    fuzz(target, good, tokens, 1_000, &mut |input| {
+        fs::write(folder.join("events"), input).unwrap();
+        let profile = profile_table(&folder.join("events"), &format, ALL.max_line_bytes);
+        match (profile, read_tables(&config, &folder)) {
+            (Err(error), _) | (_, Err(error)) => word(&error),
+            (Ok(profile), Ok(raw)) => {
+                let [file] = raw.files.as_slice() else { panic!("{:?}", raw.files) };
+                assert_eq!(file.read, file.kept + file.rejects.len() as u64 + file.filtered, "{file:?}");
+                assert_eq!(file.read, profile.n_rows as u64);
+                format!("{} rows, {} rejects", raw.n_events().min(3), file.rejects.len().min(3))
+            }
+        }
+    });
+}
+
+/// Three rows with a column of each way to store one.
+fn frame() -> DataFrame {
+    let tags = Series::new("".into(), ["x", "y"]);
+    let columns = vec![
+        Column::new("user".into(), [Some("ann"), Some("bob"), None]),
+        Column::new("item".into(), [7i64, 9, 7]),
+        Column::new("time".into(), [Some(1.5), None, Some(3.0)]),
+        Column::new("flag".into(), [true, false, true]),
+        Column::new("tags".into(), [tags.clone(), tags.clear(), tags]),
+    ];
+    DataFrame::new(3, columns).unwrap()
+}
+
+#[test]
+fn files_of_parquet() {
+    let written = |compression| {
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).with_compression(compression).finish(&mut frame()).unwrap();
+        bytes
+    };
+    let good = vec![written(ParquetCompression::Uncompressed), written(ParquetCompression::Snappy)];
+    columnar("parquet", Parquet {}.into(), good, &[b"PAR1", b"\x15\x00", b"\xff\xff\xff\x7f", b"\x1c"]);
+}
+
+#[test]
+fn files_of_arrow() {
+    let frame = frame();
+    let fields = frame
+        .columns()
+        .iter()
+        .map(|column| column.dtype().to_arrow_field(column.name().clone(), CompatLevel::newest()));
+    let schema: Arc<ArrowSchema> = Arc::new(fields.map(|field| (field.name.clone(), field)).collect());
+    let arrays = frame
+        .columns()
+        .iter()
+        .map(|column| column.as_materialized_series().to_arrow(0, CompatLevel::newest()));
+    let batch = RecordBatchT::new(3, schema.clone(), arrays.collect());
+    let options = |compression| WriteOptions { compression };
+    let file = |compression| {
+        let mut writer = FileWriter::new(Vec::new(), schema.clone(), None, options(compression));
+        writer.start().unwrap();
+        writer.write(&batch, None).unwrap();
+        writer.finish().unwrap();
+        writer.into_inner()
+    };
+    let mut stream = StreamWriter::new(Vec::new(), options(None));
+    stream.start(&schema, None).unwrap();
+    stream.write(&batch, None).unwrap();
+    stream.finish().unwrap();
+    let good = vec![file(None), file(Some(Compression::LZ4)), stream.into_inner()];
+    columnar("arrow", Arrow {}.into(), good, &[b"ARROW1", b"\xff\xff\xff\xff", b"\0\0\0\x7f"]);
+}
+
+/// The corpus of a format of the list, but for those that have targets of their own.
 fn corpus_of(format: &str) -> Option<&'static str> {
     match format {
         "csv" => Some("csv"),
         "tsv" => Some("atomic"),
         "json_lines" => Some("json_lines"),
-        "parquet" => None,
+        "parquet" | "arrow" => None,
         other => panic!("the format {other} has no corpus"),
     }
 }

@@ -2,6 +2,7 @@
 //! on MovieLens where `U2I_DATA_DIR` names it.
 
 mod bytes;
+mod columnar;
 mod columns;
 mod encodings;
 mod fixtures;
@@ -27,6 +28,7 @@ mod splits;
 mod tables;
 mod text_tables;
 mod times;
+mod writers;
 
 use std::path::Path;
 

@@ -166,7 +166,7 @@ fn a_format_that_nobody_has_added_is_refused_with_those_that_there_are() {
     let error = read_tables(&of_format(other("plain")), dir.path()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "data.tables.events.format.other.name: there is no format `plain`, only [\"parquet\", \"json_lines\", \"tsv\", \"csv\"]"
+        "data.tables.events.format.other.name: there is no format `plain`, only [\"parquet\", \"arrow\", \"json_lines\", \"tsv\", \"csv\"]"
     );
     assert_eq!(error.kind(), u2i_schema::ErrorKind::Usage);
     let parse = |text: &str| toml::from_str::<BTreeMap<String, FileFormat>>(text);

@@ -94,7 +94,7 @@ fn archives_and_files_of_other_kinds_are_refused_with_what_to_do() {
         (b"BZh91AY&SY\0", "packed with bzip2"),
         (b"\xfd7zXZ\0\0", "packed with xz"),
         (b"PAR1\x15\x04", "format = { parquet = {} }"),
-        (b"SQLite format 3\0", "an SQLite database"),
+        (b"SQLite format 3\0", "a SQLite data base"),
         (&gzip(&gzip(CSV)), "packed twice"),
     ];
     for (bytes, wanted) in cases {

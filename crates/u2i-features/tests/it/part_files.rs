@@ -225,7 +225,12 @@ fn pairs_may_be_in_parts_and_are_in_their_order() {
         ("p/part-1", b"7 a\n8 a\n"),
         ("p/_SUCCESS", b""),
     ]);
-    let config = SequencesConfig { file: "p".into(), encoding: Encoding::Utf8, limits: lenient() };
+    let config = SequencesConfig {
+        file: "p".into(),
+        layout: SequencesLayout::Pairs,
+        encoding: Encoding::Utf8,
+        limits: lenient(),
+    };
     let raw = read_sequences(&config, dir.path()).unwrap();
     assert_eq!(raw.item_ids, ["a", "b", "c"]);
     let reason = "expected the 2 fields user, item, found 1 (in part-9)".into();

@@ -215,10 +215,10 @@ fn numbers_that_are_none_are_rejected() {
         let raw = read(&config(csv(',')), EVENTS, &items).unwrap();
         assert_eq!(number_column(&raw.items, "price"), [2.0, number], "{text}");
     }
-    // In Parquet as well, where a missing number is null.
+    // In Parquet as well, where a missing number is null, or NaN (`columnar::nan_is_a_missing_number_…`).
     let mut config = TablesConfig { items: None, ..config(FileFormat::from(Parquet {})) };
     config.events.request[0].kind = AttributeKind::Number {};
-    for (number, name) in [(f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf"), (f64::NAN, "NaN")] {
+    for (number, name) in [(f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
         let dir = parquet(vec![
             Column::new("who".into(), ["u", "u", "u"]),
             Column::new("what".into(), ["a", "b", "c"]),
