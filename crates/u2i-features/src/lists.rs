@@ -14,7 +14,12 @@ pub(crate) fn entries(cell: &str, separator: char) -> Vec<Cow<'_, str>> {
     if let Some(found) = bracketed(cell, separator) {
         return found;
     }
-    cell.split(separator).map(str::trim).filter(|entry| !entry.is_empty()).map(Cow::Borrowed).collect()
+    separated(cell, separator).map(Cow::Borrowed).collect()
+}
+
+/// The entries of a cell without brackets, blanks around them left out and blank ones, too.
+pub(crate) fn separated(cell: &str, separator: char) -> impl Iterator<Item = &str> {
+    cell.split(separator).map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 /// Whether a cell is a list in brackets.

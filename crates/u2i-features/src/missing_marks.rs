@@ -44,7 +44,7 @@ impl MissingMarks {
     pub(crate) fn has(&self, text: &str) -> bool {
         // Nearly every text is told by its first byte.
         let Some(&first) = text.as_bytes().first() else { return false };
-        (self.begins[usize::from(first)] || first.is_ascii_whitespace() || !first.is_ascii())
+        (self.begins[usize::from(first)] || first.is_ascii_whitespace())
             && self.marks.iter().any(|mark| mark == text.trim())
     }
 

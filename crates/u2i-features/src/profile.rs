@@ -287,16 +287,20 @@ impl Gathered {
         }
         self.n_datetimes += usize::from(self.times.text(text));
         self.n_numbers_with_marks += usize::from(numerals.is_none() && is_number_with_marks(text));
+        // Lists in brackets have commas between their entries, whatever the separator of the others is.
         let is_bracketed = lists::is_bracketed(text);
         for (separator, (n_rows, n_entries, distinct)) in SEPARATORS.into_iter().zip(&mut self.entries) {
-            // Lists in brackets have commas between their entries, whatever the separator of the others is.
-            if is_bracketed && separator != ',' {
-                continue;
+            let before = *n_entries;
+            let mut add = |entry: &str| {
+                distinct.insert(hash(entry));
+                *n_entries += 1;
+            };
+            match (is_bracketed, separator) {
+                (false, _) => lists::separated(text, separator).for_each(&mut add),
+                (true, ',') => lists::entries(text, ',').iter().for_each(|entry| add(entry)),
+                (true, _) => {}
             }
-            let entries = lists::entries(text, separator);
-            *n_rows += usize::from(entries.len() > 1);
-            *n_entries += entries.len();
-            distinct.extend(entries.iter().map(|entry| hash(&**entry)));
+            *n_rows += usize::from(*n_entries > before + 1);
         }
     }
 

@@ -204,7 +204,7 @@ mod tests {
         let quantiles = ColumnKind::BucketizedQuantiles { buckets: n(10) };
         type Value = fn(usize) -> String;
         type Wanted = Option<(AttributeKind, ColumnKind)>;
-        let cases: [(char, &str, Value, Wanted); 13] = [
+        let cases: [(char, &str, Value, Wanted); 19] = [
             (',', "gender", |row| ["F", "M"][row % 2].into(), Some((text.clone(), categorical.clone()))),
             (',', "age", |row| (18 + row % 40).to_string(), Some((text.clone(), categorical.clone()))),
             (
@@ -225,6 +225,22 @@ mod tests {
             (',', "street", |row| format!("s {row}"), None),
             (',', "born", |row| format!("2001-01-{:02}", 1 + row % 28), None),
             (',', "same", |_| "x".into(), None),
+            (
+                ',',
+                "cost",
+                |row| if row % 20 == 7 { ["NULL", "\\N", "NA"][row % 3].into() } else { format!("{row}.25") },
+                Some((AttributeKind::Number {}, quantiles.clone())),
+            ),
+            (',', "weight", |row| format!("\"{row},125\""), None),
+            (',', "cost", |row| if row % 20 == 7 { "-".into() } else { format!("{row}.25") }, None),
+            (',', "tags", |row| format!("\"t{}, t{}\"", row % 7, row % 5), Some((list(','), multi.clone()))),
+            (
+                ',',
+                "tags",
+                |row| format!("\"['t{}', 'u{}']\"", row % 7, row % 5),
+                Some((list(','), multi.clone())),
+            ),
+            ('|', "tags", |row| format!("{{t{},u{}}}", row % 7, row % 5), Some((list(','), multi.clone()))),
             (',', "rare", |row| if row % 20 == 0 { format!("{}", row % 3) } else { String::new() }, None),
             ('\t', "class:token_seq", |row| format!("c{} d{}", row % 7, row % 5), Some((list(' '), multi))),
             ('\t', "zip:token", |row| (row % 90).to_string(), Some((text, categorical))),

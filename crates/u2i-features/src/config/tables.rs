@@ -142,7 +142,8 @@ pub struct AttributeConfig {
 pub enum AttributeKind {
     /// One category, exact text.
     Text {},
-    /// A quantity. NaN, infinities and text that is no number are rejected; an empty field or null is missing.
+    /// A quantity. Infinities and text that is no number are rejected; an empty field, a mark such as `NaN` or null is
+    /// missing.
     Number {},
     /// Several categories in one field.
     List {

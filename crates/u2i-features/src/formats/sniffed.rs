@@ -29,6 +29,10 @@ const MOST_TITLES: usize = 10;
 /// How a text is written that is the whole file or its beginning, or why it is none of rows. Whoever asks may know that
 /// there is no header.
 pub(super) fn sniff(text: &str, is_whole: bool, has_header: bool) -> Result<Sniffed, String> {
+    if !text.contains('\n') && text.trim_end_matches('\r').contains('\r') {
+        let reason = "its lines end with a carriage return alone, as on old Macs: write them with newlines";
+        return Err(reason.to_owned());
+    }
     let above = Above::of(text);
     let separators = above.separator.map_or(SEPARATORS.to_vec(), |separator| vec![separator]);
     let mut notes = Vec::new();
@@ -442,6 +446,12 @@ mod tests {
         }
         let names = ["user,item\na,b", "\"user\",\"item\"\na,b", "user,item\nuser,item\na,b"];
         assert!(names.iter().all(|text| sniff(text, true, true).is_ok()));
+    }
+
+    #[test]
+    fn lines_of_old_macs_are_refused_as_such() {
+        let reason = sniff("user,item\ra,b\rc,d\r", true, true).unwrap_err();
+        assert!(reason.contains("carriage return alone"), "{reason}");
     }
 
     #[test]
