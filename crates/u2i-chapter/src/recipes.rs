@@ -113,6 +113,21 @@ impl Recipe {
     }
 }
 
+/// That there are recipes of ours for a data set.
+///
+/// # Errors
+///
+/// The message names the command that makes an experiment for it.
+pub(crate) fn check_has_recipes(dataset: DatasetName) -> Result<(), Error> {
+    let has_recipes = built_in::FILES.iter().any(|(path, _)| path.starts_with(&format!("{dataset}/")));
+    match has_recipes || dataset == DatasetName::AUTO {
+        true => Ok(()),
+        false => Err(Error::Usage(format!(
+            "{dataset} has no recipes of ours; `u2i init --dataset {dataset} --out FILE` writes an experiment for it"
+        ))),
+    }
+}
+
 /// The experiment of a recipe, from `configs` where that folder is given, else as built in.
 ///
 /// # Errors
@@ -132,12 +147,7 @@ pub fn experiment(
     if let Some(folder) = configs {
         return Experiment::load(&folder.join(format!("{name}.toml")));
     }
-    let has_recipes = built_in::FILES.iter().any(|(path, _)| path.starts_with(&format!("{dataset}/")));
-    if !has_recipes && dataset != DatasetName::AUTO {
-        return Err(Error::Usage(format!(
-            "{dataset} has no recipes of ours; `u2i init --dataset {dataset} --out FILE` writes an experiment for it"
-        )));
-    }
+    check_has_recipes(dataset)?;
     Experiment::built_in(&name)
         .unwrap_or_else(|| Err(Error::Usage(format!("there is no experiment `configs/{name}.toml`"))))
 }

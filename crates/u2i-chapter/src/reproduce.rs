@@ -11,6 +11,7 @@ use u2i_datasets::{Dataset, DatasetName, Places, resolve};
 use u2i_eval::Metric;
 use u2i_features::{RawData, SplitConfig, Ties};
 
+use crate::recipes::check_has_recipes;
 use crate::row::Row;
 use crate::tables::ProtocolTable;
 use crate::{Expected, Guards, Held, ModelName, Protocol, Recipe, expected, experiment, guards};
@@ -165,6 +166,9 @@ pub(crate) fn plan(
     dataset: DatasetName,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Plan>, Error> {
+    if options.configs.is_none() {
+        check_has_recipes(dataset)?;
+    }
     let plan = |(protocol, ties): (Protocol, Option<Ties>)| {
         let wanted = |own: Recipe| match options.recipe {
             Some(one) => one == own,

@@ -107,6 +107,7 @@ impl Arguments {
             Some(name) => datasets::files(name, &named.places(), terminal)?,
             None => (data, None),
         };
+        let is_headerless = columns.is_some();
         let [own_user, own_item, own_time] = columns.map_or([None, None, None], |columns| columns.map(Some));
         let options = InitOptions {
             events,
@@ -117,7 +118,7 @@ impl Arguments {
             time: time.or(own_time),
             time_unit,
             no_time,
-            no_header,
+            no_header: no_header || is_headerless,
             max_rejects,
             ..InitOptions::new(data, out.clone(), model, now_s())
         };

@@ -14,7 +14,9 @@ fn u2i(arguments: &[&str], mirror: Option<SocketAddr>, data: Option<&Path>, fold
     // Nothing may leave this machine: where no server is given, none answers.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     command.env("U2I_MIRROR", format!("http://{}", mirror.unwrap_or(closed)));
-    data.map(|data| command.env("U2I_DATA_DIR", data));
+    if let Some(data) = data {
+        command.env("U2I_DATA_DIR", data);
+    }
     command.env("XDG_CACHE_HOME", folder).current_dir(folder).output().unwrap()
 }
 
@@ -37,7 +39,8 @@ fn serve(files: Vec<(&'static str, Vec<u8>)>) -> SocketAddr {
             let request = String::from_utf8_lossy(&request).into_owned();
             let path = request.split(' ').nth(1).unwrap_or_default();
             let found = files.iter().find(|(own, _)| *own == path);
-            let (status, body) = found.map_or(("404 Not Found", &[][..]), |(_, body)| ("200 OK", body));
+            let (status, body) =
+                found.map_or(("404 Not Found", &[][..]), |(_, body)| ("200 OK", body.as_slice()));
             let head =
                 format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
             let _ = stream.write_all(&[head.as_bytes(), body].concat());
@@ -57,7 +60,7 @@ fn zipped(files: &[(&str, &str)]) -> Vec<u8> {
         entry.extend([crc_32(text.as_bytes()).to_le_bytes(), size, size].concat());
         entry.extend((name.len() as u16).to_le_bytes());
         entry.extend([0, 0]);
-        zip.extend([b"PK\x03\x04", entry.as_slice(), name.as_bytes(), text.as_bytes()].concat());
+        zip.extend([b"PK\x03\x04".as_slice(), entry.as_slice(), name.as_bytes(), text.as_bytes()].concat());
         directory.extend(
             [
                 b"PK\x01\x02".as_slice(),
@@ -72,8 +75,17 @@ fn zipped(files: &[(&str, &str)]) -> Vec<u8> {
     }
     let n = (files.len() as u16).to_le_bytes();
     let (size, at) = ((directory.len() as u32).to_le_bytes(), (zip.len() as u32).to_le_bytes());
-    let end = [b"PK\x05\x06", &[0; 4][..], &n, &n, &size, &at, &[0, 0]].concat();
+    let end = [b"PK\x05\x06".as_slice(), &[0; 4], &n, &n, &size, &at, &[0, 0]].concat();
     [zip, directory, end].concat()
+}
+
+/// A gzip file of text that is stored as it is (RFC 1951 and 1952).
+fn gzipped(text: &str) -> Vec<u8> {
+    let length = text.len() as u16;
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
+    let end = [crc_32(text.as_bytes()), text.len() as u32].map(u32::to_le_bytes).concat();
+    [head.as_slice(), &lengths, text.as_bytes(), &end].concat()
 }
 
 /// CRC-32 of ISO 3309, bit by bit.
@@ -153,8 +165,8 @@ fn an_unknown_name_ends_with_2_and_near_ones() {
         assert_eq!(output.status.code(), Some(2));
         assert!(stderr(&output).contains("did you mean ml-25m"), "{}", stderr(&output));
     }
-    let cases = [
-        (&["init", "--dataset", "ml-25m"][..], "--out CONFIG"),
+    let cases: [(&[&str], &str); 4] = [
+        (&["init", "--dataset", "ml-25m"], "--out CONFIG"),
         (&["init", "x.csv", "--dataset", "ml-25m", "--out", "x.toml"], "cannot be used with"),
         (&["init", "--dataset", "synthetic", "--out", "x.toml"], "u2i train synthetic/youtube_dnn"),
         (&["reproduce", "--dataset", "ml-25m"], "u2i init --dataset ml-25m --out"),
@@ -199,16 +211,20 @@ fn a_config_is_made_of_what_is_downloaded() {
     let items =
         "item_id:token\tclass:token_seq\n".to_owned() + &movies(|item, _| format!("{item}\tDrama War\n"));
     let anime = zipped(&[("anime.inter", &inter), ("anime.item", &items)]);
+    let head = "user_id,parent_asin,rating,timestamp\n".to_owned();
+    let of_2023 = head + &rows(|user, item, s| format!("A{user},B{item},5.0,{s}123\n"));
     let steam = rows(|user, item, _| format!("{user} {item}\n"));
     let server = serve(vec![
         ("/ml-32m/ml-32m.zip", ml_32m),
         ("/recbole-anime/anime.zip", anime),
         ("/steam/Steam.txt", steam.into_bytes()),
+        ("/amazon-2023-5core-All_Beauty/All_Beauty.csv.gz", gzipped(&of_2023)),
     ]);
-    let cases: [(&str, &[&str]); 3] = [
+    let cases: [(&str, &[&str]); 4] = [
         ("ml-32m", &["ratings.csv", "movies.csv", "\"genres\""]),
         ("recbole-anime", &["anime.inter", "anime.item", "\"timestamp:float\""]),
         ("steam", &["[data.files.sequences]"]),
+        ("amazon-2023-5core-All_Beauty", &["parent_asin", "unit = \"ms\""]),
     ];
     for (name, words) in cases {
         let folder = tempfile::tempdir().unwrap();
