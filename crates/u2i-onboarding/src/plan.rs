@@ -311,7 +311,7 @@ fn decimals_are_ids(plan: &mut Plan, table: &Looked, column: &ColumnProfile) {
 fn bound(roles: &Roles) -> String {
     let time = match &roles.time {
         FoundTime::Column { found, .. } => format!("time = `{}`", found.column),
-        FoundTime::FileOrder { .. } => "no times".to_owned(),
+        FoundTime::FileOrder { reason } => format!("no times. {}", reason.trim_end_matches('.')),
     };
     format!("user = `{}`, item = `{}`, {time}.", roles.user.column, roles.item.column)
 }

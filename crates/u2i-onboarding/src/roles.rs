@@ -354,6 +354,7 @@ impl Columns<'_> {
             let is_free = !taken.contains(&column.name);
             is_free
                 && against_ids(column).is_none()
+                && !column.is_of_whole_decimals()
                 && !is_scale
                 && 2 * column.n_distinct <= column.n_values()
         };

@@ -273,6 +273,37 @@ fn options_name_files_and_columns_and_may_name_files_alone() {
 }
 
 #[test]
+fn events_without_times_are_read_in_the_order_of_the_file_and_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = rows("user,item,rating", 400, |row| format!("{},{},{}", row % 30, row * 11 % 40, row % 5));
+    let made = init(&own(files(folder.path(), &[("e.csv", text)]), folder.path())).unwrap();
+    for said in [made.to_string(), made.text.replace("\n# ", " ")] {
+        assert!(
+            said.contains("no times. No column holds times: events are taken in the order of the file"),
+            "{said}"
+        );
+    }
+    assert!(!made.text.contains("time = {"), "{}", made.text);
+}
+
+#[test]
+fn ids_that_are_written_as_decimals_or_are_blank_are_read_and_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = rows("user_id,item_id,timestamp", 600, |row| {
+        let user = if row % 10 < 3 { String::new() } else { (1 + row * 7 % 30).to_string() };
+        format!("{user},{}.0,{}", 1 + row * 11 % 40, 1_569_888_000 + 60 * row)
+    });
+    let given = [("events.csv", text), ("items.csv", table("item_id,shelf", 40))];
+    let made = init(&own(files(folder.path(), &given), folder.path())).unwrap();
+    assert_eq!(used(&made), [("events.csv".to_owned(), "events"), ("items.csv".to_owned(), "items")]);
+    let flat = made.text.replace("\n# ", " ");
+    assert!(flat.contains("30.0 % of rows have no `user_id` and are left out."), "{flat}");
+    for key in ["whole_number_ids = true", "without_user = \"left_out\"", "max_reject_ratio = 0.0"] {
+        assert!(made.text.contains(key), "{key}: {}", made.text);
+    }
+}
+
+#[test]
 fn columns_without_names_are_named_by_their_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let text = events("x").split_once('\n').unwrap().1.to_owned();
