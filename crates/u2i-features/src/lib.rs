@@ -52,8 +52,9 @@ mod typed_cells;
 pub use cells::{Cells, Stored};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, FilesSplit, HistoryConfig, ItemIdConfig, MovieLensConfig, PerUser, SamplesConfig,
-    SequenceFileConfig, SequencesConfig, SequencesLayout, SplitConfig, TablesConfig, Ties, TimeConfig,
+    FeaturesConfig, FilesSplit, HistoryConfig, ItemIdConfig, KindConfig, LogConfig, LogsConfig,
+    MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig, SequencesConfig, SequencesLayout,
+    SplitConfig, TablesConfig, Ties, TimeConfig,
 };
 pub use error::FeatureError;
 pub use file_beginning::{FileBeginning, TextBeginning};
@@ -65,7 +66,9 @@ pub use polars;
 pub use prepare::prepare;
 pub use prepared::Prepared;
 pub use profile::{ColumnProfile, SEPARATORS, Separated, TableProfile, profile_table};
-pub use raw::{EventParts, FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times};
+pub use raw::{
+    EventParts, FileCounts, RawColumn, RawData, RawEvents, RawKinds, RawSequence, RawValues, Reject, Times,
+};
 pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
 pub use row_source::{Evidence, Recognition, RowFormat, RowSource, RowsInMemory, content_hash};

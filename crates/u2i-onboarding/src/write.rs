@@ -123,6 +123,7 @@ pub(crate) fn data(
             writer.line("encoding", encoding(config.encoding));
             ("data.files.sequences", config.limits)
         }
+        DataConfig::Logs(_) => unreachable!("no plan guesses kinds of events"),
         DataConfig::Tables(config) => {
             tables(writer, plan, config, file);
             ("data.files.tables", config.limits)

@@ -6,6 +6,7 @@ mod command_line;
 mod crashes;
 mod disks;
 mod experiments;
+mod kinds;
 mod learning;
 mod memory;
 #[path = "../../../u2i/tests/it/own_experiment.rs"]
@@ -15,6 +16,7 @@ mod real_data;
 mod runs;
 mod serving;
 mod small_data;
+mod split_files;
 
 use u2i::config::Experiment;
 use u2i::pipeline::{prepare_features, read_dataset};

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::logs::LogsConfig;
 use super::tables::TablesConfig;
 use crate::limits::ReadLimits;
 use crate::text::Encoding;
@@ -19,6 +20,9 @@ pub enum DataConfig {
     /// CSV or Parquet files of one's own.
     #[serde(rename = "tables")]
     Tables(Box<TablesConfig>),
+    /// Events of several kinds in files of one's own.
+    #[serde(rename = "logs")]
+    Logs(Box<LogsConfig>),
     /// A text file of `user item` pairs in the order in which they happened, without times.
     #[serde(rename = "sequences")]
     Sequences(SequencesConfig),
@@ -37,17 +41,17 @@ impl DataConfig {
         self.at(|path| path.file_name().map_or_else(PathBuf::new, PathBuf::from))
     }
 
-    /// What to call the data in reports: `ml-1m`, or the file of events without its ending.
+    /// What to call the data in reports: `ml-1m`, or the first file of events without its ending.
     pub fn name(&self) -> String {
+        let stem = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match self {
             DataConfig::Ml1m(_) => "ml-1m".to_owned(),
             DataConfig::Ml100k(_) => "ml-100k".to_owned(),
-            DataConfig::Tables(tables) => {
-                tables.events.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            DataConfig::Tables(tables) => stem(&tables.events.file),
+            DataConfig::Logs(logs) => {
+                logs.log.first().map_or_else(|| "logs".to_owned(), |log| stem(&log.events.file))
             }
-            DataConfig::Sequences(config) => {
-                config.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-            }
+            DataConfig::Sequences(config) => stem(&config.file),
         }
     }
 
@@ -56,6 +60,12 @@ impl DataConfig {
         match &mut moved {
             DataConfig::Ml1m(config) | DataConfig::Ml100k(config) => config.dir = place(&config.dir),
             DataConfig::Sequences(config) => config.file = place(&config.file),
+            DataConfig::Logs(logs) => {
+                logs.log.iter_mut().for_each(|log| log.events.file = place(&log.events.file));
+                for attributes in [&mut logs.users, &mut logs.items].into_iter().flatten() {
+                    attributes.file = place(&attributes.file);
+                }
+            }
             DataConfig::Tables(tables) => {
                 tables.events.file = place(&tables.events.file);
                 for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {

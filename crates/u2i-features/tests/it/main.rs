@@ -3,8 +3,10 @@
 
 mod bytes;
 mod columns;
+mod docs;
 mod fixtures;
 mod ids;
+mod kinds;
 mod leakage;
 mod movielens;
 mod movielens_whole;
