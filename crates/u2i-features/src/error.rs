@@ -81,6 +81,14 @@ pub enum FeatureError {
         /// Key in the config.
         key: String,
     },
+    /// A kind of events that the config names and no event has.
+    #[error("data.logs.targets: no event is of the kind `{kind}`, only of {known:?}")]
+    UnknownKind {
+        /// The kind asked for.
+        kind: String,
+        /// Those of the data.
+        known: Vec<String>,
+    },
     /// A split by files, of data that was read without them.
     #[error(
         "split.files needs data that is read from files of events, in data.files.tables or data.files.sequences"
@@ -357,6 +365,7 @@ impl FeatureError {
             | FeatureError::UnknownSequence { .. }
             | FeatureError::KindMismatch { .. }
             | FeatureError::NoTimes { .. }
+            | FeatureError::UnknownKind { .. }
             | FeatureError::NoFilesOfSplit
             | FeatureError::LaterTraining { .. }
             | FeatureError::UnknownFormat { .. }

@@ -73,9 +73,9 @@ pub use cells::{Cells, Stored};
 pub use column_glance::{ColumnGlance, glance_at_columns};
 pub use config::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnConfig, ColumnKind, DataConfig, EventsConfig,
-    FeaturesConfig, FilesSplit, HistoryConfig, Incomplete, ItemIdConfig, MovieLensConfig, PerUser,
-    SamplesConfig, SequenceFileConfig, SequencesConfig, SequencesLayout, SplitConfig, TablesConfig, Ties,
-    TimeConfig,
+    FeaturesConfig, FilesSplit, HistoryConfig, Incomplete, ItemIdConfig, KindConfig, LogConfig, LogsConfig,
+    MovieLensConfig, PerUser, SamplesConfig, SequenceFileConfig, SequencesConfig, SequencesLayout,
+    SplitConfig, TablesConfig, Ties, TimeConfig,
 };
 pub use datetime::datetime;
 pub use encoding::{Encoding, WebEncoding};
@@ -92,7 +92,8 @@ pub use prepare::prepare;
 pub use prepared::Prepared;
 pub use profile::{ColumnProfile, SEPARATORS, Separated, TableProfile, profile_table};
 pub use raw::{
-    EventParts, FileCounts, MarkedCells, RawColumn, RawData, RawEvents, RawSequence, RawValues, Reject, Times,
+    EventParts, FileCounts, MarkedCells, RawColumn, RawData, RawEvents, RawKinds, RawSequence, RawValues,
+    Reject, Times,
 };
 pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};

@@ -321,6 +321,7 @@ impl<'a> Reader<'a> {
             request: Vec::new(),
             sequences: vec![liked],
             times: Times::Known,
+            kinds: None,
             parts: None,
             files: self.files,
             hash: self.digest.finish(),

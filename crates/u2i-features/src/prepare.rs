@@ -40,7 +40,8 @@ pub fn prepare(
     let order = Order::new(raw, split_config);
     let parts = split(split_config, raw, &order)?;
 
-    let samples = samples(samples_config, &parts.lengths, seed);
+    let is_target = |user: usize, position: usize| raw.is_target(order.of(user)[position]);
+    let samples = samples(samples_config, &parts.lengths, seed, is_target);
     if samples.is_empty() {
         let train = parts.lengths.iter().map(|&n| n as usize).sum();
         let (users, events) = (raw.user_ids.len(), raw.n_events());

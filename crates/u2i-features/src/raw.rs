@@ -23,6 +23,8 @@ pub struct RawData {
     pub sequences: Vec<RawSequence>,
     /// Whether events say when they happened.
     pub times: Times,
+    /// Of which kind each event is, where there are several.
+    pub kinds: Option<RawKinds>,
     /// Where in `events` those of each file begin, where a split goes by files.
     pub parts: Option<EventParts>,
     /// What became of the rows of each file.
@@ -63,6 +65,17 @@ pub struct RawSequence {
     /// not. `user`, `value` and `time_s` may then be empty: they are the event's user, item and time, and `values`
     /// are [`RawData::item_ids`].
     pub event: Vec<u32>,
+}
+
+/// Of which kind events are: clicks or purchases, for instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawKinds {
+    /// Names of the kinds, in the order of their first event.
+    pub names: Vec<String>,
+    /// `[events]`: index into `names`.
+    pub of_event: Vec<u16>,
+    /// `[names]`: whether events of a kind are targets.
+    pub is_target: Vec<bool>,
 }
 
 /// Where the events of validation and test files begin in [`RawData::events`]; those before are training events.
@@ -149,6 +162,12 @@ impl RawData {
     /// Number of events.
     pub fn n_events(&self) -> usize {
         self.events.user.len()
+    }
+
+    /// Whether an event may be a target; all may where there are no kinds.
+    pub(crate) fn is_target(&self, row: u32) -> bool {
+        let of = |kinds: &RawKinds| kinds.is_target[usize::from(kinds.of_event[row as usize])];
+        self.kinds.as_ref().is_none_or(of)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::{FeatureError, invalid};
 use crate::formats::Formats;
 use crate::movielens::{read_ml_1m, read_ml_10m, read_ml_100k};
 use crate::raw::RawData;
-use crate::read_tables::read_tables_in;
+use crate::read_tables::{read_logs, read_tables_in};
 use crate::sequences::read_sequences_in;
 
 impl DataConfig {
@@ -54,7 +54,7 @@ impl Formats {
         let file = match config {
             DataConfig::Tables(tables) => &tables.events.file,
             DataConfig::Sequences(sequences) => &sequences.file,
-            DataConfig::Ml1m(_) | DataConfig::Ml10m(_) | DataConfig::Ml100k(_) => {
+            DataConfig::Ml1m(_) | DataConfig::Ml10m(_) | DataConfig::Ml100k(_) | DataConfig::Logs(_) => {
                 let wanted = "events in data.files.tables or data.files.sequences";
                 return Err(invalid("split.files", wanted, config.name()));
             }
@@ -79,6 +79,7 @@ impl Formats {
             DataConfig::Ml10m(config) => read_ml_10m(&base.join(&config.dir), &config.limits),
             DataConfig::Ml100k(config) => read_ml_100k(&base.join(&config.dir), &config.limits),
             DataConfig::Tables(config) => read_tables_in(self, config, split, base),
+            DataConfig::Logs(config) => read_logs(self, config, base),
             DataConfig::Sequences(config) => read_sequences_in(config, split, base),
         }
     }

@@ -3,14 +3,15 @@ use std::path::Path;
 use u2i_schema::Digest;
 
 use crate::config::{
-    AttributesConfig, EventsConfig, FilesSplit, Incomplete, SequenceFileConfig, TablesConfig, TimeConfig,
+    AttributesConfig, EventsConfig, FilesSplit, Incomplete, KindConfig, LogConfig, LogsConfig,
+    SequenceFileConfig, TablesConfig, TimeConfig,
 };
 use crate::error::{FeatureError, invalid};
 use crate::formats::{FileFormat, Formats};
 use crate::ids::Ids;
 use crate::limits::ReadLimits;
 use crate::missing_marks::MissingMarks;
-use crate::raw::{EventParts, RawColumn, RawData, RawSequence, RawValues, Times};
+use crate::raw::{EventParts, RawColumn, RawData, RawKinds, RawSequence, RawValues, Times};
 use crate::table::Table;
 use crate::table_attributes::{Attribute, bind, parse_all, rebind};
 use crate::tally::Fate;
@@ -48,9 +49,13 @@ pub(crate) fn read_tables_in(
     split: Option<&FilesSplit>,
     base: &Path,
 ) -> Result<RawData, FeatureError> {
-    let missing = config.missing.as_deref().map_or_else(MissingMarks::default, MissingMarks::new);
-    let id = if config.whole_number_ids { Wanted::WholeNumberId } else { Wanted::Id };
+    let (missing, id) = how_cells_are_read(config.missing.as_deref(), config.whole_number_ids);
     read(config, split, &Files { base, formats, limits: &config.limits, missing, id })
+}
+
+fn how_cells_are_read(missing: Option<&[String]>, whole_number_ids: bool) -> (MissingMarks, Wanted<'static>) {
+    let missing = missing.map_or_else(MissingMarks::default, MissingMarks::new);
+    (missing, if whole_number_ids { Wanted::WholeNumberId } else { Wanted::Id })
 }
 
 /// Where files are and how they are read.
@@ -83,26 +88,23 @@ fn read(
         }
         found.raw.times = Times::Unknown;
     }
-    found.read(&config.events, &config.events.file, "data.tables.events", files, &mut digest)?;
+    found.read(&config.events, None, &config.events.file, "data.tables.events", files, &mut digest)?;
     if let Some(FilesSplit { validation, test, .. }) = split {
         let mut next = |file: &Path, key| {
             let begin = found.raw.n_events();
-            found.read(&config.events, file, key, files, &mut digest).map(|()| begin)
+            found.read(&config.events, None, file, key, files, &mut digest).map(|()| begin)
         };
         let validation =
             validation.as_deref().map(|file| next(file, "split.files.validation")).transpose()?;
         let test = next(test, "split.files.test")?;
         found.raw.parts = Some(EventParts { validation: validation.unwrap_or(test), test });
     }
-    let Found { mut raw, user_ids, item_ids, request } = found;
-    raw.request = request.into_iter().map(Attribute::finish).collect();
-
-    for (attributes, ids, is_users) in [(&config.users, &user_ids, true), (&config.items, &item_ids, false)] {
-        let Some(attributes) = attributes else { continue };
-        let key = if is_users { "data.tables.users" } else { "data.tables.items" };
-        let columns = read_attributes(attributes, files, key, ids, &mut raw, &mut digest)?;
-        *(if is_users { &mut raw.users } else { &mut raw.items }) = columns;
-    }
+    let (mut raw, user_ids, item_ids) = found.with_attributes(
+        [config.users.as_ref(), config.items.as_ref()],
+        ["data.tables.users", "data.tables.items"],
+        files,
+        &mut digest,
+    )?;
     for sequence in &config.sequences {
         let found = read_sequence(sequence, files, &user_ids, &mut raw, &mut digest)?;
         if raw.sequences.iter().any(|other| other.name == found.name) {
@@ -110,6 +112,47 @@ fn read(
         }
         raw.sequences.push(found);
     }
+    Ok(finish(raw, user_ids, item_ids, digest))
+}
+
+/// Reads events of several kinds; relative paths start at `base`.
+pub(crate) fn read_logs(
+    formats: &Formats,
+    config: &LogsConfig,
+    base: &Path,
+) -> Result<RawData, FeatureError> {
+    if config.log.is_empty() {
+        return Err(invalid("data.logs.log", "at least one file", &config.log));
+    }
+    let (missing, id) = how_cells_are_read(config.missing.as_deref(), config.whole_number_ids);
+    let files = &Files { base, formats, limits: &config.limits, missing, id };
+    let mut digest = Digest::new();
+    let mut found = Found { kinds: Some(Kinds::default()), ..Found::default() };
+    for LogConfig { kind, events } in &config.log {
+        if events.time.is_none() {
+            return Err(FeatureError::NoTimes { key: "data.logs".to_owned() });
+        }
+        if events.request != config.log[0].events.request {
+            let wanted = "the request columns of the first file";
+            return Err(invalid("data.logs.log.events.request", wanted, &events.request));
+        }
+        found.read(events, Some(kind), &events.file, "data.logs.log.events", files, &mut digest)?;
+    }
+    let Kinds { names, of_event } = found.kinds.take().unwrap_or_default();
+    let names = names.into_texts();
+    if let Some(other) = config.targets.iter().find(|target| !names.contains(target)) {
+        return Err(FeatureError::UnknownKind { kind: other.clone(), known: names });
+    }
+    let is_target = |name| config.targets.is_empty() || config.targets.contains(name);
+    let is_target = names.iter().map(is_target).collect();
+    found.raw.kinds = Some(RawKinds { names, of_event, is_target });
+    let attributes = [config.users.as_ref(), config.items.as_ref()];
+    let keys = ["data.logs.users", "data.logs.items"];
+    let (raw, user_ids, item_ids) = found.with_attributes(attributes, keys, files, &mut digest)?;
+    Ok(finish(raw, user_ids, item_ids, digest))
+}
+
+fn finish(mut raw: RawData, user_ids: Ids, item_ids: Ids, digest: Digest) -> RawData {
     raw.titles = vec![None; item_ids.len()];
     if let Some(RawColumn { values: RawValues::Text(titles), .. }) =
         raw.items.iter().find(|c| c.name == "title")
@@ -118,7 +161,14 @@ fn read(
     }
     (raw.user_ids, raw.item_ids) = (user_ids.into_texts(), item_ids.into_texts());
     raw.hash = digest.finish();
-    Ok(raw)
+    raw
+}
+
+/// Kinds of the events so far.
+#[derive(Default)]
+struct Kinds {
+    names: Ids,
+    of_event: Vec<u16>,
 }
 
 /// The events of the files so far.
@@ -127,6 +177,8 @@ struct Found<'a> {
     raw: RawData,
     user_ids: Ids,
     item_ids: Ids,
+    /// Where events have kinds.
+    kinds: Option<Kinds>,
     /// Bound to the file that is read.
     request: Vec<Attribute<'a>>,
 }
@@ -136,12 +188,13 @@ impl<'a> Found<'a> {
     fn read(
         &mut self,
         events: &'a EventsConfig,
+        kind: Option<&'a KindConfig>,
         file: &Path,
         key: &'static str,
         files: &Files<'_>,
         digest: &mut Digest,
     ) -> Result<(), FeatureError> {
-        let Found { raw, user_ids, item_ids, request } = self;
+        let Found { raw, user_ids, item_ids, kinds, request } = self;
         let mut table = files.open(file, &events.format, key)?;
         match raw.files.is_empty() {
             true => *request = bind(&table, &events.request, "request")?,
@@ -152,6 +205,10 @@ impl<'a> Found<'a> {
             let users = table.cells(&events.user, "user", files.id)?;
             let items = table.cells(&events.item, "item", files.id)?;
             let times = events.time.as_ref().map(|time| TimeCells::of(&table, time)).transpose()?;
+            let kind_cells = match kind {
+                Some(KindConfig::Column(column)) => Some((column, table.cells(column, "kind", Wanted::Id)?)),
+                Some(KindConfig::Name(_)) | None => None,
+            };
             let expected = before + table.expected();
             for row in 0..table.n_rows() {
                 if is_left_out(events, &users, &items, times.as_ref(), row) {
@@ -162,11 +219,21 @@ impl<'a> Found<'a> {
                     let user = users.id(row).map_err(|reason| (&events.user, reason))?;
                     let item = items.id(row).map_err(|reason| (&events.item, reason))?;
                     let time = times.as_ref().map_or(Ok(UnixTime::default()), |times| times.time(row))?;
+                    let kind = match &kind_cells {
+                        Some((column, cells)) => Some(cells.id(row).map_err(|reason| (*column, reason))?),
+                        None => None,
+                    };
                     let values = parse_all(request, row)?;
-                    Ok((user, item, time, values))
+                    Ok((user, item, time, kind, values))
                 })();
                 match parsed {
-                    Ok((user, item, time, values)) => {
+                    Ok((user, item, time, own_kind, values)) => {
+                        if let (Some(kinds), Some(kind)) = (kinds.as_mut(), kind) {
+                            kinds.push(match kind {
+                                KindConfig::Name(name) => name,
+                                KindConfig::Column(_) => own_kind.as_deref().unwrap_or_default(),
+                            })?;
+                        }
                         raw.events.make_room(expected);
                         raw.events.push(user_ids.intern(&user), item_ids.intern(&item), time);
                         request.iter_mut().zip(values).for_each(|(attribute, value)| attribute.push(value));
@@ -181,6 +248,41 @@ impl<'a> Found<'a> {
             rebind(request, &table, "request")?;
         }
         table.finish(raw, digest)
+    }
+
+    /// What was found, with the attributes of users and items, whose files the config names at `keys`.
+    fn with_attributes(
+        self,
+        configs: [Option<&AttributesConfig>; 2],
+        keys: [&'static str; 2],
+        files: &Files<'_>,
+        digest: &mut Digest,
+    ) -> Result<(RawData, Ids, Ids), FeatureError> {
+        let Found { mut raw, user_ids, item_ids, request, .. } = self;
+        raw.request = request.into_iter().map(Attribute::finish).collect();
+        let mut read = |config: Option<&AttributesConfig>, key, ids: &Ids| match config {
+            Some(config) => read_attributes(config, files, key, ids, &mut raw, digest),
+            None => Ok(Vec::new()),
+        };
+        let users = read(configs[0], keys[0], &user_ids)?;
+        let items = read(configs[1], keys[1], &item_ids)?;
+        (raw.users, raw.items) = (users, items);
+        Ok((raw, user_ids, item_ids))
+    }
+}
+
+impl Kinds {
+    fn push(&mut self, name: &str) -> Result<(), FeatureError> {
+        let kind = self.names.intern(name);
+        let kind = u16::try_from(kind).map_err(|_| {
+            invalid(
+                "data.logs.log.kind.column",
+                "a column of few kinds",
+                format!("the {kind}th kind {name:?}"),
+            )
+        })?;
+        self.of_event.push(kind);
+        Ok(())
     }
 }
 

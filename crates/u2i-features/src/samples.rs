@@ -4,8 +4,13 @@ use u2i_schema::{Sample, SampleTable};
 use crate::config::{PerUser, SamplesConfig};
 
 /// Chooses training targets among each user's training events but the first, which has no history. There are
-/// `lengths[user]` of them.
-pub(crate) fn samples(config: &SamplesConfig, lengths: &[u32], seed: u64) -> SampleTable {
+/// `lengths[user]` of them, of which those are chosen from that may be targets.
+pub(crate) fn samples(
+    config: &SamplesConfig,
+    lengths: &[u32],
+    seed: u64,
+    is_target: impl Fn(usize, usize) -> bool,
+) -> SampleTable {
     let most = |n: usize| match config.per_user {
         PerUser::All {} => n,
         PerUser::Newest { n: cap } | PerUser::Drawn { n: cap } => n.min(cap.get() as usize),
@@ -14,21 +19,29 @@ pub(crate) fn samples(config: &SamplesConfig, lengths: &[u32], seed: u64) -> Sam
     };
     let n_targets = |&n: &u32| n.saturating_sub(1) as usize;
     let mut samples = Vec::with_capacity(lengths.iter().map(|n| most(n_targets(n))).sum());
+    let mut positions: Vec<u32> = Vec::new();
     for (user, &n) in (0..).zip(lengths) {
+        positions.clear();
+        positions.extend((1..n).filter(|&position| is_target(user as usize, position as usize)));
         let stream = || Stream::new(seed, Purpose::SAMPLES, 0, u64::from(user));
-        let sample = |position| Sample { user, position };
+        let sample = |&position: &u32| Sample { user, position };
+        let n = positions.len();
         match config.per_user {
-            PerUser::All {} => samples.extend((1..n).map(sample)),
-            PerUser::Newest { n: cap } => samples.extend((n.saturating_sub(cap.get()).max(1)..n).map(sample)),
+            PerUser::All {} => samples.extend(positions.iter().map(sample)),
+            PerUser::Newest { n: cap } => {
+                samples.extend(positions[n.saturating_sub(cap.get() as usize)..].iter().map(sample));
+            }
             PerUser::Drawn { n: cap } => {
-                samples.extend(without_replacement(1..n, cap.get(), stream()).map(sample));
+                draw(&mut positions, cap.get(), stream());
+                samples.extend(positions.iter().map(sample));
             }
-            PerUser::Fixed { n: wanted } if n.saturating_sub(1) >= wanted.get() => {
-                samples.extend(without_replacement(1..n, wanted.get(), stream()).map(sample));
+            PerUser::Fixed { n: wanted } if n >= wanted.get() as usize => {
+                draw(&mut positions, wanted.get(), stream());
+                samples.extend(positions.iter().map(sample));
             }
-            PerUser::Fixed { n: wanted } if n > 1 => {
+            PerUser::Fixed { n: wanted } if n > 0 => {
                 let mut stream = stream();
-                samples.extend((0..wanted.get()).map(|_| sample(1 + stream.index(n as usize - 1) as u32)));
+                samples.extend((0..wanted.get()).map(|_| sample(&positions[stream.index(n)])));
             }
             PerUser::Fixed { .. } => {}
         }
@@ -36,12 +49,8 @@ pub(crate) fn samples(config: &SamplesConfig, lengths: &[u32], seed: u64) -> Sam
     SampleTable::new(samples)
 }
 
-fn without_replacement(
-    positions: std::ops::Range<u32>,
-    n: u32,
-    mut stream: Stream,
-) -> impl Iterator<Item = u32> {
-    let mut positions: Vec<u32> = positions.collect();
+/// Leaves at most `n` of the positions, drawn without replacement.
+fn draw(positions: &mut Vec<u32>, n: u32, mut stream: Stream) {
     let drawn = positions.len().min(n as usize);
     // The first steps of a Fisher–Yates shuffle, from the front.
     for i in 0..drawn {
@@ -49,5 +58,4 @@ fn without_replacement(
         positions.swap(i, other);
     }
     positions.truncate(drawn);
-    positions.into_iter()
 }

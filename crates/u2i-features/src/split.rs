@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use u2i_schema::Sample;
 
 use crate::config::{FilesSplit, SplitConfig};
@@ -23,7 +25,7 @@ pub(crate) struct Parts {
 
 pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Result<Parts, FeatureError> {
     let parts = match config {
-        SplitConfig::LeaveLastOut { .. } => last_two_out(order),
+        SplitConfig::LeaveLastOut { .. } => last_two_out(raw, order),
         &SplitConfig::Book { min_events } if min_events < 3 => {
             return Err(invalid(
                 "split.book.min_events",
@@ -31,7 +33,11 @@ pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Resul
                 min_events,
             ));
         }
-        SplitConfig::Book { .. } => last_two_out(order),
+        SplitConfig::Book { .. } if raw.kinds.is_some() => {
+            let wanted = "a split by times for events of several kinds, as leave_last_out";
+            return Err(invalid("split", wanted, "book"));
+        }
+        SplitConfig::Book { .. } => last_two_out(raw, order),
         SplitConfig::Files(config) => by_files(config, raw, order)?,
         &SplitConfig::TimeCut { validation_quantile, test_quantile, .. } => {
             if !(0.0 < validation_quantile && validation_quantile < test_quantile && test_quantile < 1.0) {
@@ -57,17 +63,19 @@ pub(crate) fn split(config: &SplitConfig, raw: &RawData, order: &Order) -> Resul
     Ok(parts)
 }
 
-fn last_two_out(order: &Order) -> Parts {
+fn last_two_out(raw: &RawData, order: &Order) -> Parts {
     let mut parts = Parts::default();
     for user in 0..order.n_users() {
-        let n = order.of(user).len() as u32;
-        if n < 3 {
-            parts.lengths.push(n);
+        let rows = order.of(user);
+        // A first event has no history.
+        let mut targets = (1..rows.len()).rev().filter(|&position| raw.is_target(rows[position]));
+        let (Some(test), Some(validation)) = (targets.next(), targets.next()) else {
+            parts.lengths.push(rows.len() as u32);
             continue;
-        }
-        parts.lengths.push(n - 2);
-        parts.validation.push(Sample { user: user as u32, position: n - 2 });
-        parts.test.push(Sample { user: user as u32, position: n - 1 });
+        };
+        parts.lengths.push(validation as u32);
+        parts.validation.push(Sample { user: user as u32, position: validation as u32 });
+        parts.test.push(Sample { user: user as u32, position: test as u32 });
     }
     parts
 }
@@ -91,15 +99,15 @@ fn time_cut(raw: &RawData, order: &Order, validation_from: UnixTime, test_from: 
         let before = |cut| rows.partition_point(|&row| raw.events.time(row as usize) < cut);
         let (validation, test) = (before(validation_from), before(test_from));
         parts.lengths.push(validation as u32);
-        if validation > 0 && validation < test {
-            parts.validation.push(Sample { user: user as u32, position: validation as u32 });
+        let first_target =
+            |mut positions: Range<usize>| positions.find(|&position| raw.is_target(rows[position]));
+        let sample = |position: usize| Sample { user: user as u32, position: position as u32 };
+        if validation > 0 {
+            parts.validation.extend(first_target(validation..test).map(sample));
         }
-        match test {
-            0 if !rows.is_empty() => parts.n_test_without_history += 1,
-            _ if 0 < test && test < rows.len() => {
-                parts.test.push(Sample { user: user as u32, position: test as u32 })
-            }
-            _ => {}
+        match first_target(test..rows.len()) {
+            Some(0) => parts.n_test_without_history += 1,
+            target => parts.test.extend(target.map(sample)),
         }
     }
     parts

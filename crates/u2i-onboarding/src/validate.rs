@@ -94,6 +94,13 @@ pub struct SplitSummary {
     pub n_validation: usize,
     /// Users whose test target is ranked.
     pub n_test: usize,
+    /// Relevant items of all test users, where each has a set of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_relevant: Option<usize>,
+    /// Events of an earlier file of the split at or after their user's first one of a later file, where the split is of
+    /// files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_later_training: Option<usize>,
     /// Users with a test target and nothing before it, who are reported apart.
     pub n_test_without_history: usize,
     /// Items with a training event.
@@ -230,21 +237,25 @@ fn ties_share(prepared: &Prepared) -> f64 {
 
 fn split_summary(prepared: &Prepared, history: Quantiles) -> SplitSummary {
     let Prepared { catalog, events, train, samples, validation, test, .. } = prepared;
-    let share = |n: usize| n as f64 / test.len().max(1) as f64;
-    let item = |target: &Sample| events.items(target.user as usize)[target.position as usize];
+    let sets = prepared.test_sets();
+    let share = |n: usize| n as f64 / sets.items().len().max(1) as f64;
     let groups = groups(prepared);
     let seen = seen_items(events, test);
-    let n_seen =
-        test.iter().zip(&seen).filter(|(target, seen)| seen.binary_search(&item(target)).is_ok()).count();
+    let is_seen = |&place: &usize| seen[sets.set_of(place)].binary_search(&sets.items()[place]).is_ok();
+    let n_seen = (0..sets.items().len()).filter(is_seen).count();
+    let is_cold = |target: &&Sample| train.events().items(target.user as usize).is_empty();
+    let n_cold_users = test.iter().filter(is_cold).count();
     SplitSummary {
         n_train_events: train.events().n_events(),
         n_targets: samples.len(),
         n_validation: validation.len(),
         n_test: test.len(),
+        n_relevant: sets.are_sets().then(|| sets.items().len()),
+        n_later_training: sets.are_sets().then_some(prepared.n_later_training),
         n_test_without_history: prepared.n_test_without_history,
         n_items_trained: catalog.n_trained(),
         cold_targets_share: share(groups.cold_items.len()),
-        cold_users_share: share(groups.cold_users.len()),
+        cold_users_share: n_cold_users as f64 / test.len().max(1) as f64,
         seen_targets_share: share(n_seen),
         history,
     }
@@ -300,6 +311,15 @@ impl fmt::Display for Validation {
             grouped(split.n_test_without_history),
             split.history
         )?;
+        if let (Some(relevant), Some(later)) = (split.n_relevant, split.n_later_training) {
+            writeln!(
+                f,
+                "split by files: {} relevant items of test users; {} events of earlier files are at or after the first one \
+                 that their user has in a later file",
+                grouped(relevant),
+                grouped(later)
+            )?;
+        }
         writeln!(
             f,
             "of test targets, {} have no training event and {} were met before; of test users, {} have no training event",

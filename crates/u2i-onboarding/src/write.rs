@@ -126,6 +126,7 @@ pub(crate) fn data(
             writer.line("encoding", &quoted(&config.encoding.label()));
             ("data.files.sequences", config.limits)
         }
+        DataConfig::Logs(_) => unreachable!("no plan guesses kinds of events"),
         DataConfig::Tables(config) => {
             tables(writer, plan, config, file);
             ("data.files.tables", config.limits)

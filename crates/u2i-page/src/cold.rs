@@ -12,18 +12,23 @@ struct Words {
     title: &'static str,
     /// What a cold target has not.
     cold: &'static str,
+    /// The same of targets of which users have several.
+    cold_of_sets: &'static str,
     none: &'static str,
 }
 
 const ITEMS: Words = Words {
     title: "Cold items",
     cold: "targets have no training event",
+    cold_of_sets: "targets have no training event",
     none: "every target has training events.",
 };
 
 const USERS: Words = Words {
     title: "Cold users",
     cold: "test users have no training event; they are known from later events and from their attributes",
+    cold_of_sets: "targets are of test users without a training event; they are known from later events and from their \
+                   attributes",
     none: "every test user has training events.",
 };
 
@@ -58,7 +63,9 @@ fn table(view: &View, words: &Words, [cold, warm]: [&GroupView; 2], k: usize) ->
         let unranked = group.n_targets > 0 && group.n_not_ranked == group.n_targets;
         let hits = own(&hit_rate)
             .map(|share| ((share * group.n_targets as f64).round() as usize).min(group.n_targets));
-        let interval = hits.and_then(|hits| wilson_95(hits, group.n_targets)).filter(|_| !unranked);
+        // A user of a set is hit once, however many targets are.
+        let counts_users = view.n_relevant.is_none() && !unranked;
+        let interval = hits.and_then(|hits| wilson_95(hits, group.n_targets)).filter(|_| counts_users);
         let figure = |text: Option<String>| match unranked {
             true => "not ranked".to_owned(),
             false => or_dash(text),
@@ -81,7 +88,8 @@ fn table(view: &View, words: &Words, [cold, warm]: [&GroupView; 2], k: usize) ->
     html! {
         h3 { (words.title) }
         p {
-            (count(cold.n_targets as u64)) " of " (count(view.n_users as u64)) " " (words.cold) "."
+            (count(cold.n_targets as u64)) " of " (count(view.n_relevant.unwrap_or(view.n_users) as u64)) " "
+            (if view.n_relevant.is_some() { words.cold_of_sets } else { words.cold }) "."
             @if cold.n_not_ranked > 0 { " A target that the model cannot rank is a miss." }
         }
         (table.html())

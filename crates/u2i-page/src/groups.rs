@@ -135,7 +135,9 @@ fn group<'a>(
 pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> Markup {
     let k = headline_k(view);
     let rows = &run.ranks;
-    let overall = view.metrics.get(&format!("hit_rate@{k}"));
+    // Of a set of targets, users are hit more often than each target is.
+    let are_sets = view.n_relevant.is_some();
+    let overall = view.metrics.get(&format!("hit_rate@{k}")).filter(|_| !are_sets);
     let n_earlier: Vec<u32> = rows.iter().map(|row| row.n_earlier).collect();
     let activity = quantile_groups(&n_earlier, ACTIVITY_GROUPS).into_iter().map(|range| {
         let own = rows.iter().filter(|row| range.contains(&row.n_earlier));
@@ -147,13 +149,23 @@ pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> 
         group(rows, view.seen, k, own.name().to_owned(), bounds.range(own))
     });
     let cold = &popularity[3];
+    let share = if are_sets { "share of targets" } else { "hit rate (share of users)" };
     let by_activity = Words {
         title: format!("Hit rate@{k} by user activity"),
-        note: "Users in groups of about equal size, by the number of events before their target. \
-               Whiskers are 95 % intervals (Wilson).",
+        note: match are_sets {
+            false => {
+                "Users in groups of about equal size, by the number of events before their target. \
+                      Whiskers are 95 % intervals (Wilson)."
+            }
+            true => {
+                "Targets in groups of about equal size, by the number of events of their user before them. \
+                     Whiskers are 95 % intervals (Wilson) that take targets for independent."
+            }
+        },
         axis: "events before the target",
         column: "Earlier events",
-        unit: "users",
+        unit: if are_sets { "targets" } else { "users" },
+        share,
     };
     let by_popularity = Words {
         title: format!("Hit rate@{k} by popularity of the target"),
@@ -162,6 +174,7 @@ pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> 
         axis: "training events of the target",
         column: "Target",
         unit: "targets",
+        share,
     };
     let found = group(rows.iter(), view.seen, k, "all".to_owned(), String::new());
     let disagrees = overall
@@ -235,6 +248,8 @@ struct Words {
     column: &'static str,
     /// What a group consists of.
     unit: &'static str,
+    /// What is shown of it.
+    share: &'static str,
 }
 
 fn chart(words: &Words, groups: &[Group], overall: Option<f64>) -> Markup {
@@ -257,7 +272,7 @@ fn chart(words: &Words, groups: &[Group], overall: Option<f64>) -> Markup {
     };
     let mut picture = Chart::new(
         Axis::categories(words.axis, groups.iter().map(label)),
-        Axis::linear("hit rate (share of users)", 0.0, high),
+        Axis::linear(words.share, 0.0, high),
     );
     if let Some(overall) = overall {
         let [left, right] = picture.x.range;

@@ -46,6 +46,7 @@ pub(crate) fn spoken(metric: &str) -> String {
         Some(("ndcg", k)) => format!("NDCG@{k}"),
         Some(("recall", k)) => format!("Recall@{k}"),
         Some(("precision", k)) => format!("Precision@{k}"),
+        Some(("map", k)) => format!("MAP@{k}"),
         _ => metric.to_uppercase(),
     }
 }

@@ -14,9 +14,10 @@ use crate::view::View;
 pub(crate) fn section(view: &View, run: &RunFiles) -> Markup {
     let cutoffs = view.metrics.cutoffs();
     // With one target per user the two are the same number, and two equal charts would only be in the way.
-    let one_target = cutoffs
-        .iter()
-        .all(|k| view.metrics.get(&format!("recall@{k}")) == view.metrics.get(&format!("hit_rate@{k}")));
+    let one_target = view.n_relevant.is_none()
+        && cutoffs
+            .iter()
+            .all(|k| view.metrics.get(&format!("recall@{k}")) == view.metrics.get(&format!("hit_rate@{k}")));
     let mut charts = vec![
         if one_target {
             (
@@ -32,7 +33,11 @@ pub(crate) fn section(view: &View, run: &RunFiles) -> Markup {
         (
             "precision",
             "Precision",
-            "Share of the first k that is a target. With one target per user, 1/k is the most there can be.",
+            if one_target {
+                "Share of the first k that is a target. With one target per user, 1/k is the most there can be."
+            } else {
+                "Share of the first k that is a target."
+            },
             "share of the list",
         ),
     ];
@@ -41,6 +46,9 @@ pub(crate) fn section(view: &View, run: &RunFiles) -> Markup {
             1,
             ("recall", "Recall", "Share of a user's targets among the first k.", "share of targets"),
         );
+    }
+    if view.n_relevant.is_some() {
+        charts.push(("map", "MAP", "Mean of the precision at each target among the first k.", "MAP"));
     }
     html! {
         section id="quality" {

@@ -27,6 +27,8 @@ pub(crate) struct View {
     pub seen: Seen,
     pub ties: Option<String>,
     pub targets_seen_share: Option<f64>,
+    /// Relevant items of all users, where each has a set of them.
+    pub n_relevant: Option<usize>,
     pub metrics: Means,
     #[serde(default)]
     pub metrics_ci95: Means,

@@ -23,6 +23,7 @@ use std::num::NonZeroUsize;
 use rayon::prelude::*;
 use serde::Serialize;
 use u2i_eval::{Metrics, Rank};
+use u2i_features::TargetSets;
 use u2i_index::Seen;
 use u2i_random::{Purpose, Stream};
 use u2i_schema::{EventStore, PADDING, Sample, TrainEvents};
@@ -261,7 +262,7 @@ impl TargetRank {
 /// Where the targets of all users came, and what was recommended instead.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankedTargets {
-    /// `[targets]`, in the order of the targets.
+    /// Of each relevant item, set after set; of single targets `[targets]`, in their order.
     pub ranks: Vec<TargetRank>,
     /// `[targets]` lists of at most `k` items, best first, seen items excluded. Ties go to the lower index.
     pub top: Vec<Vec<u32>>,
@@ -281,22 +282,42 @@ pub fn rank_targets(
     targets: &[Sample],
     k: NonZeroUsize,
 ) -> RankedTargets {
+    rank_sets(baseline, events, targets, &TargetSets::of_one(events, targets), k)
+}
+
+/// As [`rank_targets`], where several items may be relevant of each target: each is ranked among all items, given everything
+/// its user did before the first.
+///
+/// # Panics
+///
+/// As [`rank_targets`], and if there is not a set for each target.
+pub fn rank_sets(
+    baseline: &dyn Baseline,
+    events: &EventStore,
+    targets: &[Sample],
+    sets: &TargetSets,
+    k: NonZeroUsize,
+) -> RankedTargets {
+    assert_eq!(targets.len(), sets.len(), "one set per target");
     let n = baseline.popularity().len();
-    let (ranks, top) = targets
+    let (ranks, top): (Vec<Vec<TargetRank>>, _) = targets
         .par_iter()
+        .enumerate()
         .map_init(
             || (vec![0.0; n], vec![false; n]),
-            |(scores, seen), target| {
-                let (history, after) = events.items(target.user as usize).split_at(target.position as usize);
+            |(scores, seen), (set, target)| {
+                let history = &events.items(target.user as usize)[..target.position as usize];
                 baseline.score(target.user, history, scores);
                 mark(seen, history, true);
-                let ranked = rank(baseline.popularity(), scores, seen, after[0], k.get());
+                let order = ByScore { scores, popularity: baseline.popularity() };
+                let ranks = sets.of(set).iter().map(|&item| order.rank(seen, item)).collect();
+                let top = order.top(seen, k.get());
                 mark(seen, history, false);
-                ranked
+                (ranks, top)
             },
         )
         .unzip();
-    RankedTargets { ranks, top }
+    RankedTargets { ranks: ranks.concat(), top }
 }
 
 fn mark(seen: &mut [bool], history: &[u32], value: bool) {
@@ -305,37 +326,52 @@ fn mark(seen: &mut [bool], history: &[u32], value: bool) {
     }
 }
 
-fn rank(popularity: &[u32], scores: &[f64], seen: &[bool], target: u32, k: usize) -> (TargetRank, Vec<u32>) {
-    let compare = |a: u32, b: u32| -> Ordering {
+/// All items, by score and then by popularity.
+struct ByScore<'a> {
+    scores: &'a [f64],
+    popularity: &'a [u32],
+}
+
+impl ByScore<'_> {
+    fn compare(&self, a: u32, b: u32) -> Ordering {
         let (a, b) = (a as usize, b as usize);
-        scores[a].total_cmp(&scores[b]).then(popularity[a].cmp(&popularity[b]))
-    };
-    let ranked = target != PADDING && (target as usize) < scores.len();
-    // Above and tied, among unseen items and among seen ones.
-    let mut counts = [[0usize; 2]; 2];
-    let mut top: Vec<u32> = Vec::with_capacity(k.min(scores.len()) + 1);
-    for item in 1..scores.len() as u32 {
-        let is_seen = seen[item as usize];
-        if ranked && item != target {
-            match compare(item, target) {
-                Ordering::Greater => counts[usize::from(is_seen)][0] += 1,
-                Ordering::Equal => counts[usize::from(is_seen)][1] += 1,
-                Ordering::Less => {}
+        self.scores[a].total_cmp(&self.scores[b]).then(self.popularity[a].cmp(&self.popularity[b]))
+    }
+
+    fn rank(&self, seen: &[bool], target: u32) -> TargetRank {
+        let ranked = target != PADDING && (target as usize) < self.scores.len();
+        // Above and tied, among unseen items and among seen ones.
+        let mut counts = [[0usize; 2]; 2];
+        if ranked {
+            for item in (1..self.scores.len() as u32).filter(|&item| item != target) {
+                let of_kind = &mut counts[usize::from(seen[item as usize])];
+                match self.compare(item, target) {
+                    Ordering::Greater => of_kind[0] += 1,
+                    Ordering::Equal => of_kind[1] += 1,
+                    Ordering::Less => {}
+                }
             }
         }
-        // Later items are put behind equal ones, so ties stay with the lower index.
-        if !is_seen && (top.len() < k || compare(item, top[k - 1]).is_gt()) {
-            top.insert(top.partition_point(|&other| compare(other, item).is_ge()), item);
-            top.truncate(k);
+        let [[above, ties], [seen_above, seen_ties]] = counts;
+        let found = |is_ranked, above, ties| if is_ranked { Rank::new(above, ties) } else { Rank::MISS };
+        TargetRank {
+            excluded: found(ranked && !seen[target as usize], above, ties),
+            kept: found(ranked, above + seen_above, ties + seen_ties),
         }
     }
-    let [[above, ties], [seen_above, seen_ties]] = counts;
-    let found = |is_ranked, above, ties| if is_ranked { Rank::new(above, ties) } else { Rank::MISS };
-    let rank = TargetRank {
-        excluded: found(ranked && !seen[target as usize], above, ties),
-        kept: found(ranked, above + seen_above, ties + seen_ties),
-    };
-    (rank, top)
+
+    /// The best `k` items that are not seen, best first.
+    fn top(&self, seen: &[bool], k: usize) -> Vec<u32> {
+        let mut top: Vec<u32> = Vec::with_capacity(k.min(self.scores.len()) + 1);
+        for item in (1..self.scores.len() as u32).filter(|&item| !seen[item as usize]) {
+            // Later items are put behind equal ones, so ties stay with the lower index.
+            if top.len() < k || self.compare(item, top[k - 1]).is_gt() {
+                top.insert(top.partition_point(|&other| self.compare(other, item).is_ge()), item);
+                top.truncate(k);
+            }
+        }
+        top
+    }
 }
 
 #[cfg(test)]
@@ -447,7 +483,8 @@ mod tests {
             let scores: Vec<f64> = (0..=n_items).map(|_| stream.below(4) as f64).collect();
             let seen: Vec<bool> = (0..=n_items).map(|_| stream.below(4) == 0).collect();
             let target = 1 + stream.below(n_items) as u32;
-            let (found, top) = rank(&popularity, &scores, &seen, target, 5);
+            let by_score = ByScore { scores: &scores, popularity: &popularity };
+            let (found, top) = (by_score.rank(&seen, target), by_score.top(&seen, 5));
             let key = |item: u32| (scores[item as usize] as u32, popularity[item as usize]);
             let mut order: Vec<u32> = (1..=n_items as u32).collect();
             order.sort_by_key(|&item| (std::cmp::Reverse(key(item)), item));

@@ -3,14 +3,14 @@
 //! - A *cold item* is an item without a training event; a target is one of cold items if its item is.
 //! - A *cold user* is a test user without a training event. Its history, which is never empty, consists of events that are
 //!   not training events.
-//! - All others are *warm*. Each target is in one group by its item and in one by its user, and each test user has one
-//!   target.
+//! - All others are *warm*. Each target is in one group by its item and in one by its user. Where users have sets of relevant
+//!   items, each of these is a target, and the metrics of a group are those of the part of each set that is in it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use u2i_eval::{Accumulator, Metric, Metrics, Rank};
+use u2i_eval::{Metric, Metrics, Rank};
 use u2i_features::Prepared;
 use u2i_index::{ExactIndex, Filter, ItemSet, Seen};
 use u2i_models::{TwoTower as _, TwoTowerConfig};
@@ -23,6 +23,7 @@ use crate::config::Experiment;
 use crate::device::Opened;
 use crate::intervals::half_widths;
 use crate::pipeline::{Evaluation, Trained, seen_items};
+use crate::target_metrics::group_metrics;
 
 /// A value for each group of test targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,32 +50,19 @@ impl<T> Groups<T> {
     }
 }
 
-/// The test targets of each group, as ascending places in `prepared.test`.
+/// The relevant items of each group, as ascending places in [`Prepared::test_sets`]: of single targets, in `prepared.test`.
 pub fn groups(prepared: &Prepared) -> Groups<Vec<usize>> {
     let known = prepared.train.events();
     let mut has_events = vec![false; prepared.catalog.n_items() + 1];
     known.all_items().iter().for_each(|&item| has_events[item as usize] = true);
-    let parted = |is_cold: &dyn Fn(&Sample) -> bool| {
-        (0..prepared.test.len()).partition::<Vec<usize>, _>(|&place| is_cold(&prepared.test[place]))
+    let sets = prepared.test_sets();
+    let parted = |is_cold: &dyn Fn(usize) -> bool| {
+        (0..sets.items().len()).partition::<Vec<usize>, _>(|&place| is_cold(place))
     };
-    let (cold_items, warm_items) = parted(&|target| !has_events[target_item(prepared, target) as usize]);
-    let (cold_users, warm_users) = parted(&|target| known.items(target.user as usize).is_empty());
+    let (cold_items, warm_items) = parted(&|place| !has_events[sets.items()[place] as usize]);
+    let (cold_users, warm_users) =
+        parted(&|place| known.items(prepared.test[sets.set_of(place)].user as usize).is_empty());
     Groups { cold_items, warm_items, cold_users, warm_users }
-}
-
-fn target_item(prepared: &Prepared, target: &Sample) -> u32 {
-    prepared.events.items(target.user as usize)[target.position as usize]
-}
-
-/// Metrics of the targets at `places`; `None` where there are none. A target that is not ranked is a miss and counts.
-///
-/// # Panics
-///
-/// If a place is beyond `ranks`, or a cutoff is 0.
-pub fn group_metrics(ranks: &[Rank], places: &[usize], cutoffs: &[usize]) -> Option<Metrics> {
-    let mut metrics = Accumulator::new(cutoffs).expect("list lengths are at least 1");
-    places.iter().for_each(|&place| metrics.add_rank(ranks[place]));
-    metrics.finish().ok()
 }
 
 /// Cold and warm targets apart, as written under `cold` in `report.json`.
@@ -95,7 +83,7 @@ pub struct ColdReport {
 /// What was found for a group of test targets.
 #[derive(Debug, Clone, Serialize)]
 pub struct GroupReport {
-    /// Targets, and users: each has one target.
+    /// Targets, which are as many as users where each has one, and relevant items where they are sets.
     pub n_targets: usize,
     /// Targets that the model cannot rank. They are misses, and in the means.
     pub n_not_ranked: usize,
@@ -118,7 +106,7 @@ pub struct AmongColdItems {
     pub metrics: Option<Metrics>,
     /// Half the width of their 95 % confidence intervals over users.
     pub metrics_ci95: Map<String, Value>,
-    /// Hit rate and NDCG of a random order of each user's candidates, its expectation; null as `metrics`.
+    /// Hit rate and NDCG of a random order of each user's candidates, its expectation; null as `metrics`, and for sets.
     pub chance: Option<BTreeMap<String, f64>>,
 }
 
@@ -138,9 +126,9 @@ pub(crate) fn cold_report<C: TwoTowerConfig, L>(
     let cutoffs = experiment.evaluation.cutoffs();
     let ranks: Vec<Rank> =
         evaluation.ranks.iter().map(|rank| rank.under(experiment.evaluation.seen)).collect();
-    let groups = groups(prepared);
+    let (groups, sets) = (groups(prepared), prepared.test_sets());
     let report = |places: &[usize], baselines: &Option<Baselines>| {
-        let metrics = group_metrics(&ranks, places, &cutoffs);
+        let metrics = group_metrics(&ranks, places, &sets, &cutoffs);
         GroupReport {
             n_targets: places.len(),
             n_not_ranked: places.iter().filter(|&&at| evaluation.ranks[at].kept.get().is_none()).count(),
@@ -180,30 +168,31 @@ fn among_cold_items<C: TwoTowerConfig, L>(
         return Ok(found);
     }
     let cutoffs = experiment.evaluation.cutoffs();
-    let mut metrics = Accumulator::new(&cutoffs).expect("list lengths are at least 1");
+    let sets = prepared.test_sets();
+    let mut ranks = vec![Rank::MISS; sets.items().len()];
     let mut chance = Chance::new(&cutoffs);
     let index = ExactIndex::new(trained.items.clone());
     let model = &trained.fitted.model;
     let batches = prepared.eval_batches(model.history_len());
     for places in places.chunks(4096) {
-        let targets: Vec<Sample> = places.iter().map(|&place| prepared.test[place]).collect();
+        let targets: Vec<Sample> = places.iter().map(|&place| prepared.test[sets.set_of(place)]).collect();
         let users = user_vectors(model, &batches, &targets, &device.device);
-        let items: Vec<u32> = targets.iter().map(|target| target_item(prepared, target)).collect();
+        let items: Vec<u32> = places.iter().map(|&place| sets.items()[place]).collect();
         let left_out = match experiment.evaluation.seen {
             Seen::Excluded => seen_items(&prepared.events, &targets),
             Seen::Kept => vec![Vec::new(); targets.len()],
         };
         let filter = Filter::among(&candidates).and_excluding(&left_out);
-        let ranks = index.rank(&users.data, &items, filter)?;
-        for (rank, left_out) in ranks.into_iter().zip(&left_out) {
+        let found = index.rank(&users.data, &items, filter)?;
+        for ((rank, left_out), &place) in found.into_iter().zip(&left_out).zip(places) {
             let n_left_out = left_out.iter().filter(|&&item| candidates.contains(item)).count();
             chance.add(rank.get().map(|_| candidates.len() - n_left_out));
-            metrics.add_rank(rank);
+            ranks[place] = rank;
         }
     }
-    found.metrics = metrics.finish().ok();
+    found.metrics = group_metrics(&ranks, places, &sets, &cutoffs);
     found.metrics_ci95 = found.metrics.as_ref().map(half_widths).unwrap_or_default();
-    found.chance = Some(chance.means());
+    found.chance = (!sets.are_sets()).then(|| chance.means());
     Ok(found)
 }
 
@@ -252,13 +241,5 @@ mod tests {
         assert!((means["hit_rate@2"] - (0.5 + 1.0) / 3.0).abs() < 1e-15);
         let gains = 1.0 + 1.0 / 3f64.log2();
         assert!((means["ndcg@2"] - (gains / 4.0 + 1.0) / 3.0).abs() < 1e-15);
-    }
-
-    #[test]
-    fn a_group_without_targets_has_no_metrics_and_a_miss_counts() {
-        let ranks = [Rank::new(0, 0), Rank::MISS];
-        assert_eq!(group_metrics(&ranks, &[], &[10]), None);
-        let both = group_metrics(&ranks, &[0, 1], &[10]).unwrap();
-        assert_eq!((both.n_users(), both.mean(Metric::HitRate(10))), (2, Some(0.5)));
     }
 }

@@ -44,6 +44,7 @@ pub mod recommend;
 pub mod report;
 pub mod run;
 pub mod table;
+mod target_metrics;
 
 mod error;
 mod parquet_columns;

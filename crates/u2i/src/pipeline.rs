@@ -2,12 +2,13 @@
 //! [`prepare_features`], [`train_model`], [`evaluate_model`], [`build_metrics_table`].
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::Device;
 use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
 use u2i_eval::{Accumulator, Metrics};
-use u2i_features::{Prepared, RawData, prepare};
+use u2i_features::{Prepared, RawData, TargetSets, prepare};
 use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Seen};
 use u2i_losses::LossSource;
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig};
@@ -22,6 +23,7 @@ use crate::baselines::TargetRank;
 use crate::config::{DataSource, EvaluationConfig, Experiment};
 use crate::device::{DeviceChoice, Opened};
 use crate::progress::Progress;
+use crate::target_metrics::{accumulator, add};
 
 /// How many items the lists hold whose distinct items are counted.
 pub const COVERAGE_K: usize = 10;
@@ -173,7 +175,8 @@ pub fn train_from<C: TwoTowerConfig, L: LossSource>(
             return Ok(None);
         }
         let index = ExactIndex::new(vectors_of_items(model, prepared, &device.device)?);
-        let evaluation = rank(model, &index, prepared, &prepared.validation, evaluation, device)?;
+        let targets = Targets { samples: &prepared.validation, sets: &prepared.validation_sets() };
+        let evaluation = rank(model, &index, prepared, targets, evaluation, device)?;
         Ok(evaluation.metrics.mean(metric))
     };
     let on = train_device(device);
@@ -246,7 +249,7 @@ pub struct Evaluation {
     pub distinct_top_10: usize,
     /// Items that were ranked.
     pub n_items_ranked: usize,
-    /// `[targets]`: where each target came, in the order of the targets.
+    /// Where each relevant item came, set after set; of single targets `[targets]`, in their order.
     pub ranks: Vec<TargetRank>,
     /// `[items + 1]`: users whose top 10 holds the item, seen items excluded; entry 0 is padding and 0.
     pub n_lists: Vec<u32>,
@@ -264,7 +267,8 @@ pub fn evaluate_model<C: TwoTowerConfig, L>(
     device: &Opened,
 ) -> Result<Evaluation, Error> {
     let index = ExactIndex::new(trained.items.clone());
-    rank(&trained.fitted.model, &index, prepared, &prepared.test, &experiment.evaluation, device)
+    let targets = Targets { samples: &prepared.test, sets: &prepared.test_sets() };
+    rank(&trained.fitted.model, &index, prepared, targets, &experiment.evaluation, device)
 }
 
 /// Step 6: the chapter's table, one row per name.
@@ -283,38 +287,82 @@ pub fn seen_items(events: &EventStore, targets: &[Sample]) -> Vec<Vec<u32>> {
     targets.iter().map(seen).collect()
 }
 
+/// Held-out users and what is relevant of each.
+#[derive(Clone, Copy)]
+struct Targets<'a> {
+    samples: &'a [Sample],
+    sets: &'a TargetSets,
+}
+
+/// Relevant items that are ranked together: that bounds the memory, whatever the size of the data.
+const RANKED_TOGETHER: usize = 4096;
+
+impl Targets<'_> {
+    /// Ranges of targets with at most [`RANKED_TOGETHER`] relevant items each, or one target with more.
+    fn blocks(&self) -> Vec<Range<usize>> {
+        let mut blocks = Vec::new();
+        let mut begin = 0;
+        for target in 0..self.samples.len() {
+            let n_items = self.sets.range(target).end - self.sets.range(begin).start;
+            if n_items > RANKED_TOGETHER && target > begin {
+                blocks.push(begin..target);
+                begin = target;
+            }
+        }
+        if begin < self.samples.len() {
+            blocks.push(begin..self.samples.len());
+        }
+        blocks
+    }
+}
+
 fn rank<M: TwoTower>(
     model: &M,
     index: &ExactIndex,
     prepared: &Prepared,
-    targets: &[Sample],
+    targets: Targets<'_>,
     config: &EvaluationConfig,
     device: &Opened,
 ) -> Result<Evaluation, Error> {
     let batches = prepared.eval_batches(model.history_len());
-    let cutoffs = config.cutoffs();
-    let metrics = || Accumulator::new(&cutoffs).expect("list lengths are at least 1");
+    let sets = targets.sets;
+    let metrics = || accumulator(sets, &config.cutoffs());
     let (mut excluded, mut kept) = (metrics(), metrics());
     let mut n_targets_seen = 0;
-    let mut ranks = Vec::with_capacity(targets.len());
+    let mut ranks: Vec<TargetRank> = Vec::with_capacity(sets.items().len());
     let mut n_lists = vec![0; prepared.catalog.n_items() + 1];
     let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
-    // Blocks of users bound the memory, whatever the size of the data.
-    for targets in targets.chunks(4096) {
-        let users = user_vectors(model, &batches, targets, &device.device);
-        let seen = seen_items(&prepared.events, targets);
-        let item = |target: &Sample| prepared.events.items(target.user as usize)[target.position as usize];
-        let items: Vec<u32> = targets.iter().map(item).collect();
-        let scan = index.scan(&users.data, &items, Filter::excluding(&seen), k)?;
+    for block in targets.blocks() {
+        let samples = &targets.samples[block.clone()];
+        let users = user_vectors(model, &batches, samples, &device.device);
+        let seen = seen_items(&prepared.events, samples);
+        // A relevant item is a query of its own: that of its user.
+        let own = |user: usize| sets.range(block.start + user);
+        let (users, seen) = match sets.are_sets() {
+            false => (users.data, seen),
+            true => {
+                let of_each = || (0..samples.len()).flat_map(|user| own(user).map(move |_| user));
+                let vector = |user: usize| &users.data[user * users.dim..(user + 1) * users.dim];
+                (
+                    of_each().flat_map(vector).copied().collect(),
+                    of_each().map(|user| seen[user].clone()).collect(),
+                )
+            }
+        };
+        let items = &sets.items()[own(0).start..own(samples.len() - 1).end];
+        let scan = index.scan(&users, items, Filter::excluding(&seen), k)?;
         n_targets_seen +=
-            seen.iter().zip(&items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
-        for (without, with) in scan.excluded.into_iter().zip(scan.kept) {
-            let own = TargetRank { excluded: without, kept: with };
-            excluded.add_rank(own.excluded);
-            kept.add_rank(own.kept);
-            ranks.push(own);
+            seen.iter().zip(items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
+        let found = scan.excluded.into_iter().zip(scan.kept);
+        ranks.extend(found.map(|(excluded, kept)| TargetRank { excluded, kept }));
+        for user in 0..samples.len() {
+            // All queries of a user find one list.
+            let first = own(user).start - own(0).start;
+            scan.top.ids(first).iter().for_each(|&item| n_lists[item as usize] += 1);
+            let ranks = &ranks[own(user)];
+            add(&mut excluded, sets, ranks.iter().map(|rank| rank.excluded));
+            add(&mut kept, sets, ranks.iter().map(|rank| rank.kept));
         }
-        scan.top.iter().flatten().for_each(|&item| n_lists[item as usize] += 1);
     }
     let finish = |metrics: Accumulator| metrics.finish().expect("a split without targets is refused");
     let (excluded, kept) = (finish(excluded), finish(kept));

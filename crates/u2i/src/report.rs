@@ -63,6 +63,13 @@ pub struct Report {
     pub seen: Seen,
     /// Order of events of one user and second.
     pub ties: String,
+    /// Relevant items of all test users, where each has a set of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_relevant: Option<usize>,
+    /// Events of an earlier file of the split at or after their user's first one of a later file, where the split is of files
+    /// and there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_later_training: Option<usize>,
     /// Share of targets that are in their own history.
     pub targets_seen_share: f64,
     /// Distinct items in the top 10 of all users, seen items excluded.

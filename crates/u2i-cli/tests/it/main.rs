@@ -7,6 +7,7 @@ mod crashes;
 mod datasets;
 mod disks;
 mod experiments;
+mod kinds;
 mod learning;
 mod memory;
 #[path = "../../../u2i/tests/it/own_experiment.rs"]
@@ -17,6 +18,7 @@ mod requests;
 mod runs;
 mod serving;
 mod small_data;
+mod split_files;
 
 use u2i::config::Experiment;
 use u2i::pipeline::{prepare_features, read_dataset};

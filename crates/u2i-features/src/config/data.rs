@@ -2,6 +2,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::logs::LogsConfig;
 use super::tables::TablesConfig;
 use crate::limits::ReadLimits;
 use crate::text::Encoding;
@@ -22,6 +23,9 @@ pub enum DataConfig {
     /// CSV or Parquet files of one's own.
     #[serde(rename = "tables")]
     Tables(Box<TablesConfig>),
+    /// Events of several kinds in files of one's own.
+    #[serde(rename = "logs")]
+    Logs(Box<LogsConfig>),
     /// A text file of `user item` pairs in the order in which they happened, without times.
     #[serde(rename = "sequences")]
     Sequences(SequencesConfig),
@@ -47,13 +51,16 @@ impl DataConfig {
         })
     }
 
-    /// What to call the data in reports: `ml-1m`, or the file or folder of events without its ending.
+    /// What to call the data in reports: `ml-1m`, or the first file or folder of events without its ending.
     pub fn name(&self) -> String {
         match self {
             DataConfig::Ml1m(_) => "ml-1m".to_owned(),
             DataConfig::Ml10m(_) => "ml-10m".to_owned(),
             DataConfig::Ml100k(_) => "ml-100k".to_owned(),
             DataConfig::Tables(tables) => stem(&tables.events.file),
+            DataConfig::Logs(logs) => {
+                logs.log.first().map_or_else(|| "logs".to_owned(), |log| stem(&log.events.file))
+            }
             DataConfig::Sequences(config) => stem(&config.file),
         }
     }
@@ -65,6 +72,12 @@ impl DataConfig {
                 config.dir = place(&config.dir);
             }
             DataConfig::Sequences(config) => config.file = place(&config.file),
+            DataConfig::Logs(logs) => {
+                logs.log.iter_mut().for_each(|log| log.events.file = place(&log.events.file));
+                for attributes in [&mut logs.users, &mut logs.items].into_iter().flatten() {
+                    attributes.file = place(&attributes.file);
+                }
+            }
             DataConfig::Tables(tables) => {
                 tables.events.file = place(&tables.events.file);
                 for attributes in [&mut tables.users, &mut tables.items].into_iter().flatten() {

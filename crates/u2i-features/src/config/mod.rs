@@ -2,11 +2,13 @@
 
 mod data;
 mod features;
+mod logs;
 mod split;
 mod tables;
 
 pub use data::{DataConfig, MovieLensConfig, SequencesConfig, SequencesLayout};
 pub use features::{ColumnConfig, ColumnKind, FeaturesConfig, HistoryConfig, ItemIdConfig};
+pub use logs::{KindConfig, LogConfig, LogsConfig};
 pub use split::{FilesSplit, PerUser, SamplesConfig, SplitConfig, Ties};
 pub use tables::{
     AttributeConfig, AttributeKind, AttributesConfig, EventsConfig, Incomplete, SequenceFileConfig,

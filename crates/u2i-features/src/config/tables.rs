@@ -60,7 +60,7 @@ pub struct EventsConfig {
     pub request: Vec<AttributeConfig>,
 }
 
-fn is_exact(whole_number_ids: &bool) -> bool {
+pub(super) fn is_exact(whole_number_ids: &bool) -> bool {
     !whole_number_ids
 }
 

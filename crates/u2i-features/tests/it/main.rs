@@ -4,10 +4,12 @@
 mod bytes;
 mod columnar;
 mod columns;
+mod docs;
 mod encodings;
 mod fixtures;
 mod ids;
 mod json_lines;
+mod kinds;
 mod leakage;
 mod movielens;
 mod movielens_whole;

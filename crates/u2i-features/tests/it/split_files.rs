@@ -169,7 +169,7 @@ fn a_split_by_files_that_does_not_fit_its_data_is_refused_with_the_key() {
     let files = [("events", text.as_str()), ("test", "who,what\nu,c\n")];
     let error = read(&tables(), &by_files(), &files).unwrap_err();
     assert!(
-        error.to_string().contains("test: there is no column `when` (key split.files.test.time.column)"),
+        error.to_string().contains("test: there is no column `device` (key split.files.test.request)"),
         "{error}"
     );
 

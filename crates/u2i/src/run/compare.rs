@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use u2i_eval::{Metric, Rank};
+use u2i_eval::{Metric, Rank, RelevantPlaces};
 use u2i_index::Seen;
 
 use super::bootstrap::paired_bootstrap;
@@ -111,7 +111,7 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
         Ok(format!("{} ({}, seed {})", model?, recipe?, run.report["seed"]))
     };
     Ok(Comparison {
-        n_users: runs[0].ranks.len(),
+        n_users: runs[0].ranks.chunk_by(|a, b| a.user_id == b.user_id).count(),
         runs: folders.to_vec(),
         names: folders.iter().zip(&runs).map(name).collect::<Result<_, _>>()?,
         rows,
@@ -125,12 +125,22 @@ fn text<'a>(folder: &Path, run: &'a RunFiles, key: &str) -> Result<&'a str, Erro
     })
 }
 
+/// A metric for each user, whose rows stand together.
 fn values(ranks: &[TargetRow], seen: Seen, metric: Metric) -> Vec<f64> {
-    let own = |row: &TargetRow| match seen {
-        Seen::Excluded => row.rank,
-        Seen::Kept => row.rank_kept,
+    let own = |row: &TargetRow| {
+        Rank::from_value(match seen {
+            Seen::Excluded => row.rank,
+            Seen::Kept => row.rank_kept,
+        })
     };
-    ranks.iter().map(|row| metric.of(Rank::from_value(own(row)))).collect()
+    let of_user = |rows: &[TargetRow]| match rows {
+        [row] => metric.of(own(row)),
+        rows => {
+            let ranks: Vec<Rank> = rows.iter().map(own).collect();
+            RelevantPlaces::of_ranks(&ranks).map_or(0.0, |places| metric.of_set(&places))
+        }
+    };
+    ranks.chunk_by(|a, b| a.user_id == b.user_id).map(of_user).collect()
 }
 
 fn mean(values: &[f64]) -> f64 {

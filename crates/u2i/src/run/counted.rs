@@ -6,11 +6,12 @@ use u2i_index::Seen;
 use u2i_models::TwoTowerConfig;
 
 use crate::Stage;
-use crate::baselines::{Baseline, Baselines, MarkovWindow, Popularity, Random, rank_targets};
-use crate::cold::{Groups, group_metrics, groups};
+use crate::baselines::{Baseline, Baselines, MarkovWindow, Popularity, Random, rank_sets};
+use crate::cold::{Groups, groups};
 use crate::config::Experiment;
 use crate::pipeline::COVERAGE_K;
 use crate::progress::Progress;
+use crate::target_metrics::group_metrics;
 
 /// Metrics of counting, with seen items left out and kept. Recipes and seeds do not change them, so runs on one split
 /// can share them.
@@ -40,23 +41,24 @@ impl Counted {
         let (train, n_items) = (&prepared.train, prepared.catalog.n_items());
         let cutoffs = experiment.evaluation.cutoffs();
         let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
+        let sets = prepared.test_sets();
         let rank =
-            |baseline: &dyn Baseline| rank_targets(baseline, &prepared.events, &prepared.test, k).ranks;
+            |baseline: &dyn Baseline| rank_sets(baseline, &prepared.events, &prepared.test, &sets, k).ranks;
         // The random order is one for all seeds of a recipe, so that tables of several seeds have one baseline.
         let random = rank(&Random::new(train, n_items, 1));
         let popularity = rank(&Popularity::new(train, n_items));
         let markov_window = rank(&MarkovWindow::new(train, n_items));
         progress.line(&format!("baselines counted in {:.1} s", stage.cost().wall_s));
-        let all: Vec<usize> = (0..prepared.test.len()).collect();
+        let all: Vec<usize> = (0..sets.items().len()).collect();
         let groups = groups(prepared);
         let under = |seen: Seen| {
             let [random, popularity, markov_window] = [&random, &popularity, &markov_window]
                 .map(|ranks| ranks.iter().map(|rank| rank.under(seen)).collect::<Vec<Rank>>());
             let of = |places: &Vec<usize>| {
                 Some(Baselines {
-                    random: group_metrics(&random, places, &cutoffs)?,
-                    popularity: group_metrics(&popularity, places, &cutoffs)?,
-                    markov_window: group_metrics(&markov_window, places, &cutoffs)?,
+                    random: group_metrics(&random, places, &sets, &cutoffs)?,
+                    popularity: group_metrics(&popularity, places, &sets, &cutoffs)?,
+                    markov_window: group_metrics(&markov_window, places, &sets, &cutoffs)?,
                 })
             };
             let all = of(&all).expect("a split without targets is refused");

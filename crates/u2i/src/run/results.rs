@@ -18,7 +18,6 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use u2i_features::Prepared;
 use u2i_models::TwoTower;
-use u2i_schema::Sample;
 
 use super::{MODEL, RANKS, RECOMMENDED};
 use crate::Error;
@@ -27,7 +26,7 @@ use crate::parquet_columns::{column, optional};
 use crate::pipeline::{Evaluation, Trained};
 use crate::report::write_bytes;
 
-/// A test target and where it came.
+/// A test target, or one of the relevant items of a set, and where it came. Items of a set stand together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetRow {
     /// Raw id of the user.
@@ -86,13 +85,15 @@ pub(super) fn write<M: TwoTower>(
         hashes.insert(name.to_owned(), sha256(bytes));
         write_bytes(&folder.join(name), bytes)
     };
-    let Prepared { events, users, catalog, test, .. } = prepared;
-    let target = |sample: &Sample| events.items(sample.user as usize)[sample.position as usize];
+    let Prepared { users, catalog, test, .. } = prepared;
+    let sets = prepared.test_sets();
+    let items = sets.items();
+    let samples = || (0..test.len()).flat_map(|set| sets.range(set).map(move |_| &test[set]));
     let ranks = table(RANKS_SCHEMA, |group| {
-        texts(group, test.iter().map(|sample| users.ids()[sample.user as usize].as_str()))?;
-        texts(group, test.iter().map(|sample| catalog.item_id(target(sample))))?;
-        counts(group, test.iter().map(|sample| sample.position))?;
-        counts(group, test.iter().map(|sample| catalog.counts()[target(sample) as usize]))?;
+        texts(group, samples().map(|sample| users.ids()[sample.user as usize].as_str()))?;
+        texts(group, items.iter().map(|&item| catalog.item_id(item)))?;
+        counts(group, samples().map(|sample| sample.position))?;
+        counts(group, items.iter().map(|&item| catalog.counts()[item as usize]))?;
         optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.excluded.get()))?;
         optional::<DoubleType, _>(group, evaluation.ranks.iter().map(|rank| rank.kept.get()))
     });
