@@ -282,8 +282,8 @@ fn segments(text: &str) -> Vec<String> {
     let mut unknown = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let ends = rest.char_indices().map(|(place, char)| place + char.len_utf8());
-        let known = ends.filter(|&end| meaning(&rest[..end]).is_some()).last();
+        let mut ends = rest.char_indices().map(|(place, char)| place + char.len_utf8());
+        let known = ends.rfind(|&end| meaning(&rest[..end]).is_some());
         match known {
             Some(end) => {
                 words.push(std::mem::take(&mut unknown));

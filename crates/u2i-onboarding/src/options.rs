@@ -235,7 +235,8 @@ mod tests {
         let headers = ["id,time", "id,b.csv", "id,y", "user_id:token,a:b"];
         let tables: Vec<Looked> =
             names.iter().zip(headers).map(|(name, header)| table(folder.path(), name, header)).collect();
-        let cases: [(&str, Result<(usize, Option<&str>), &str>); 9] = [
+        type Wanted = Result<(usize, Option<&'static str>), &'static str>;
+        let cases: [(&str, Wanted); 9] = [
             ("events.csv", Ok((0, None))),
             ("events.csv:id", Ok((0, Some("id")))),
             ("a:b.csv", Ok((1, None))),
