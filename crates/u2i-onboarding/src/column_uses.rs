@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use u2i::Error;
 use u2i::config::{DataSource, Experiment};
-use u2i_features::{AttributesConfig, ColumnGlance, DataConfig, FileFormat, TablesConfig, glance_at_columns};
+use u2i_features::{
+    AttributeConfig, AttributesConfig, ColumnConfig, ColumnGlance, DataConfig, EventsConfig, FileFormat,
+    KindConfig, LogsConfig, TablesConfig, glance_at_columns,
+};
 use u2i_schema::Side;
 
 /// A column of a file, and what it is read for.
@@ -37,6 +40,8 @@ pub enum Use {
     Item,
     /// Times.
     Time,
+    /// Kinds of events.
+    Kind,
     /// Values of events of another kind.
     Value,
     /// An attribute that the model looks at.
@@ -53,10 +58,14 @@ pub enum Use {
 ///
 /// If a file cannot be read.
 pub(crate) fn column_uses(experiment: &Experiment, base: &Path) -> Result<Vec<ColumnUse>, Error> {
-    let DataSource::Files(DataConfig::Tables(tables)) = &experiment.data else { return Ok(Vec::new()) };
+    let (files, limits) = match &experiment.data {
+        DataSource::Files(DataConfig::Tables(tables)) => (bound_files(tables, experiment), &tables.limits),
+        DataSource::Files(DataConfig::Logs(logs)) => (bound_logs(logs, experiment), &logs.limits),
+        _ => return Ok(Vec::new()),
+    };
     let mut uses = Vec::new();
-    for bound in bound_files(tables, experiment) {
-        let columns = glance_at_columns(&base.join(bound.file), bound.format, &tables.limits)?;
+    for bound in files {
+        let columns = glance_at_columns(&base.join(bound.file), bound.format, limits)?;
         uses.extend(columns.into_iter().map(|column| bound.column_use(column)));
     }
     Ok(uses)
@@ -70,26 +79,8 @@ struct BoundFile<'a> {
 }
 
 fn bound_files<'a>(tables: &'a TablesConfig, experiment: &Experiment) -> Vec<BoundFile<'a>> {
-    let attribute = |side: Side, config: &'a u2i_features::AttributeConfig| {
-        let of_it =
-            |column: &&u2i_features::ColumnConfig| column.side == side && column.source() == config.name;
-        let is_feature = experiment.features.column.iter().any(|column| of_it(&column));
-        let used = if is_feature { Use::Feature } else { Use::Attribute };
-        (config.column.as_ref().unwrap_or(&config.name).as_str(), used, Some(config.name.as_str()))
-    };
-    let events = &tables.events;
-    let mut columns = vec![(events.user.as_str(), Use::User, None), (events.item.as_str(), Use::Item, None)];
-    columns.extend(events.time.as_ref().map(|time| (time.column.as_str(), Use::Time, None)));
-    columns.extend(events.request.iter().map(|config| attribute(Side::Request, config)));
-    let mut files = vec![BoundFile { file: &events.file, format: &events.format, columns }];
-    let sides: [(Option<&AttributesConfig>, Use, Side); 2] =
-        [(tables.users.as_ref(), Use::User, Side::User), (tables.items.as_ref(), Use::Item, Side::Item)];
-    for (config, id, side) in sides {
-        let Some(config) = config else { continue };
-        let mut columns = vec![(config.id.as_str(), id, None)];
-        columns.extend(config.attributes.iter().map(|config| attribute(side, config)));
-        files.push(BoundFile { file: &config.file, format: &config.format, columns });
-    }
+    let mut files = vec![bound_events(&tables.events, experiment)];
+    files.extend(bound_attributes([tables.users.as_ref(), tables.items.as_ref()], experiment));
     for sequence in &tables.sequences {
         let columns = vec![
             (sequence.user.as_str(), Use::User, None),
@@ -99,6 +90,49 @@ fn bound_files<'a>(tables: &'a TablesConfig, experiment: &Experiment) -> Vec<Bou
         files.push(BoundFile { file: &sequence.file, format: &sequence.format, columns });
     }
     files
+}
+
+fn bound_logs<'a>(logs: &'a LogsConfig, experiment: &Experiment) -> Vec<BoundFile<'a>> {
+    let events = logs.log.iter().map(|log| {
+        let mut bound = bound_events(&log.events, experiment);
+        if let KindConfig::Column(column) = &log.kind {
+            bound.columns.push((column, Use::Kind, None));
+        }
+        bound
+    });
+    events.chain(bound_attributes([logs.users.as_ref(), logs.items.as_ref()], experiment)).collect()
+}
+
+fn bound_events<'a>(events: &'a EventsConfig, experiment: &Experiment) -> BoundFile<'a> {
+    let mut columns = vec![(events.user.as_str(), Use::User, None), (events.item.as_str(), Use::Item, None)];
+    columns.extend(events.time.as_ref().map(|time| (time.column.as_str(), Use::Time, None)));
+    columns.extend(events.request.iter().map(|config| attribute(config, Side::Request, experiment)));
+    BoundFile { file: &events.file, format: &events.format, columns }
+}
+
+/// The files of users and of items.
+fn bound_attributes<'a>(
+    [users, items]: [Option<&'a AttributesConfig>; 2],
+    experiment: &Experiment,
+) -> impl Iterator<Item = BoundFile<'a>> {
+    let sides = [(users, Use::User, Side::User), (items, Use::Item, Side::Item)];
+    sides.into_iter().filter_map(|(config, id, side)| {
+        let config = config?;
+        let mut columns = vec![(config.id.as_str(), id, None)];
+        columns.extend(config.attributes.iter().map(|config| attribute(config, side, experiment)));
+        Some(BoundFile { file: &config.file, format: &config.format, columns })
+    })
+}
+
+/// The column of an attribute, what it is read for, and the attribute's name.
+fn attribute<'a>(
+    config: &'a AttributeConfig,
+    side: Side,
+    experiment: &Experiment,
+) -> (&'a str, Use, Option<&'a str>) {
+    let of_it = |column: &ColumnConfig| column.side == side && column.source() == config.name;
+    let used = if experiment.features.column.iter().any(of_it) { Use::Feature } else { Use::Attribute };
+    (config.column.as_ref().unwrap_or(&config.name), used, Some(&config.name))
 }
 
 impl BoundFile<'_> {
@@ -134,6 +168,7 @@ pub(crate) fn write_uses(f: &mut fmt::Formatter<'_>, uses: &[ColumnUse]) -> fmt:
         (Use::User, "user"),
         (Use::Item, "item"),
         (Use::Time, "time"),
+        (Use::Kind, "kind"),
         (Use::Value, "values"),
         (Use::Feature, "features"),
         (Use::Attribute, "attributes that the model does not look at"),

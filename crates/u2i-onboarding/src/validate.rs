@@ -64,6 +64,8 @@ pub struct FileSummary {
     pub rejected: u64,
     /// Rows of users or items without events.
     pub filtered: u64,
+    /// Rows without an id or a time, which the config leaves out.
+    pub incomplete: u64,
     /// The first rejects, each as `file:line column: reason`.
     pub first_rejects: Vec<String>,
 }
@@ -206,7 +208,7 @@ impl Quantiles {
 const NAMED_REJECTS: usize = 5;
 
 fn file_summary(counts: &FileCounts) -> FileSummary {
-    let FileCounts { path, read, kept, filtered, rejects, .. } = counts;
+    let FileCounts { path, read, kept, filtered, incomplete, rejects, .. } = counts;
     let shown = |Reject { line, column, reason }: &Reject| match column.as_str() {
         "" => format!("{}:{line}: {reason}", path.display()),
         column => format!("{}:{line} column `{column}`: {reason}", path.display()),
@@ -216,7 +218,8 @@ fn file_summary(counts: &FileCounts) -> FileSummary {
         read: *read,
         kept: *kept,
         rejected: rejects.len() as u64,
-        filtered: *filtered,
+        filtered: *filtered - *incomplete,
+        incomplete: *incomplete,
         first_rejects: rejects.iter().take(NAMED_REJECTS).map(shown).collect(),
     }
 }
@@ -266,7 +269,11 @@ impl fmt::Display for Validation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         for file in &self.files {
-            writeln!(
+            let share = |n: u64| match n {
+                0 => String::new(),
+                n => format!(" ({})", percent(n as f64 / file.read.max(1) as f64)),
+            };
+            write!(
                 f,
                 "{}: {} rows read, {} kept, {} rejected, {} of users or items without events{}",
                 file.path.display(),
@@ -274,11 +281,12 @@ impl fmt::Display for Validation {
                 file.kept,
                 file.rejected,
                 file.filtered,
-                match file.filtered {
-                    0 => String::new(),
-                    n => format!(" ({})", percent(n as f64 / file.read.max(1) as f64)),
-                }
+                share(file.filtered)
             )?;
+            match file.incomplete {
+                0 => writeln!(f)?,
+                n => writeln!(f, ", {n} without an id or a time{}", share(n))?,
+            }
             file.first_rejects.iter().try_for_each(|reject| writeln!(f, "  {reject}"))?;
         }
         write_uses(f, &self.uses)?;

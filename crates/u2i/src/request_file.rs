@@ -37,9 +37,13 @@ pub(crate) struct DataColumns {
 impl DataColumns {
     /// Those of an experiment's data; `None` where its columns have no names of the user's own.
     pub(crate) fn of(data: &DataSource) -> Option<Self> {
-        let DataSource::Files(DataConfig::Tables(tables)) = data else { return None };
-        let events = &tables.events;
-        let of_users = tables.users.iter().flat_map(|users| &users.attributes);
+        let (events, users) = match data {
+            DataSource::Files(DataConfig::Tables(tables)) => (&tables.events, &tables.users),
+            // All files of events have the same request columns; the first gives the names of the others.
+            DataSource::Files(DataConfig::Logs(logs)) => (&logs.log.first()?.events, &logs.users),
+            _ => return None,
+        };
+        let of_users = users.iter().flat_map(|users| &users.attributes);
         Some(DataColumns {
             user: events.user.clone(),
             item: events.item.clone(),
