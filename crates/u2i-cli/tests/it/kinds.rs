@@ -12,6 +12,10 @@ fn write(folder: &Path) {
     own_experiment(folder);
     let csv = std::fs::read_to_string(folder.join("events.csv")).unwrap();
     let (header, rows) = csv.split_once('\n').unwrap();
+    // No two events are at the same time, so that the order of the files decides nothing.
+    let timed =
+        |(row, line): (usize, &str)| format!("{},{}\n", 1_000_000_000 + row, line.split_once(',').unwrap().1);
+    let rows: String = rows.lines().enumerate().map(timed).collect();
     let kind = |row: usize| if row.is_multiple_of(3) { "buy" } else { "click" };
     let all: String = rows.lines().enumerate().map(|(row, line)| format!("{line},{}\n", kind(row))).collect();
     let of = |wanted: &str| -> String {
