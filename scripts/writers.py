@@ -235,17 +235,29 @@ def duckdb_files():
         write(f"duckdb-{name}.parquet", names, copy)
 
 
-def spark_files():
+def spark_session():
+    """A session, or None and the reason: a machine may have a Java that Spark does not start with."""
+    if not shutil.which("java"):
+        return None, "there is no java"
     from pyspark.sql import SparkSession
+
+    try:
+        builder = SparkSession.builder.master("local[1]")
+        for key, value in {
+            "spark.ui.enabled": "false",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+        }.items():
+            builder = builder.config(key, value)
+        return builder.getOrCreate(), None
+    except Exception as error:
+        return None, f"it does not start: {str(error).splitlines()[0]}"
+
+
+def spark_files(spark):
     from pyspark.sql import types as t
 
-    spark = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
-    )
     spark.sparkContext.setLogLevel("ERROR")
     types = {
         "id": t.StringType(), "name": t.StringType(), "i8": t.ByteType(), "i16": t.ShortType(),
@@ -291,10 +303,11 @@ def main():
     pandas_files()
     polars_files()
     duckdb_files()
-    if shutil.which("java"):
-        spark_files()
+    spark, reason = spark_session()
+    if spark:
+        spark_files(spark)
     else:
-        print("writers: UNCHECKED: Spark: there is no java")
+        print(f"writers: UNCHECKED: files of Spark: {reason}")
     with open(os.path.join(FOLDER, "files.json"), "w") as file:
         json.dump(LISTED, file, indent=1)
     print(f"writers: {len(LISTED)} files")
