@@ -103,18 +103,29 @@ fn placed(raw: &RawData, sequence: &RawSequence, order: &Order) -> Vec<Vec<(u32,
         placed[user as usize].push((first, row as u32));
     }
     let time = |row: u32| sequence.entry(row as usize, &raw.events).2;
-    let mut latest = Vec::new();
+    let mut bounds = Vec::new();
     for (user, own) in placed.iter_mut().enumerate() {
         if sequence.event.is_empty() {
-            // The latest time until each event. Times ascend but for the book's split, which knows an order of its own.
-            latest.clear();
+            // The latest time until each event. Times ascend but for the book's split, which knows an order of its own, and
+            // for splits by files.
+            bounds.clear();
             for &row in order.of(user) {
                 let time = raw.events.time(row as usize);
-                latest.push(latest.last().map_or(time, |&latest| time.max(latest)));
+                bounds.push(bounds.last().map_or(time, |&latest| time.max(latest)));
+            }
+            if raw.parts.is_some() {
+                // A test event may have happened before one that trains, and must not see what lies between: here it is
+                // the earliest time from each event on.
+                let mut earliest = None;
+                for (bound, &row) in bounds.iter_mut().zip(order.of(user)).rev() {
+                    let time = raw.events.time(row as usize);
+                    *bound = earliest.map_or(time, |earliest| time.min(earliest));
+                    earliest = Some(*bound);
+                }
             }
             for (first, row) in own.iter_mut() {
                 let time = time(*row);
-                *first = latest.partition_point(|&latest| latest <= time) as u32;
+                *first = bounds.partition_point(|&bound| bound <= time) as u32;
             }
         }
         own.sort_by_key(|&(first, row)| (first, time(row)));

@@ -1,7 +1,7 @@
 /// The name among `known` that somebody may have meant who wrote `found`: the nearest by the number of letters to be put
 /// in, left out or replaced (V. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals",
 /// Soviet Physics Doklady, 1966), whatever their case. `None` where none is near: more than two letters, or a third of
-/// `found` where that is more, or all the letters of either.
+/// `found` where that is more, or all the letters of the longer one.
 ///
 /// # Examples
 ///
@@ -9,6 +9,7 @@
 /// use u2i_schema::nearest_name;
 /// assert_eq!(nearest_name("gendre", ["age", "gender"]), Some("gender"));
 /// assert_eq!(nearest_name("Gender", ["age", "gender"]), Some("gender"));
+/// assert_eq!(nearest_name("kx", ["k", "seen"]), Some("k"));
 /// assert_eq!(nearest_name("zip", ["age", "gender"]), None);
 /// ```
 pub fn nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -16,7 +17,7 @@ pub fn nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -
     let n = found.chars().count();
     let near = known.into_iter().filter_map(|known| {
         let distance = distance(&found, &known.to_lowercase());
-        let is_near = distance <= 2.max(n / 3) && distance < n.min(known.chars().count());
+        let is_near = distance <= 2.max(n / 3) && distance < n.max(known.chars().count());
         is_near.then_some((distance, known))
     });
     near.min_by_key(|&(distance, _)| distance).map(|(_, known)| known)

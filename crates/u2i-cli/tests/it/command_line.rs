@@ -187,7 +187,10 @@ fn bad_arguments_exit_with_2_and_say_what_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [(&[&str], &str); 10] = [
         (&["reproduce", "bert"], "expected fm, dssm, youtube_dnn or dssm_text"),
-        (&["reproduce", "--dataset", "ml-20m"], "expected auto, synthetic, ml-100k or ml-1m"),
+        (
+            &["reproduce", "--dataset", "ml-20m"],
+            "`u2i init --dataset ml-20m --out FILE` writes an experiment",
+        ),
         (&["reproduce", "--protocol", "random"], "expected time, cut, book or all"),
         (&["reproduce", "--recipe", "best"], "expected quick, tuned or book"),
         (

@@ -1,6 +1,6 @@
 //! Splits that data comes with, in files of their own.
 
-use u2i_schema::{ErrorKind, Sample};
+use u2i_schema::{ColumnData, ErrorKind, Sample};
 
 use crate::*;
 
@@ -219,4 +219,29 @@ fn a_config_of_a_split_by_files_is_as_short_as_it_may_be() {
     for wrong in ["[files]\ntrain = \"a\"\n", "[files]\ntest = \"a\"\nvalid = \"b\"\n"] {
         assert!(read(wrong).is_err(), "{wrong}");
     }
+}
+
+/// A user trains at 100 and 200 and is tested on what happened at 150. Of searches at 120 and 170 only the first was before
+/// that.
+#[test]
+fn a_test_event_before_one_that_trains_sees_no_search_after_itself() {
+    let mut raw = log(&[("u", "a", 100), ("u", "b", 200), ("u", "c", 150)]);
+    raw.parts = Some(EventParts { validation: 2, test: 2 });
+    raw.sequences = vec![RawSequence {
+        name: "searches".into(),
+        user: vec![0, 0],
+        value: vec![0, 1],
+        values: vec!["x".into(), "y".into()],
+        time_s: vec![120, 170],
+        ..RawSequence::default()
+    }];
+    let one = 1.try_into().unwrap();
+    let kind = ColumnKind::Sequence { length: 9.try_into().unwrap(), min_count: one };
+    let columns = features(vec![column("searches", Side::Request, kind)]);
+    let split = FilesSplit { allow_later_training: true, ..by_files() };
+    let data = prepare(&raw, &SplitConfig::Files(split), &columns, &all_samples(), 0).unwrap();
+    assert_eq!((data.n_later_training, data.test[0].position), (1, 2));
+    let ColumnData::Windows { from, to, .. } = &data.events.request()[0] else { panic!("no windows") };
+    let seen: Vec<u32> = from.iter().zip(to).map(|(from, to)| to - from).collect();
+    assert_eq!(seen, [0, 1, 1]);
 }
