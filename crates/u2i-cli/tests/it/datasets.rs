@@ -238,13 +238,16 @@ fn a_config_is_made_of_what_is_downloaded() {
     }
 }
 
+/// The name of a set, its files, and what a config of it says.
+type Set = (&'static str, Vec<(&'static str, String)>, &'static [&'static str]);
+
 #[test]
 fn a_config_is_made_of_a_folder_that_is_there() {
     let ratings_dat = rows(|user, item, s| format!("{user}::{item}::0.5::{s}\n"));
     let movies_dat = movies(|item, genres| format!("{item}::Film {item} (1995)::{genres}\n"));
     let of_2014 = rows(|user, item, s| format!("A{user},B{item},5.0,{s}\n"));
     let of_2018 = rows(|user, item, s| format!("B{item},A{user},5.0,{s}\n"));
-    let sets: [(&str, Vec<(&str, String)>, &[&str]); 4] = [
+    let sets: [Set; 4] = [
         (
             "ml-10m",
             vec![("ml-10M100K/ratings.dat", ratings_dat), ("ml-10M100K/movies.dat", movies_dat)],
