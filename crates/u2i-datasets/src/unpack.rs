@@ -209,7 +209,8 @@ pub(crate) mod tests {
             outcome.unwrap();
             assert_eq!(files, ["events", "users"], "{at}");
         }
-        let cases: [(&[(&str, &[u8])], &str); 4] = [
+        type Members<'a> = &'a [(&'a str, &'a [u8])];
+        let cases: [(Members<'_>, &str); 4] = [
             (&[("a/events", b"1"), ("b/events", b"2"), ("users", b"3")], "are in the archive, wanted one"),
             (&[("a/b/events", b"1"), ("users", b"3")], "`events` is not in the archive"),
             (&[("../../events", b"1"), ("users", b"3")], "`events` is not in the archive"),
