@@ -177,7 +177,7 @@ impl OpenFile {
         let cells = |place: &Place| match place {
             Place::Column(place) => part.columns()[*place].clone(),
             Place::Key(value) => Cells::text(std::iter::repeat_n(value.as_deref(), n_rows)),
-            Place::Absent => Cells::unreadable("absent"),
+            Place::Absent => Cells::unreadable("not alike in all files"),
         };
         let columns = self.columns.iter().map(cells).collect();
         part.with_columns(columns, self.origin.clone())

@@ -104,7 +104,7 @@ fn bad_rows_of_ml_10m_are_rejected_with_line_column_and_reason() {
             format!("5 rating: {wanted} \"3,5\""),
             format!("6 rating: {wanted} \"\""),
             "7 : expected the 4 fields user, item, rating, timestamp, found 3".to_owned(),
-            "1 title: is not UTF-8".to_owned(),
+            "1 title: not UTF-8: the byte 0xe9 behind \"Caf\"".to_owned(),
             "3 item: a second row of the same id".to_owned(),
             "4 genres: expected genres, found nothing".to_owned(),
         ]
