@@ -197,23 +197,30 @@ impl Table {
         })?;
         Ok(match (self.notation, cells) {
             (Some(notation), TypedCells::Text(cells)) => self.as_written(cells, column, notation, wanted),
+            (Some(_), TypedCells::WholeNumbers(cells)) => {
+                TypedCells::WholeNumbers(self.without_marks(cells, column))
+            }
             (_, cells) => cells,
         })
+    }
+
+    /// Cells of text without marks of missing values, which are counted.
+    fn without_marks(&self, cells: StringChunked, column: &str) -> StringChunked {
+        let Some((masked, counts)) = self.missing.masked(&cells) else { return cells };
+        // A column that is read twice is counted once.
+        self.marked.borrow_mut().insert(column.to_owned(), counts);
+        masked
     }
 
     /// Cells of text without marks of missing values, numbers among them as they are written.
     fn as_written(
         &self,
-        mut cells: StringChunked,
+        cells: StringChunked,
         column: &str,
         notation: TextNotation,
         wanted: Wanted,
     ) -> TypedCells {
-        if let Some((masked, counts)) = self.missing.masked(&cells) {
-            // A column that is read twice is counted once.
-            self.marked.borrow_mut().insert(column.to_owned(), counts);
-            cells = masked;
-        }
+        let cells = self.without_marks(cells, column);
         match (notation.decimal.map(Numerals::new), wanted) {
             (Some(numerals), Wanted::Number) => TypedCells::Numerals(cells, numerals),
             (Some(numerals), Wanted::Time(TimeUnit::Seconds | TimeUnit::Milliseconds)) => {

@@ -163,6 +163,7 @@ impl TypedCells {
         }
     }
 
+    #[inline]
     pub(crate) fn id(&self, row: usize) -> Result<Cow<'_, str>, String> {
         let nothing = || "expected an id, found nothing".to_owned();
         match self {

@@ -202,3 +202,16 @@ fn ids_of_every_kind_come_back_as_they_were_written() {
     assert_eq!((who.n_integers, who.n_whole_decimals, who.n_numbers), (1, 1, 2));
     assert_eq!(who.integers, Some((i128::from(u64::MAX), i128::from(u64::MAX))));
 }
+
+/// `NULL` is no id, however ids are read.
+#[test]
+fn marks_of_missing_values_are_no_ids_where_decimals_are_integers() {
+    let dir = folder(&[("events", b"who,what,when\nu,17.0,1\nu,NULL,2\nNA,17,3\nu,18,4\n")]);
+    let mut config = events_csv(Encoding::Utf8, lenient());
+    config.whole_number_ids = true;
+    let raw = read_tables(&config, dir.path()).unwrap();
+    assert_eq!((raw.item_ids, raw.user_ids), (vec!["17".to_owned(), "18".to_owned()], vec!["u".to_owned()]));
+    let reasons: Vec<&str> = raw.files[0].rejects.iter().map(|reject| reject.reason.as_str()).collect();
+    assert!(reasons.iter().all(|reason| reason.starts_with("expected an id, found nothing")), "{reasons:?}");
+    assert_eq!(reasons.len(), 2);
+}
