@@ -85,8 +85,9 @@ fn profiled(text: &str) -> Vec<ColumnProfile> {
 
 #[test]
 fn quoted_line_breaks_are_no_hindrance_to_recognise_a_file() {
-    let rows: String =
-        (0..300).map(|row| format!("i{row},\"first, line\n\nsecond \"\"line\"\"; {row}\"\n")).collect();
+    // Line by line there would be more rows of three fields than of two.
+    let description = "first\n\none, two, three\nfour, five, six\nsay \"\"seven\"\"; ";
+    let rows: String = (0..300).map(|row| format!("i{row},\"{description}{row}\"\n")).collect();
     let text = format!("item,description\n{rows}");
     assert_eq!(recognised(&text).unwrap().0, COMMAS.into());
     let columns = profiled(&text);
