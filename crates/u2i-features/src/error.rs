@@ -118,7 +118,7 @@ pub enum FeatureError {
         column: String,
         /// An id in the file.
         of_file: String,
-        /// The same number in the events.
+        /// How the events have that number.
         of_events: String,
     },
     /// A file that could not be opened or read.

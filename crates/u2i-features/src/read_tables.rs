@@ -12,7 +12,7 @@ use crate::ids::Ids;
 use crate::limits::ReadLimits;
 use crate::missing_marks::MissingMarks;
 use crate::raw::{EventParts, RawColumn, RawData, RawKinds, RawSequence, RawValues, Times};
-use crate::table::Table;
+use crate::table::{Table, how_cells_are_read};
 use crate::table_attributes::{Attribute, bind, parse_all, rebind};
 use crate::tally::Fate;
 use crate::typed_cells::{TypedCells, Wanted};
@@ -51,11 +51,6 @@ pub(crate) fn read_tables_in(
 ) -> Result<RawData, FeatureError> {
     let (missing, id) = how_cells_are_read(config.missing.as_deref(), config.whole_number_ids);
     read(config, split, &Files { base, formats, limits: &config.limits, missing, id })
-}
-
-fn how_cells_are_read(missing: Option<&[String]>, whole_number_ids: bool) -> (MissingMarks, Wanted<'static>) {
-    let missing = missing.map_or_else(MissingMarks::default, MissingMarks::new);
-    (missing, if whole_number_ids { Wanted::WholeNumberId } else { Wanted::Id })
 }
 
 /// Where files are and how they are read.

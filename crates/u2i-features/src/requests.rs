@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::config::{AttributeConfig, TimeConfig};
@@ -5,10 +6,11 @@ use crate::error::{FeatureError, invalid};
 use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
 use crate::raw::room;
-use crate::table::Table;
+use crate::table::{Table, how_cells_are_read};
 use crate::table_attributes::{Value, bind, parse_all, rebind};
 use crate::tally::Fate;
 use crate::typed_cells::{TypedCells, Wanted};
+use crate::whole_number;
 
 /// How a file of users or histories, for whom recommendations are wanted, is read.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,10 @@ pub struct RequestsConfig {
     pub attributes: Vec<AttributeConfig>,
     /// Columns that are not looked at, whatever they hold.
     pub ignored: Vec<String>,
+    /// As [`TablesConfig::missing`](crate::TablesConfig::missing): what the data has for missing values.
+    pub missing: Option<Vec<String>>,
+    /// As [`TablesConfig::whole_number_ids`](crate::TablesConfig::whole_number_ids): whether `17.0` is `17` in the data.
+    pub whole_number_ids: bool,
     /// How many bad rows are tolerated, and how long a row may be.
     pub limits: ReadLimits,
 }
@@ -80,11 +86,12 @@ impl Formats {
 }
 
 fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<RequestRow>, FeatureError> {
-    let RequestsConfig { format, user, history, at, attributes, ignored, limits } = config;
+    let RequestsConfig { format, user, history, at, attributes, ignored, limits, .. } = config;
     if user.is_none() && history.is_none() {
         return Err(invalid("requests", "a column of users or of histories", "neither"));
     }
-    let mut table = Table::open(path, format, formats, limits, "requests")?;
+    let (missing, id) = how_cells_are_read(config.missing.as_deref(), config.whole_number_ids);
+    let mut table = Table::open(path, format, formats, limits, "requests")?.with_missing(missing);
     let bound =
         [user.as_ref(), history.as_ref().map(|history| &history.column), at.as_ref().map(|at| &at.column)];
     let is_attribute = |name: &String| {
@@ -96,7 +103,7 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
     let mut attributes = bind(&table, attributes, "attributes")?;
     let mut rows = Vec::new();
     loop {
-        let users = user.as_ref().map(|column| table.cells(column, "user", Wanted::Id)).transpose()?;
+        let users = user.as_ref().map(|column| table.cells(column, "user", id)).transpose()?;
         let histories = history
             .as_ref()
             .map(|history| table.cells(&history.column, "history", Wanted::List))
@@ -108,12 +115,15 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
             .map(|name| Ok((name, table.cells(name, "context", Wanted::Context)?)))
             .collect::<Result<Vec<_>, FeatureError>>()?;
         for row in 0..table.n_rows() {
-            let id = users.as_ref().and_then(|cells| cells.text(row)).map(String::from);
+            let named = users.as_ref().filter(|cells| !cells.is_blank(row));
+            let user_id = named.map(|cells| cells.id(row).map(Cow::into_owned)).transpose();
             let items = histories
                 .as_ref()
                 .zip(history.as_ref())
-                .map(|(cells, history)| trimmed(cells.list(row, history.separator)))
-                .filter(|items| !items.is_empty());
+                .map(|(cells, history)| {
+                    item_ids(&cells.list(row, history.separator), config.whole_number_ids)
+                })
+                .transpose();
             let at_s = match (&times, at) {
                 (Some(cells), Some(at)) if !cells.is_blank(row) => {
                     cells.time(row, &at.unit).map(|at| Some(at.s()))
@@ -127,9 +137,23 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
                     continue;
                 }
             };
+            let (user_id, items) = match (user_id, items, user, history) {
+                (Err(reason), _, Some(column), _) => {
+                    table.reject(row, column, reason);
+                    continue;
+                }
+                (_, Err(reason), _, Some(history)) => {
+                    table.reject(row, &history.column, reason);
+                    continue;
+                }
+                (user_id, items, ..) => {
+                    let items = items.unwrap_or_default().filter(|items| !items.is_empty());
+                    (user_id.unwrap_or_default(), items)
+                }
+            };
             match (at_s, at) {
                 (Err(reason), Some(at)) => table.reject(row, &at.column, reason),
-                _ if id.is_none() && items.is_none() => {
+                _ if user_id.is_none() && items.is_none() => {
                     table.reject(row, "", "expected a user or a history, found neither".to_owned());
                 }
                 (at_s, _) => {
@@ -151,7 +175,7 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
                         rows.reserve_exact(room(rows.len(), table.expected()));
                     }
                     rows.push(RequestRow {
-                        user: id,
+                        user: user_id,
                         history: items,
                         at_s: at_s.unwrap_or_default(),
                         context: shown,
@@ -171,6 +195,8 @@ fn read(path: &Path, config: &RequestsConfig, formats: &Formats) -> Result<Vec<R
 }
 
 /// Ids without white space around them, as people write lists; none that is blank.
-fn trimmed(items: Vec<String>) -> Vec<String> {
-    items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+fn item_ids(entries: &[String], whole_number_ids: bool) -> Result<Vec<String>, String> {
+    let entries = entries.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty());
+    let id = |entry| if whole_number_ids { whole_number::id(entry) } else { Ok(entry) };
+    entries.map(|entry| id(entry).map(str::to_owned)).collect()
 }

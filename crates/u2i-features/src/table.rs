@@ -288,3 +288,12 @@ fn below(error: FeatureError, key: &str) -> FeatureError {
         error => error,
     }
 }
+
+/// The marks of missing values and the way to read ids that a config asks for.
+pub(crate) fn how_cells_are_read(
+    missing: Option<&[String]>,
+    whole_number_ids: bool,
+) -> (MissingMarks, Wanted<'static>) {
+    let missing = missing.map_or_else(MissingMarks::default, MissingMarks::new);
+    (missing, if whole_number_ids { Wanted::WholeNumberId } else { Wanted::Id })
+}

@@ -43,5 +43,5 @@ pub use model_choice::ModelChoice;
 pub use options::InitOptions;
 pub use plan::FileUse;
 pub use times::parse_time_unit;
-pub use validate::{FileSummary, Quantiles, SplitSummary, Validation, validate};
+pub use validate::{FileSummary, MarkedColumn, Quantiles, SplitSummary, Validation, validate};
 pub use write::Guess;

@@ -190,7 +190,12 @@ pub(crate) fn warning(column: &ColumnProfile, unit: &TimeUnit, now_s: i64) -> Re
 
 /// The word for a unit, as `--time-unit` takes it.
 pub(crate) fn unit_word(unit: &TimeUnit) -> String {
-    let word = match unit {
+    for_shell(unit_name(unit))
+}
+
+/// What a unit is called, or the pattern of one that has a pattern.
+pub(crate) fn unit_name(unit: &TimeUnit) -> &str {
+    match unit {
         TimeUnit::Seconds => "s",
         TimeUnit::Milliseconds => "ms",
         TimeUnit::Microseconds => "us",
@@ -199,8 +204,7 @@ pub(crate) fn unit_word(unit: &TimeUnit) -> String {
         TimeUnit::CalendarDigits => "yyyymmdd",
         TimeUnit::ExcelDays => "excel_days",
         TimeUnit::Strftime(pattern) => pattern.as_str(),
-    };
-    for_shell(word)
+    }
 }
 
 /// A unit of times by its word, or a pattern of `strftime`.

@@ -9,7 +9,7 @@ use u2i::config::Experiment;
 use u2i::memory::MemoryEstimate;
 use u2i::pipeline::{load_data, prepare_features, seen_items};
 use u2i_datasets::Places;
-use u2i_features::{FileCounts, Prepared, RawData, Reject, Times};
+use u2i_features::{FileCounts, MarkedCells, Prepared, RawData, Reject, Times};
 use u2i_schema::Sample;
 
 use crate::column_summary::{ColumnSummary, columns};
@@ -66,8 +66,21 @@ pub struct FileSummary {
     pub filtered: u64,
     /// Rows without an id or a time, which the config leaves out.
     pub incomplete: u64,
+    /// Cells that hold a mark of missing values, such as `NULL`, and are taken for missing.
+    pub marked: Vec<MarkedColumn>,
     /// The first rejects, each as `file:line column: reason`.
     pub first_rejects: Vec<String>,
+}
+
+/// Cells of a column that are missing by a mark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MarkedColumn {
+    /// The column.
+    pub column: String,
+    /// The mark.
+    pub mark: String,
+    /// How many cells hold it.
+    pub n: u64,
 }
 
 /// The distribution of a size over users.
@@ -151,7 +164,7 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
 }
 
 impl Validation {
-    /// The same, with a warning if events happen after `now_s`, what the caller's clock says in Unix seconds. A day is
+    /// This summary with a warning if events happen after `now_s`, what the caller's clock says in Unix seconds. A day is
     /// allowed for clocks of other time zones.
     #[must_use]
     pub fn as_of(mut self, now_s: i64) -> Self {
@@ -208,7 +221,7 @@ impl Quantiles {
 const NAMED_REJECTS: usize = 5;
 
 fn file_summary(counts: &FileCounts) -> FileSummary {
-    let FileCounts { path, read, kept, filtered, incomplete, rejects, .. } = counts;
+    let FileCounts { path, read, kept, filtered, incomplete, rejects, marked } = counts;
     let shown = |Reject { line, column, reason }: &Reject| match column.as_str() {
         "" => format!("{}:{line}: {reason}", path.display()),
         column => format!("{}:{line} column `{column}`: {reason}", path.display()),
@@ -220,7 +233,14 @@ fn file_summary(counts: &FileCounts) -> FileSummary {
         rejected: rejects.len() as u64,
         filtered: *filtered - *incomplete,
         incomplete: *incomplete,
+        marked: marked.iter().cloned().map(MarkedColumn::from).collect(),
         first_rejects: rejects.iter().take(NAMED_REJECTS).map(shown).collect(),
+    }
+}
+
+impl From<MarkedCells> for MarkedColumn {
+    fn from(MarkedCells { column, mark, n }: MarkedCells) -> Self {
+        MarkedColumn { column, mark, n }
     }
 }
 
@@ -286,6 +306,9 @@ impl fmt::Display for Validation {
             match file.incomplete {
                 0 => writeln!(f)?,
                 n => writeln!(f, ", {n} without an id or a time{}", share(n))?,
+            }
+            for MarkedColumn { column, mark, n } in &file.marked {
+                writeln!(f, "  {n} of column `{column}` are {mark:?} and taken for missing{}", share(*n))?;
             }
             file.first_rejects.iter().try_for_each(|reject| writeln!(f, "  {reject}"))?;
         }

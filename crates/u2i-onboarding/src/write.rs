@@ -10,6 +10,7 @@ use u2i_features::{
 use u2i_schema::Side;
 
 use crate::plan::{Feature, Plan};
+use crate::times::unit_name;
 
 /// A value of the config that was guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -166,17 +167,10 @@ fn tables(writer: &mut Writer, plan: &Plan, config: &TablesConfig, file: &dyn Fn
 }
 
 fn unit(unit: &TimeUnit) -> String {
-    let name = match unit {
-        TimeUnit::Seconds => "s",
-        TimeUnit::Milliseconds => "ms",
-        TimeUnit::Microseconds => "us",
-        TimeUnit::Nanoseconds => "ns",
-        TimeUnit::Datetime => "datetime",
-        TimeUnit::CalendarDigits => "yyyymmdd",
-        TimeUnit::ExcelDays => "excel_days",
-        TimeUnit::Strftime(pattern) => return format!("{{ strftime = {} }}", quoted(pattern.as_str())),
-    };
-    quoted(name)
+    match unit {
+        TimeUnit::Strftime(pattern) => format!("{{ strftime = {} }}", quoted(pattern.as_str())),
+        unit => quoted(unit_name(unit)),
+    }
 }
 
 fn table(

@@ -12,7 +12,7 @@ struct Words {
     title: &'static str,
     /// What a cold target has not.
     cold: &'static str,
-    /// The same of targets of which users have several.
+    /// What a cold target has not, where users have several.
     cold_of_sets: &'static str,
     none: &'static str,
 }

@@ -32,15 +32,25 @@ pub(crate) struct DataColumns {
     time: Option<TimeConfig>,
     /// Attributes of users and requests.
     attributes: Vec<AttributeConfig>,
+    /// What stands for missing values, if it is not what usually does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<String>>,
+    /// Whether an id `17.0` is `17`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    whole_number_ids: bool,
 }
 
 impl DataColumns {
     /// Those of an experiment's data; `None` where its columns have no names of the user's own.
     pub(crate) fn of(data: &DataSource) -> Option<Self> {
-        let (events, users) = match data {
-            DataSource::Files(DataConfig::Tables(tables)) => (&tables.events, &tables.users),
+        let (events, users, missing, whole_number_ids) = match data {
+            DataSource::Files(DataConfig::Tables(tables)) => {
+                (&tables.events, &tables.users, &tables.missing, tables.whole_number_ids)
+            }
             // All files of events have the same request columns; the first gives the names of the others.
-            DataSource::Files(DataConfig::Logs(logs)) => (&logs.log.first()?.events, &logs.users),
+            DataSource::Files(DataConfig::Logs(logs)) => {
+                (&logs.log.first()?.events, &logs.users, &logs.missing, logs.whole_number_ids)
+            }
             _ => return None,
         };
         let of_users = users.iter().flat_map(|users| &users.attributes);
@@ -49,6 +59,8 @@ impl DataColumns {
             item: events.item.clone(),
             time: events.time.clone(),
             attributes: of_users.chain(&events.request).cloned().collect(),
+            missing: missing.clone(),
+            whole_number_ids,
         })
     }
 
@@ -92,8 +104,12 @@ pub(crate) fn read_file(path: &Path, manifest: &Manifest) -> Result<RequestFile,
     let notes = bound.notes(path);
     let unused_columns = bound.ignored.clone();
     let Bound { user, history, at, attributes, ignored, .. } = bound;
-    let rows =
-        read_requests(path, &RequestsConfig { format, user, history, at, attributes, ignored, limits })?;
+    let (missing, whole_number_ids) =
+        data.as_ref().map_or((None, false), |data| (data.missing.clone(), data.whole_number_ids));
+    let rows = read_requests(
+        path,
+        &RequestsConfig { format, user, history, at, attributes, ignored, missing, whole_number_ids, limits },
+    )?;
     Ok(RequestFile { rows, notes, unused_columns })
 }
 

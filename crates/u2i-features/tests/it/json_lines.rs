@@ -154,6 +154,8 @@ fn requests_are_read_from_json_lines() {
         at: None,
         attributes: vec![],
         ignored: vec![],
+        missing: None,
+        whole_number_ids: false,
         limits: ReadLimits::STRICT,
     };
     let rows = read_requests(&dir.path().join("users"), &config).unwrap();

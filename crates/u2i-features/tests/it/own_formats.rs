@@ -134,6 +134,8 @@ fn requests_and_profiles_are_read_in_a_format_of_ones_own() {
         at: None,
         attributes: vec![],
         ignored: vec![],
+        missing: None,
+        whole_number_ids: false,
         limits: lenient(),
     };
     let wanted = read_requests(&path, &requests(csv.clone())).unwrap();

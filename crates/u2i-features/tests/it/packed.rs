@@ -64,6 +64,8 @@ fn packed_files_are_recognised_by_what_is_in_them() {
         at: None,
         attributes: vec![],
         ignored: vec![],
+        missing: None,
+        whole_number_ids: false,
         limits: ReadLimits::STRICT,
     };
     let read = read_requests(&dir.path().join("b.txt"), &rows).unwrap();

@@ -165,6 +165,8 @@ fn each_row_of_each_part_is_read_with_its_own_cells_and_line() {
         at: Some(when()),
         attributes: vec![],
         ignored: vec![],
+        missing: None,
+        whole_number_ids: false,
         limits: lenient(),
     };
     let rows = read_requests(&path, &requests).unwrap();

@@ -11,6 +11,8 @@ fn config(format: FileFormat) -> RequestsConfig {
         at: Some(TimeConfig { column: "at".into(), unit: TimeUnit::Seconds }),
         attributes: vec![],
         ignored: vec![],
+        missing: None,
+        whole_number_ids: false,
         limits: lenient(),
     }
 }
@@ -152,4 +154,34 @@ fn attributes_are_read_as_those_of_the_data_and_ignored_columns_not_at_all() {
     assert_eq!(rows, [row(Some("7"), None, None, &[]), row(Some("8"), None, None, &[])]);
     let looked_at = RequestsConfig { ignored: vec![], ..bare };
     assert_eq!(read_requests(&path, &looked_at).unwrap_err().kind(), ErrorKind::Data);
+}
+
+/// Whom to recommend for is read as the data was: the same marks of missing values, and ids of the same form.
+#[test]
+fn cells_are_missing_and_ids_are_whole_numbers_where_they_are_in_the_data() {
+    let dir = folder(&[("users", b"who,seen,land\n17.0,4.0|5,NA\nNULL,6,-\n-,7.0,DE\n")]);
+    let attribute = AttributeConfig { name: "land".into(), column: None, kind: AttributeKind::Text {} };
+    let usual = RequestsConfig { at: None, attributes: vec![attribute], ..config(csv()) };
+    let read = |config: &RequestsConfig| {
+        let rows = read_requests(&dir.path().join("users"), config).unwrap();
+        rows.into_iter().map(|row| (row.user, row.history, row.context)).collect::<Vec<_>>()
+    };
+    let row = |user: Option<&str>, seen: &[&str], land: Option<&str>| {
+        let seen = seen.iter().map(|id| (*id).to_owned()).collect();
+        let land = land.map(|land| ("land".to_owned(), land.to_owned()));
+        (user.map(str::to_owned), Some(seen), land.into_iter().collect())
+    };
+    let wanted = [
+        row(Some("17.0"), &["4.0", "5"], None),
+        row(None, &["6"], Some("-")),
+        row(Some("-"), &["7.0"], Some("DE")),
+    ];
+    assert_eq!(read(&usual), wanted);
+    let own = RequestsConfig { missing: Some(vec!["-".into()]), whole_number_ids: true, ..usual };
+    let wanted = [
+        row(Some("17"), &["4", "5"], Some("NA")),
+        row(Some("NULL"), &["6"], None),
+        row(None, &["7"], Some("DE")),
+    ];
+    assert_eq!(read(&own), wanted);
 }

@@ -5,7 +5,7 @@ use u2i_schema::{ColumnData, EventStore};
 use crate::sequence_columns::{log_with_sequences, sequence};
 use crate::*;
 
-/// The same log at times that differ below a second: ten of its seconds become one.
+/// A log whose times differ below a second: ten seconds of the other become one.
 fn within_seconds(raw: &RawData) -> RawData {
     let finer = |time_s: i64| UnixTime::from_ticks(100 * time_s, 1_000);
     let RawEvents { user, item, time_s, .. } = &raw.events;

@@ -445,6 +445,8 @@ fn what_a_writer_writes_is_read_back_or_refused() {
             at: None,
             attributes: vec![],
             ignored: vec![],
+            missing: None,
+            whole_number_ids: false,
             limits: lenient(),
         };
         let Ok(read) = read_requests(&path, &requests) else {

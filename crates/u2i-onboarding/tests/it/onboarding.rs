@@ -12,7 +12,7 @@ use u2i::models::TwoTowerConfig as _;
 use u2i::pipeline::{evaluate_model, load_config, load_data, prepare_features, train_model};
 use u2i_datasets::{SyntheticConfig, synthetic};
 use u2i_features::{RawData, RawValues, TimeUnit};
-use u2i_onboarding::{Counted, InitOptions, Initialised, ModelChoice, init, validate};
+use u2i_onboarding::{Counted, InitOptions, Initialised, MarkedColumn, ModelChoice, init, validate};
 
 use crate::{NOW_S, nowhere, real_data};
 
@@ -314,7 +314,7 @@ fn a_validation_counts_what_is_missing_unknown_or_not_used() {
             events += &format!("u{user},{item},{},{}\n", 1_600_000_000 + 1000 * step + user, 9);
         }
     }
-    let users: String = (0..12).map(|u| format!("u{u},{},{}\n", ["x", "y", ""][u % 3], u)).collect();
+    let users: String = (0..12).map(|u| format!("u{u},{},{}\n", ["x", "y", "NULL"][u % 3], u)).collect();
     let users = write(folder.path(), "users.csv", &format!("user,group,note\n{users}z1,x,1\nz2,x,1\n"));
     let moods: String = (0..8).map(|i| format!("i{i},{}\n", ["calm;glad", "calm"][i % 2])).collect();
     let cold: String = (0..12).map(|i| format!("new{i},loud;calm\n")).collect();
@@ -340,6 +340,13 @@ fn a_validation_counts_what_is_missing_unknown_or_not_used() {
     config["features"].as_table_mut().unwrap().extend(columns);
     let experiment: Experiment = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
     let found = validate(&experiment, folder.path(), &nowhere()).unwrap();
+    let marked = MarkedColumn { column: "group".into(), mark: "NULL".into(), n: 4 };
+    assert_eq!(
+        found.files.iter().map(|file| &file.marked[..]).collect::<Vec<_>>(),
+        [&[][..], &[marked], &[]]
+    );
+    let line = "  4 of column `group` are \"NULL\" and taken for missing (28.6 %)\n";
+    assert!(found.to_string().contains(line), "{found}");
 
     let [group, mood] = found.columns.as_slice() else { panic!("{:?}", found.columns) };
     let counted = |n, of, example: Option<&str>| Counted { n, of, example: example.map(str::to_owned) };
