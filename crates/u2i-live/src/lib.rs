@@ -1,0 +1,1 @@
+//! Events that arrive while a recommender serves, kept in SQLite or PostgreSQL.
