@@ -83,7 +83,7 @@ fn limits_leave_what_a_plain_filter_leaves() {
             if wanted.len() == k { n_full += 1 } else { n_short += 1 }
         }
     }
-    assert!(n_full > 300 && n_short > 300, "{n_full} lists of k items, {n_short} shorter ones");
+    assert!(n_full > 500 && n_short > 200, "{n_full} lists of k items, {n_short} shorter ones");
 }
 
 /// By the model, by popularity, and by similarity; also where a request asks for them by name.

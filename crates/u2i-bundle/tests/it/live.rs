@@ -208,7 +208,7 @@ fn times_of_a_history_are_one_for_each_item() {
     let events =
         fixture.events.items(7).iter().map(|&item| fixture.catalog.item_id(item)).collect::<Vec<_>>();
     let times_s = fixture.events.times_s(7).iter().map(|&time_s| Some(time_s)).collect();
-    let known = Request { at_s: Some(fixture.events.times_s(7)[3] + 1), ..user("user 7") };
+    let known = Request { at_s: fixture.events.times_s(7).last().copied(), ..user("user 7") };
     let given = Request { history: history(&events).history, times_s: Some(times_s), ..known.clone() };
     let without = Request { times_s: None, ..given.clone() };
     let vectors = recommender.user_vectors(&[known.clone(), given.clone(), without]).unwrap();
