@@ -1,4 +1,5 @@
 mod answering;
+mod facts;
 mod history;
 mod popular;
 mod similar;
