@@ -1,5 +1,12 @@
-//! How long one call of a recommender takes, at 10⁵ items of 64 dimensions behind HNSW: `latency FOLDER`. The bundle is
-//! written to the folder if it is not there.
+//! How long a call of a recommender takes at 10⁵ items of 64 dimensions behind HNSW. The bundle is written to the folder if it
+//! is not there.
+//!
+//! ```text
+//! cargo run --release -p u2i-cli -p u2i-bundle --example latency FOLDER
+//! ```
+
+// It is a program.
+#![allow(clippy::print_stdout)]
 
 #[path = "../tests/it/fixture.rs"]
 #[allow(dead_code)]
