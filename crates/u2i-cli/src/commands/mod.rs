@@ -6,6 +6,7 @@ mod compare;
 mod datasets;
 mod evaluate;
 mod export;
+mod export_events;
 mod init;
 mod inspect;
 mod recommend;
@@ -31,6 +32,7 @@ pub enum Command {
     Compare(compare::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
+    ExportEvents(export_events::Arguments),
     Recommend(recommend::Arguments),
     Similar(similar::Arguments),
     Inspect(inspect::Arguments),
@@ -49,6 +51,7 @@ impl Command {
             Command::Compare(arguments) => arguments.run(output, terminal),
             Command::Report(arguments) => arguments.run(output, terminal),
             Command::Export(arguments) => arguments.run(output, terminal),
+            Command::ExportEvents(arguments) => arguments.run(output, terminal),
             Command::Recommend(arguments) => arguments.run(output, terminal),
             Command::Similar(arguments) => arguments.run(output, terminal),
             Command::Inspect(arguments) => arguments.run(output, terminal),
