@@ -75,7 +75,7 @@ fn in_order(blocks: &[Block], order: &[usize], around: &Around) -> Vec<Option<Pl
     for &i in order {
         let Some(own) = best_place(&blocks[i], &taken, &lines, around) else { continue };
         taken.push(rect(own.corner, &blocks[i]));
-        // The point's own marker is at one end of the line and stays free for it.
+        // Those that come later keep off the line to it, too.
         taken.extend(own.leader.iter().flat_map(|ends| beads(ends, 0.5)));
         placed[i] = Some(own);
     }
