@@ -88,7 +88,7 @@ fn axes(index: &[SearchQuality]) -> Chart {
     let (low, high) = ends(index.iter().map(|line| point(line)[0]));
     let (worst, _) = ends(index.iter().map(|line| line.recall));
     // 1 lies a step above the best of the others, and no farther than the queries can tell.
-    let (least, _) = ends(index.iter().map(|line| 0.5 / (line.n_queries * line.k).max(1) as f64));
+    let (least, _) = ends(index.iter().map(|line| 0.5 / (line.n_queries as f64 * line.k as f64).max(1.0)));
     let misses = index.iter().map(|line| 1.0 - line.recall).filter(|miss| *miss > 1e-9);
     let least = misses.map(|miss| miss / 4.0).fold(f64::INFINITY, f64::min).max(least);
     Chart::new(

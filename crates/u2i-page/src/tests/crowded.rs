@@ -90,6 +90,20 @@ fn names_of_indexes_lie_on_nothing_however_many_and_close_they_are() {
 }
 
 #[test]
+fn whatever_a_report_says_of_its_searches_a_picture_comes_of_it() {
+    let mut search: Vec<Value> = [(7.0, 0.0), (-3.0, 1e300), (0.5, 1e-300), (1.0, 5.0)]
+        .into_iter()
+        .enumerate()
+        .map(|(i, (recall, p50_us))| index(kind(i), recall, p50_us))
+        .collect();
+    search[0]["n_queries"] = json!(usize::MAX);
+    search[1]["n_queries"] = json!(0);
+    let (picture, page) = search_of(search);
+    picture.check("absurd figures");
+    assert!(!page.contains("NaN") && !page.contains("2147483647"));
+}
+
+#[test]
 fn the_sweep_that_every_run_makes_is_named_by_its_settings() {
     let recall = |i: usize| 1.0 - 0.3 * 0.4f64.powi(i as i32 / 2);
     let (picture, page) =
