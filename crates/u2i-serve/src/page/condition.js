@@ -1,0 +1,44 @@
+// ---- Conditions
+
+const quoted = text => (/^[\p{L}\p{N}_.+-]+$/u.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`);
+const compare = (name, operator, value) => `${quoted(name)} ${operator} ${quoted(String(value))}`;
+const joined = comparison => (state.where.trim() ? `${state.where.trim()} and ${comparison}` : comparison);
+const attributes = () => {
+  const own = bundle?.attributes ?? [];
+  const more = [
+    ["train_count", "number"],
+    ["title", "text"],
+    ["item_id", "text"],
+  ].map(([name, kind]) => ({ name, kind, examples: [] }));
+  return [...own, ...more.filter(one => !own.some(({ name }) => name === one.name))];
+};
+/** Columns that a request may tell of: of the user, or of the request but for those that its time gives. */
+const columns = side =>
+  [
+    ...new Set(
+      (bundle?.columns ?? []).filter(column => column.side === side).map(column => column.source ?? column.name),
+    ),
+  ].filter(name => !["time_s", "hour", "weekday"].includes(name));
+
+function helper() {
+  const options = list => list.map(text => el("option", { value: text }, text));
+  const chosen = $("attribute").value;
+  $("attribute").replaceChildren(...options(attributes().map(({ name }) => name)));
+  if (attributes().some(({ name }) => name === chosen)) $("attribute").value = chosen;
+  const { kind, operators, examples = [], min, max } = attributes().find(({ name }) => name === $("attribute").value);
+  $("operator").replaceChildren(...options(operators ?? OPERATORS[kind] ?? ["="]));
+  $("values").replaceChildren(...examples.map(value => el("option", { value: String(value) })));
+  $("value").placeholder =
+    min === undefined || min === null
+      ? examples.length
+        ? `such as ${short(String(examples[0]))}`
+        : "value"
+      : `${min} to ${max}`;
+  const some = (bundle?.attributes ?? []).filter(({ examples }) => examples?.length);
+  const parts = [some.find(({ kind }) => kind !== "number"), some.find(({ kind }) => kind === "number")]
+    .filter(Boolean)
+    .map(({ name, kind, examples }) =>
+      compare(name, kind === "list" ? "has" : kind === "number" ? ">=" : "=", examples[0]),
+    );
+  $("where-hint").textContent = `For instance ${parts.join(" and ") || "train_count >= 20"}`;
+}
