@@ -18,7 +18,7 @@ mkdirSync(values.pictures, { recursive: true });
 
 /** Servers by what they are for; one for all journeys that change nothing. */
 const servers = {
-  token: "a token of the journeys",
+  token: "journeys-do-not-guess",
   running: new Map(),
   async get(kind) {
     const had = this.running.get(kind);

@@ -1,7 +1,7 @@
 // ---- Recommendations
 
 function request() {
-  const body = { k: Number(state.k), explain: Number(state.explain) };
+  const body = { k: Number(state.k), explain: Number(state.explain), details: true };
   if (state.who === "user") body.user = state.user;
   else body.history = state.history;
   if (state.seen) body.seen = state.seen;
@@ -183,8 +183,8 @@ function notes(answers) {
     );
   if (data.items.length && data.items.length < Number(state.k))
     note(`No more than ${plural(data.items.length, "item")} can be recommended here.`, "li.plain");
-  if ((state.exact || state.beside === "exact") && bundle && !bundle.index)
-    note("This bundle has no index: every search is exact.", "li.plain");
+  if ((state.exact || state.beside === "exact") && bundle?.index.startsWith("exact"))
+    note("There is no index here: every search is exact.", "li.plain");
   return all;
 }
 

@@ -73,7 +73,9 @@ function figures() {
   const names = [`hit_rate@${k}`, `ndcg@${k}`, `recall@${lengths[lengths.length - 1]}`, "mrr"].filter(
     name => name in metrics,
   );
-  $("verdict").replaceChildren(...verdict(metrics, baselines, `ndcg@${k}` in metrics ? `ndcg@${k}` : "mrr"));
+  $("verdict").replaceChildren(
+    ...verdict(metrics, baselines, `ndcg@${k}` in metrics ? `ndcg@${k}` : "mrr", all.n_users),
+  );
   const shadow = bundle.shadow?.metrics?.metrics;
   $("tiles").replaceChildren(
     ...names.map(name =>
@@ -93,36 +95,35 @@ function figures() {
   $("facts").replaceChildren(facts(bundle, "Current"), ...(bundle.shadow ? [facts(bundle.shadow, "Shadow")] : []));
 }
 
-function verdict(metrics, baselines, name) {
+/**
+ * How the model stands against counting, in the words of the report. The bundle holds no interval, but no metric lies
+ * outside of 0 to 1: with mean m and n users its variance is at most m(1 - m)/n.
+ */
+function verdict(metrics, baselines, name, n) {
   const rivals = baselines.filter(([of]) => of !== "Random").sort(([, a], [, b]) => b[name] - a[name]);
-  if (!rivals.length || !(name in metrics)) {
-    return name in metrics ? [] : [el("p.fine", "The bundle says nothing of how good its model is.")];
-  }
-  const [of, best] = rivals[0];
+  const mean = metrics[name];
+  if (mean === undefined) return [el("p.fine", "The bundle says nothing of how good its model is.")];
+  if (!rivals.length) return [];
+  const [of, { [name]: best }] = rivals[0];
   const popularity = baselines.find(([of]) => of === "Popularity")?.[1][name] ?? 0;
+  const half = n ? 1.96 * Math.sqrt((mean * (1 - mean)) / n) : NaN;
   const [kind, text] =
-    metrics[name] > best[name]
-      ? ["above", "Better than counting."]
-      : metrics[name] > popularity
-        ? ["level", "Better than popularity, not better than the Markov window."]
-        : ["below", "No better than popularity."];
+    mean <= popularity
+      ? ["below", "Worse than counting: no better than popularity."]
+      : mean < best
+        ? ["below", "Worse than counting: below the Markov window."]
+        : mean - half > best
+          ? ["above", "Better than counting."]
+          : ["level", "Not clearly better than counting."];
   const rival =
     of === "Popularity" ? "the popularity baseline" : "the Markov window, which only counts what followed what";
-  return [
-    el(
-      `div.verdict.${kind}`,
-      { role: "note" },
-      el("strong", text),
-      el(
-        "p",
-        `In the evaluation ${spoken(name)} is ${metric(metrics[name])} for the model and ${metric(best[name])} for ${rival}. The report of the run says how certain that is.`,
-      ),
-    ),
-  ];
+  const figures = `In the evaluation ${spoken(name)} is ${metric(mean)} for the model and ${metric(best)} for ${rival}.`;
+  const certain = n ? ` With ${plural(n, "user")} the model's 95 % interval is no wider than ± ${metric(half)}.` : "";
+  return [el(`div.verdict.${kind}`, { role: "note" }, el("strong", text), el("p", figures + certain))];
 }
 
 function facts(of, name) {
-  const { sizes = {}, index, provenance: from = {}, metrics: all } = of;
+  const { sizes = {}, provenance: from = {}, metrics: all } = of;
   const rows = [
     ["Bundle", of.bundle_id],
     ["Model", `${modelOf(of)}, ${count(sizes.weights ?? 0)} weights, ${sizes.dim} dimensions`],
@@ -130,13 +131,7 @@ function facts(of, name) {
     ["Users", `${count(sizes.users ?? 0)} with ${plural(sizes.events ?? 0, "event")}`],
     [
       "Index",
-      index
-        ? `${words(index.measured?.kind ?? index.spec)}, recall@${index.measured?.k} ${metric(index.measured?.recall ?? 0)} of exact search (at least ${index.min_recall})`
-        : "none, every search is exact",
-    ],
-    index?.measured?.p50_us && [
-      "A search",
-      `${millis(index.measured.p50_us / 1000)}, exact ${millis(index.exact.p50_us / 1000)} (median, at export)`,
+      of.recall == null ? of.index : `${of.index}, which finds ${(100 * of.recall).toFixed(1)} % of the exact best`,
     ],
     ["Seen items", of.seen === "kept" ? "may come back, as in the evaluation" : "left out, as in the evaluation"],
     from.dataset && [
@@ -146,7 +141,8 @@ function facts(of, name) {
         .join(", "),
     ],
     from.seed !== undefined && ["Seed", String(from.seed)],
-    of.opened_at && ["Opened", `${utc(seconds(of.opened_at)).replace("T", " ")} UTC`],
+    of.newest_event_s && ["Newest event", moment(of.newest_event_s)],
+    ["Loaded", moment(of.loaded_s)],
     from.build && ["Build", from.build],
   ].filter(Boolean);
   return el(

@@ -25,20 +25,19 @@ function helper() {
   const chosen = $("attribute").value;
   $("attribute").replaceChildren(...options(attributes().map(({ name }) => name)));
   if (attributes().some(({ name }) => name === chosen)) $("attribute").value = chosen;
-  const { kind, operators, examples = [], min, max } = attributes().find(({ name }) => name === $("attribute").value);
-  $("operator").replaceChildren(...options(operators ?? OPERATORS[kind] ?? ["="]));
+  const { kind, examples = [] } = attributes().find(({ name }) => name === $("attribute").value);
+  $("operator").replaceChildren(...options(OPERATORS[kind]));
   $("values").replaceChildren(...examples.map(value => el("option", { value: String(value) })));
+  const [first, last] = examples;
   $("value").placeholder =
-    min === undefined || min === null
-      ? examples.length
-        ? `such as ${short(String(examples[0]))}`
-        : "value"
-      : `${min} to ${max}`;
+    first === undefined ? "value" : kind === "number" ? `${first} to ${last}` : `such as ${short(String(first))}`;
   const some = (bundle?.attributes ?? []).filter(({ examples }) => examples?.length);
   const parts = [some.find(({ kind }) => kind !== "number"), some.find(({ kind }) => kind === "number")]
     .filter(Boolean)
-    .map(({ name, kind, examples }) =>
-      compare(name, kind === "list" ? "has" : kind === "number" ? ">=" : "=", examples[0]),
+    .map(({ name, kind, examples: [first, last] }) =>
+      kind === "number"
+        ? compare(name, ">=", Math.round((first + last) / 2))
+        : compare(name, OPERATORS[kind][0], first),
     );
   $("where-hint").textContent = `For instance ${parts.join(" and ") || "train_count >= 20"}`;
 }

@@ -8,7 +8,7 @@ async function open(id) {
   $("item-body").replaceChildren(el("p.fine", "…"));
   if (!$("item").open) $("item").showModal();
   try {
-    const [{ data }, item] = await Promise.all([ask(`${path}/similar?k=10`), ask(path)]);
+    const [{ data }, item] = await Promise.all([ask(`${path}/similar?k=10&details=true`), ask(path)]);
     if (state.item !== id) return;
     fill(meet(item.data), data.items.map(meet));
   } catch (problem) {

@@ -1,31 +1,30 @@
 // ---- Traffic, from /metrics
 
 const samples = []; // of the last two minutes: {at, endpoints: Map(name → {total, failed, buckets: Map(le → n)})}
-const OWN = /^\/?(metrics|healthz|readyz|page\.(js|css)|openapi\.json|)$/;
+/** What is asked for by this page as such, and by those who watch over the service. */
+const OWN = /^\/(metrics|healthz|readyz|page\.(js|css)|openapi\.json|)$/;
 
 /** Counts by endpoint in the text that Prometheus reads. */
 function counts(text) {
   const endpoints = new Map();
-  const quantiles = new Map();
-  for (const [, name, inner, value] of text.matchAll(/^([a-zA-Z_:][\w:]*)\{([^\n]*)\} ([^\s]+)/gm)) {
-    const labels = Object.fromEntries(
+  for (const [, name, inner, value] of text.matchAll(
+    /^u2i_(requests_total|request_seconds_bucket)\{(.*)\} (\S+)/gm,
+  )) {
+    const { endpoint, status, le } = Object.fromEntries(
       [...inner.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]),
     );
-    const endpoint = labels.endpoint ?? labels.route ?? labels.path;
-    if (endpoint === undefined || OWN.test(endpoint.replace(/^\S+ (?=\/)/, ""))) continue;
+    if (OWN.test(endpoint)) continue;
     if (!endpoints.has(endpoint)) endpoints.set(endpoint, { total: 0, failed: 0, buckets: new Map() });
     const entry = endpoints.get(endpoint);
-    if (/requests_total$/.test(name)) {
-      entry.total += Number(value);
-      if (Number(labels.status ?? labels.code ?? 200) >= 400) entry.failed += Number(value);
-    } else if (/seconds_bucket$/.test(name)) {
-      const le = labels.le === "+Inf" ? Infinity : Number(labels.le);
-      entry.buckets.set(le, (entry.buckets.get(le) ?? 0) + Number(value));
-    } else if (/seconds$/.test(name) && labels.quantile) {
-      quantiles.set(`${endpoint} ${labels.quantile}`, Number(value));
+    const n = Number(value);
+    if (le === undefined) {
+      entry.total += n;
+      if (Number(status) >= 400) entry.failed += n;
+    } else {
+      entry.buckets.set(le === "+Inf" ? Infinity : Number(le), n);
     }
   }
-  return { endpoints, quantiles };
+  return endpoints;
 }
 
 /** The quantile of what came between two counts, in seconds; linear within a bucket. */
@@ -55,9 +54,10 @@ async function watch() {
   setTimeout(watch, 2000);
   if (document.hidden || !$("token-box").hidden) return;
   try {
-    const { endpoints, quantiles } = counts((await ask(refused ? "healthz" : "metrics", null, null, 1)).data);
+    const { data } = await ask(refused ? "healthz" : "metrics", null, null, 1);
     if (refused) return;
-    const now = { at: performance.now() / 1000, endpoints, sum: merged(endpoints), quantiles };
+    const endpoints = counts(data);
+    const now = { at: performance.now() / 1000, endpoints, sum: merged(endpoints) };
     // Fewer than before: the server began anew.
     if (samples.length && now.sum.total < samples[samples.length - 1].sum.total) samples.length = 0;
     samples.push(now);

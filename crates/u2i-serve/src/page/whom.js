@@ -12,7 +12,9 @@ async function showEvents() {
     try {
       const { data } = await ask(`v1/users/${encodeURIComponent(user)}`);
       if (eventsOf !== user) return;
-      events = data.history.map(event => ({ ...meet(event), at_s: seconds(event.time) }));
+      const since = (data.live ?? []).map(event => ({ ...event, live: true }));
+      events = [...data.history, ...since].map(event => ({ ...meet(event), at_s: seconds(event.time) }));
+      events.sort((a, b) => a.at_s - b.at_s);
     } catch (problem) {
       if (problem.status !== 404) eventsOf = null; // to be asked for again
       return;
@@ -26,8 +28,10 @@ async function showEvents() {
   const [first, last] = [events[0].at_s, events[events.length - 1].at_s].map(at_s =>
     at_s ? utc(at_s).slice(0, 10) : "",
   );
+  // The newest that count, below one that happened later.
   const newest = [...events].reverse();
-  const rows = (allEvents ? newest : newest.slice(0, few)).map(event =>
+  const top = Math.max(0, Math.min(events.length - counted.length - 1, events.length - few));
+  const rows = (allEvents ? newest : newest.slice(top, top + few)).map(event =>
     el(
       "li",
       el(

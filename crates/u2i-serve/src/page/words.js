@@ -26,8 +26,9 @@ const metric = x => x.toFixed(x !== 0 && Math.abs(x) < 0.01 ? 4 : 3);
 const millis = ms =>
   ms < 10 ? `${ms.toFixed(ms < 1 ? 2 : 1)} ms` : ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 const score = x => (Number.isInteger(x) ? count(x) : Math.abs(x) < 10 ? x.toFixed(3) : x.toPrecision(4));
-const seconds = time => (typeof time === "number" ? time : Date.parse(time) / 1000);
+const seconds = time => (typeof time === "string" ? Date.parse(time) / 1000 : time);
 const utc = time_s => new Date(time_s * 1000).toISOString().slice(0, 19);
+const moment = time_s => `${utc(time_s).replace("T", " ")} UTC`;
 const short = text => (text.length > 80 ? text.slice(0, 79) + "…" : text);
 const words = value => (Array.isArray(value) ? value.join(", ") : String(value));
 const meet = item => (titles.set(item.id, item.title), item);
