@@ -91,7 +91,7 @@ export const what = {
     for (const row of left.filter(row => exact.has(row.title))) assert.equal(row.score, exact.get(row.title));
     assert.match(
       await page.locator("#notes").textContent(),
-      /\d+ of 10 items are in both lists, .*Their scores are equal/,
+      /\d+ of 10 items (is|are) in both lists, .*Their scores are equal/,
     );
   },
 
@@ -133,7 +133,7 @@ export const what = {
       await open();
       await answered(page, () => page.getByLabel("Beside it").selectOption("shadow"), 2);
       assert.equal(await page.locator("#lists h3").count(), 2);
-      assert.match(await page.locator("#notes").textContent(), /\d+ of 10 items are in both lists/);
+      assert.match(await page.locator("#notes").textContent(), /\d+ of 10 items (is|are) in both lists/);
       const described = await (await fetch(`${url}/v1/bundle`)).json();
       const ids = await page.locator("#lists h3 .id").allTextContents();
       assert.deepEqual(ids, [described.bundle_id, described.shadow.bundle_id]);

@@ -198,7 +198,7 @@ function agreement(a, b) {
     : apart === 0
       ? " Their scores are equal."
       : ` Their scores differ by up to ${apart.toPrecision(2)}.`;
-  return `${both.length} of ${Math.max(a.length, b.length)} items are in both lists, ${ranks} at the same rank.${scores}`;
+  return `${both.length} of ${Math.max(a.length, b.length)} items ${both.length === 1 ? "is" : "are"} in both lists, ${ranks} at the same rank.${scores}`;
 }
 
 /** Ids of the user's events at or after the moment that is asked about, each with whether it came first. */

@@ -100,7 +100,8 @@ function told(problem) {
   const field = key === "bundle" ? "beside" : key;
   if (FIELDS.includes(field) || (field === "user" && state.who === "user")) {
     complain(field, problem.message);
-    $("status").textContent = `Not answered: see “${document.querySelector(`label[for=${field}]`).textContent}”.`;
+    $("status").textContent =
+      `Not answered: see “${document.querySelector(`label[for=${field}]`).textContent}”. Below is the list before.`;
     return;
   }
   const place = field === "history" && state.who === "history" ? $("history-error") : $("answer-error");

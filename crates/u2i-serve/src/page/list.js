@@ -44,7 +44,7 @@ function showItem(item, i, { top, seen, later, marked }) {
     el(
       "div",
       button(item.title ?? item.id, () => open(item.id), { className: "link", title: "Similar items" }),
-      item.title ? el("span.id", item.id) : null,
+      item.title ? [" ", el("span.id", item.id)] : null,
       later.has(item.id) ? el("span.pill", later.get(item.id) ? "happened next" : "happened later") : null,
       seen.has(item.id) ? el("span.pill.seen", "seen") : null,
       attributesOf(item, 3),
