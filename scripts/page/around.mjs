@@ -1,7 +1,7 @@
 // Around the page: keyboards, phones, the dark, tokens, servers that go away, and titles that are meant to deceive.
 
 import assert from "node:assert/strict";
-import { HOSTILE } from "./data.mjs";
+import { HOSTILE, ODD } from "./data.mjs";
 import { REFUSED, answered, boxesWithoutNames, faint, focusIsVisible, list, picked } from "./look.mjs";
 
 export const around = {
@@ -125,6 +125,29 @@ export const around = {
       assert.equal(await page.locator("script").count(), 1);
       assert.equal(await page.locator("img").count(), 0);
       assert.notEqual(await page.title(), "broken");
+    },
+  },
+
+  ids_of_any_letters_are_taken_as_they_are: {
+    needs: "invented",
+    async run({ page, open }) {
+      await open();
+      await page.getByLabel("User id").fill(ODD.guest.slice(0, 7));
+      await answered(page, () => page.getByRole("option", { name: ODD.guest }).click());
+      assert.equal(await page.locator("#answer-title").textContent(), `For user ${ODD.guest}`);
+      await page.locator("#events li").first().waitFor();
+      const before = await list(page);
+      const { hash } = new URL(page.url());
+      await page.goto("about:blank");
+      await open(hash);
+      assert.deepEqual(await list(page), before, "the address holds it");
+      await answered(page, () => page.getByLabel("A history", { exact: true }).check());
+      await page.getByLabel("Add an item").fill(ODD.film);
+      await answered(page, () => page.locator("#search-list [role=option]").first().click());
+      assert.deepEqual(new URLSearchParams(new URL(page.url()).hash.slice(1)).getAll("h"), [ODD.film]);
+      await page.locator("#chosen .link").first().click();
+      await page.getByRole("dialog").locator("li").first().waitFor();
+      assert.ok((await page.locator("#item-body").textContent()).startsWith(`id ${ODD.film}`));
     },
   },
 

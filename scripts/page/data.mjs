@@ -18,6 +18,9 @@ const COUNTRIES = ["Iceland", "Portugal", "Japan", "Chile", "Canada", "New Zeala
 /** What must reach the page as text. */
 export const HOSTILE = `<script>document.title="broken"</script> & <img src=x onerror="document.title='broken'">`;
 
+/** Ids with what has a meaning in addresses, of a film and of a guest. */
+export const ODD = { film: "5/7 #½ %41?", guest: "guest/9 & #½" };
+
 /** Numbers from 0 to 1, the same in each run (mulberry32). */
 function stream(seed) {
   return () => {
@@ -42,7 +45,7 @@ function films(random) {
     const year = 1950 + Math.floor(random() ** 0.6 * 74);
     const country = COUNTRIES[Math.floor(random() ** 2 * COUNTRIES.length)];
     return {
-      id: 1000 + i,
+      id: i === 301 ? ODD.film : 1000 + i,
       title: i === 300 ? HOSTILE : `${title} (${year})`,
       genres: genres.map(g => GENRES[g]),
       year,
@@ -59,7 +62,7 @@ function events(random, n_films) {
     let [film, time_s] = [popular(), Date.UTC(2023, 0, 1) / 1000 + Math.floor(random() * 400 * 86400)];
     const met = new Set();
     for (let n = 8 + Math.floor(random() * 32); n > 0; n--) {
-      if (!met.has(film)) rows.push({ user, film, time_s });
+      if (!met.has(film)) rows.push({ user: user === 900 ? ODD.guest : user, film, time_s });
       met.add(film);
       time_s += 3600 + Math.floor(random() * 9 * 86400);
       const near = film + GENRES.length * (1 + Math.floor(random() * 5)) * (random() < 0.5 ? 1 : -1);
@@ -84,7 +87,11 @@ if (process.argv[1].endsWith("data.mjs")) {
   ]);
   write("cinema.csv", ["user,film,time", ...rows.map(row => [row.user, all[row.film].id, row.time_s].join(","))]);
   const guest = user =>
-    [user, ["18-29", "30-44", "45-59", "60+"][user % 4], user % 3 ? "monthly" : "yearly"].join(",");
+    [
+      user === 900 ? ODD.guest : user,
+      ["18-29", "30-44", "45-59", "60+"][user % 4],
+      user % 3 ? "monthly" : "yearly",
+    ].join(",");
   write("guests.csv", ["user,age,plan", ...Array.from({ length: 900 }, (_, i) => guest(i + 1))]);
   write("plain.csv", [
     "user,item,time",

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch, tab } from "./browser.mjs";
 import { journeys, run } from "./journeys.mjs";
+import { pictures } from "./pictures.mjs";
 import { serve } from "./server.mjs";
 
 const names = ["u2i", "chromium", "pictures", "bundle", "shadow", "plain", "only"];
@@ -18,12 +19,13 @@ mkdirSync(values.pictures, { recursive: true });
 
 /** Servers by what they are for; one for all journeys that change nothing. */
 const servers = {
+  started: 0,
   token: "journeys-do-not-guess",
   running: new Map(),
   async get(kind) {
     const had = this.running.get(kind);
     if (had && kind !== "own") return had;
-    const events = ["--events", join(scratch, `events-${kind}-${this.running.size}.sqlite`)];
+    const events = ["--events", join(scratch, `events-${this.started++}.sqlite`)];
     writeFileSync(join(scratch, "token"), this.token, { mode: 0o600 });
     const options = {
       common: [],
@@ -73,6 +75,10 @@ try {
     console.log(`${error ? "FAILED" : "ok"}  ${name}  ${((performance.now() - begun) / 1000).toFixed(1)} s`);
     if (error) console.log(error.stack.replace(/^/gm, "    "));
     failed += error ? 1 : 0;
+  }
+  if (values.invented && !values.only && !failed) {
+    const { url } = await servers.get("shadow");
+    await pictures({ tab: options => tab(browser, options), url, folder: values.pictures });
   }
 } finally {
   await browser.close();

@@ -30,7 +30,7 @@ function showItem(item, i, { top, seen, later, marked }) {
   const because = (item.because ?? []).flatMap((reason, i) => [
     i ? ", " : "",
     el("b", reason.title ?? reason.id),
-    ` ${reason.similarity.toFixed(2)}`,
+    `\u00a0${reason.similarity.toFixed(2)}`,
   ]);
   return el(
     "li",
