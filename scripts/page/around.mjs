@@ -43,6 +43,12 @@ export const around = {
       await open();
       assert.equal(await page.getByLabel("Only items where").isVisible(), false, "the list is near");
       await page.getByText("What to show").tap();
+      const where = page.getByLabel("Only items where");
+      await where.fill("train_count >= 3");
+      await answered(page, () => where.press("Enter"));
+      await page.getByText("What to show").tap();
+      assert.equal(await page.locator("#set").textContent(), "train_count >= 3", "what is folded away is named");
+      await page.getByText("What to show").tap();
       await answered(page, () => page.getByLabel("Beside it").selectOption("exact"), 2);
       const small = await page
         .locator("button:visible, input:visible, select:visible, summary:visible")

@@ -35,7 +35,7 @@ export async function tab(browser, { size = "desk", scheme = "light", script = t
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   const [wrong, hosts] = [[], new Set()];
   page.on("console", message => {
     const text = message.text();

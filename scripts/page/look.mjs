@@ -20,9 +20,9 @@ export async function answered(page, act, n = 1) {
     const late = setTimeout(
       () => (
         page.off("response", heard),
-        reject(new Error("no request for recommendations was answered within 10 s"))
+        reject(new Error("no request for recommendations was answered within 20 s"))
       ),
-      10_000,
+      20_000,
     );
     const heard = reply => {
       if (!reply.url().endsWith("/v1/recommend") || replies.push(reply) < n) return;

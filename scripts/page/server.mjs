@@ -24,7 +24,7 @@ export async function serve(program, bundle, options = [], port = undefined) {
   child.stderr.on("data", data => (said = (said + data).slice(-4000)));
   child.on("error", error => (said += error.message));
   const url = `http://127.0.0.1:${port}`;
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 600; i++) {
     if (child.exitCode !== null) break;
     const ready = await fetch(`${url}/readyz`).then(
       reply => reply.ok,
@@ -34,7 +34,7 @@ export async function serve(program, bundle, options = [], port = undefined) {
     await new Promise(resolve => setTimeout(resolve, 100));
   }
   await stop(child);
-  throw new Error(`${program} serve ${bundle} is not ready after 30 s: ${said}`);
+  throw new Error(`${program} serve ${bundle} is not ready after 60 s: ${said}`);
 }
 
 async function stop(child) {

@@ -19,6 +19,9 @@ function request() {
   return body;
 }
 
+/** For whom a list is; those for others are not compared with it. */
+const whom = () => (state.who === "user" ? `user ${state.user}` : "history");
+
 /** The lists that are asked for: one, or two side by side. */
 function variants() {
   if (state.beside === "exact")
@@ -103,14 +106,13 @@ function marks(ids, before, fresh) {
 function showAnswers(answers) {
   for (const { data } of answers) for (const item of data.items) [meet(item), ...(item.because ?? []).map(meet)];
   const lists = answers.map(({ data }) => data.items.map(item => item.id));
-  const whom = state.who === "user" ? `user ${state.user}` : "history";
   const again = shown?.answers === answers;
   const before = again
     ? shown.before
-    : shown?.whom === whom && shown.lists.length === 1 && lists.length === 1
+    : shown?.whom === whom() && shown.lists.length === 1 && lists.length === 1
       ? shown.lists[0]
       : null;
-  shown = { whom, lists, answers, before };
+  shown = { whom: whom(), lists, answers, before };
 
   $("answer-title").textContent =
     state.who === "user" ? `For user ${state.user}` : `For a history of ${plural(state.history.length, "event")}`;

@@ -83,8 +83,12 @@ function complain(field, message) {
   const [input, place] = [$(field), $(`${field}-error`)];
   place.textContent = message;
   place.hidden = !message;
-  if (message) input.setAttribute("aria-invalid", "true");
-  else input.removeAttribute("aria-invalid");
+  if (message) {
+    input.setAttribute("aria-invalid", "true");
+    input.closest("details")?.setAttribute("open", "");
+  } else {
+    input.removeAttribute("aria-invalid");
+  }
 }
 
 function forgive() {

@@ -56,6 +56,18 @@ function control() {
   for (const field of FIELDS) $(field).value = state[field];
   for (const input of document.querySelectorAll("[data-about]")) input.value = state.about[input.dataset.about] ?? "";
   $("now").hidden = !state.at;
+  // What is set, for those to whom the fields are folded away.
+  const chosen = field => (state[field] ? $(field).selectedOptions[0]?.text : "");
+  $("set").textContent = [
+    state.k === EMPTY.k ? "" : `${state.k} items`,
+    state.where,
+    state.at && `as of ${state.at.replace("T", " ")}`,
+    state.seen && `seen items ${chosen("seen")}`,
+    chosen("exact"),
+    chosen("beside"),
+  ]
+    .filter(Boolean)
+    .join(", ");
   // Side by side, each list has its own search.
   $("exact").disabled = state.beside === "exact";
 }

@@ -19,7 +19,7 @@ async function showEvents() {
       if (problem.status !== 404) eventsOf = null; // to be asked for again
       return;
     }
-    if (shown?.answers) showAnswers(shown.answers); // with what happened later
+    if (shown?.whom === whom()) showAnswers(shown.answers); // with what happened later
   }
   if (!events.length) return;
   const few = matchMedia("(max-width: 600px)").matches ? 3 : 5;
