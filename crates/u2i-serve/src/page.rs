@@ -1,13 +1,16 @@
-//! The page: one document, one style sheet, one script, all within the program.
+//! The page on which recommendations can be seen and tried. Everything that it needs is part of the program.
 
-/// The document. It holds no script and no style, and names no address outside of this server.
-pub(crate) const HTML: &str = include_str!("page/page.html");
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 
-/// The style sheet, in the look of the HTML report.
-pub(crate) const CSS: &str = include_str!("page/page.css");
+use crate::app::App;
 
-/// The script. Its files stand one after another and share their names; the last one begins.
-pub(crate) const SCRIPT: &str = concat!(
+const HTML: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+/// Its files stand one after another and share their names; the last one begins.
+const SCRIPT: &str = concat!(
     include_str!("page/state.js"),
     include_str!("page/words.js"),
     include_str!("page/ask.js"),
@@ -21,6 +24,31 @@ pub(crate) const SCRIPT: &str = concat!(
     include_str!("page/traffic.js"),
     include_str!("page/start.js"),
 );
+
+/// Nothing from elsewhere, nothing inline, and in nobody's frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(|| async { file("text/html; charset=utf-8", HTML) }))
+        .route("/page.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
+        .route("/page.js", get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }))
+}
+
+fn file(kind: &'static str, text: &'static str) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    response
+}
 
 #[cfg(test)]
 mod tests {
@@ -53,7 +81,7 @@ mod tests {
         }
         assert_eq!(HTML.matches("<script").count(), 1);
         assert!(HTML.contains("<script src=\"page.js\" defer></script>"));
-        for text in [HTML, CSS, SCRIPT] {
+        for text in [HTML, STYLE, SCRIPT] {
             for (at, _) in text.match_indices("://") {
                 let rest = &text[at..];
                 assert!(
@@ -62,7 +90,7 @@ mod tests {
                 );
             }
         }
-        assert!(!CSS.contains("url(") && !CSS.contains("@import"));
+        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
     }
 
     #[test]

@@ -20,6 +20,9 @@ const columns = side =>
     ),
   ].filter(name => !["time_s", "hour", "weekday"].includes(name));
 
+/** A number between the least and the greatest, in their middle by ratio where that makes sense. */
+const between = (least, greatest) => Math.round(least > 0 ? Math.sqrt(least * greatest) : (least + greatest) / 2);
+
 function helper() {
   const options = list => list.map(text => el("option", { value: text }, text));
   const chosen = $("attribute").value;
@@ -35,9 +38,7 @@ function helper() {
   const parts = [some.find(({ kind }) => kind !== "number"), some.find(({ kind }) => kind === "number")]
     .filter(Boolean)
     .map(({ name, kind, examples: [first, last] }) =>
-      kind === "number"
-        ? compare(name, ">=", Math.round((first + last) / 2))
-        : compare(name, OPERATORS[kind][0], first),
+      kind === "number" ? compare(name, ">=", between(first, last)) : compare(name, OPERATORS[kind][0], first),
     );
   $("where-hint").textContent = `For instance ${parts.join(" and ") || "train_count >= 20"}`;
 }
