@@ -3,7 +3,7 @@
 # looks at what they see. Pictures of what it looked like at the end of each are left in PICTURES.
 #
 #     scripts/page.sh U2I PICTURES                        with bundles of an invented cinema, made in a minute
-#     scripts/page.sh U2I PICTURES BUNDLE [SHADOW]        with bundles of yours
+#     scripts/page.sh U2I PICTURES BUNDLE [SHADOW]        with bundles of yours, which have titles and times
 #
 # U2I is the program. Ends with 77 where there is no Node.js, npm or Chromium, or playwright-core cannot be had, and says
 # which; with 1 if a journey failed.
