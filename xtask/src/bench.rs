@@ -23,7 +23,8 @@ pub struct Options {
     /// With the peers in Python, too: they go into a virtual environment outside of the checkout, about 7 GB
     #[arg(long)]
     against: Option<Against>,
-    /// Only these contests, by their ids; docs/benchmarks.md keeps what it says of the others
+    /// Only these contests, by their ids or the first part of them (`serve`); docs/benchmarks.md keeps what it says of the
+    /// others
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
     /// Also writes the rows there, as a list of `{id, variant, threads, ours, peer, unit, ratio, …}`

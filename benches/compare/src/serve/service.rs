@@ -42,6 +42,8 @@ impl Service {
             command.arg("serve").arg(size.bundle(data));
             command.args(["--addr", &address.to_string(), "--threads", &threads.to_string()]);
             command.arg("--events").arg(scratch.0.join("events.sqlite"));
+            // No line for each request, as on the other side.
+            command.args(["--log-level", "warn"]);
             command
         };
         let server = Server::start(command, "/readyz", &data.join("serve-ours.log"))?;
