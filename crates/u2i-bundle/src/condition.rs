@@ -21,17 +21,17 @@ use crate::{Attribute, AttributeValues, BundleError};
 /// assert!("year >".parse::<Where>().is_err());
 /// # Ok::<(), u2i_bundle::BundleError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Where(Vec<Comparison>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Comparison {
     attribute: String,
     operator: Operator,
     value: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Operator {
     Has,
     Equal,

@@ -166,7 +166,9 @@ impl BundleError {
             BundleError::Index(error) => match error {
                 IndexError::Setting { .. }
                 | IndexError::NotUnitLength { .. }
-                | IndexError::CompressedL2 { .. } => ErrorKind::Usage,
+                | IndexError::CompressedL2 { .. }
+                | IndexError::OfAPool { .. }
+                | IndexError::Threads { .. } => ErrorKind::Usage,
                 IndexError::Io { .. } => ErrorKind::Files,
                 IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. } => ErrorKind::NotFinite,
                 _ => ErrorKind::Integrity,

@@ -37,6 +37,8 @@ pub(crate) struct Asked<'a> {
     pub unknown_items: Vec<String>,
     /// The user's events that are at or after the moment.
     pub n_later_events: usize,
+    /// How many of the history are live events.
+    pub n_live_events: usize,
 }
 
 impl Asked<'_> {
@@ -70,7 +72,7 @@ impl Features {
     /// The user side of a batch, a row for each request. Nothing is asked of `catalog` but which items were trained.
     pub fn batch(
         &self,
-        asked: &[Asked<'_>],
+        asked: &[&Asked<'_>],
         users: &Users,
         catalog: &Catalog,
         history_len: usize,
@@ -97,11 +99,11 @@ impl Features {
         let now = self.request_columns(asked)?;
         let maker = BatchMaker::new(&events, &own, catalog, history_len).with_gap_edges_s(gap_edges_s);
         let all: Vec<u32> = (0..asked.len() as u32).collect();
-        let at_s: Vec<Option<i64>> = asked.iter().map(Asked::ages_from_s).collect();
+        let at_s: Vec<Option<i64>> = asked.iter().map(|asked| asked.ages_from_s()).collect();
         Ok(maker.asked_now(&all, &at_s, &now).expect("columns are encoded by their own transforms"))
     }
 
-    fn user_columns(&self, asked: &[Asked<'_>], users: &Users) -> Result<Vec<ColumnData>, BundleError> {
+    fn user_columns(&self, asked: &[&Asked<'_>], users: &Users) -> Result<Vec<ColumnData>, BundleError> {
         let mut columns = Vec::new();
         for (served, stored) in self.user.iter().zip(users.columns()) {
             let mut column = blank(&served.column.transform, 0);
@@ -116,7 +118,7 @@ impl Features {
         Ok(columns)
     }
 
-    fn request_columns(&self, asked: &[Asked<'_>]) -> Result<Vec<ColumnData>, BundleError> {
+    fn request_columns(&self, asked: &[&Asked<'_>]) -> Result<Vec<ColumnData>, BundleError> {
         let mut columns = Vec::new();
         let mut sequences = self.sequences.iter();
         for served in &self.request {
@@ -214,6 +216,8 @@ impl Served {
         if let Some(text) = context.get(&self.column.name).or_else(|| context.get(&self.source)) {
             return ContextValue::Text(text);
         }
+        // An id is known of nobody who was forgotten.
+        let user = user.as_ref().filter(|_| !asked.request.forgotten);
         match (self.column.side, self.source.as_str(), asked.moment_s(), user) {
             (Side::Request, "time_s", Some(time_s), _) => ContextValue::Number(time_s as f64),
             (Side::Request, "hour", Some(time_s), _) => ContextValue::Number(hour(time_s) as f64),

@@ -27,7 +27,9 @@
 #![doc = include_str!("../examples/bundle_alone.rs")]
 //! ```
 
+mod answer;
 mod condition;
+mod conditions;
 mod encoder;
 mod error;
 mod features;
@@ -47,6 +49,7 @@ mod vocab;
 mod weights;
 mod write;
 
+pub use answer::{Answer, Because, Recommended, Strategy};
 pub use condition::Where;
 pub use error::BundleError;
 pub use items::{Attribute, AttributeValues};
@@ -56,6 +59,6 @@ pub use manifest::{
 pub use part::Part;
 pub use read::verify;
 pub use recommender::{IndexState, Item, Recommender};
-pub use request::{Answer, Because, Options, Recommended, Request, Search, Strategy};
-pub use u2i_index::Seen;
+pub use request::{Happened, Now, Options, Request, Search};
+pub use u2i_index::{ItemSet, Seen};
 pub use write::{BundleColumn, Contents, IndexPlan, write};

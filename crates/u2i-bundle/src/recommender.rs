@@ -1,29 +1,28 @@
-use std::borrow::Cow;
+mod answering;
+mod facts;
+mod history;
+mod popular;
+mod similar;
+
 use std::cmp::Reverse;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use u2i_index::{ExactIndex, Filter, Index, ItemSet};
+use u2i_index::{ExactIndex, Index, ItemSet};
 use u2i_models::burn::tensor::Device;
-use u2i_models::{ModelConfig, TwoTowerConfig, UserBatch};
-use u2i_schema::{Catalog, EventStore, Users};
+use u2i_models::{ModelConfig, TwoTowerConfig};
+use u2i_schema::{Catalog, EventStore, NO_TIME, Users};
 
+use crate::conditions::Conditions;
 use crate::encoder::Encoder;
-use crate::features::{Asked, Features, Served};
+use crate::features::{Features, Served};
 use crate::read::{Opened, UseIndex};
-use crate::{
-    Answer, Attribute, Because, BundleError, Manifest, Options, Recommended, Request, Search, Seen, Strategy,
-};
-
-/// Users that are encoded and searched at once: this bounds memory, however many requests there are.
-const BLOCK: usize = 1024;
+use crate::{Attribute, BundleError, Manifest};
 
 /// A bundle that was read, ready to answer, from any number of threads at once.
 ///
-/// Answers depend on the request alone, not on those asked together with it, but for the last bits of scores: a matrix
-/// product rounds by its shape.
+/// Answers depend on the request alone, to the last bit of scores, not on those asked together with it.
 pub struct Recommender {
     manifest: Manifest,
     device: Device,
@@ -42,6 +41,9 @@ pub struct Recommender {
     state: IndexState,
     /// Items with a vector, those with most training events first.
     by_count: Vec<u32>,
+    /// Items with a vector.
+    ranked: ItemSet,
+    conditions: Conditions,
 }
 
 /// What answers are searched with.
@@ -143,6 +145,7 @@ impl Recommender {
         let lengths = vectors.norms();
         let mut by_count: Vec<u32> = vectors.ids().to_vec();
         by_count.sort_by_key(|&item| Reverse(catalog.counts()[item as usize]));
+        let ranked = vectors.ids().iter().copied().collect();
         let exact = Arc::new(ExactIndex::new(vectors));
         // Where an index finds too few, it compares the vectors that are here anyway.
         #[cfg(feature = "faiss")]
@@ -180,6 +183,8 @@ impl Recommender {
             index,
             state,
             by_count,
+            ranked,
+            conditions: Conditions::default(),
         })
     }
 
@@ -198,15 +203,40 @@ impl Recommender {
         self.users.ids()
     }
 
+    /// Raw ids of users that begin with `prefix`, ascending, the first `n` of them.
+    pub fn users_from(&self, prefix: &str, n: usize) -> Vec<&str> {
+        let id = |user: u32| self.users.ids()[user as usize].as_str();
+        let first = self.users_by_id.partition_point(|&user| id(user) < prefix);
+        let ids = self.users_by_id[first..].iter().map(|&user| id(user));
+        ids.take_while(|id| id.starts_with(prefix)).take(n).collect()
+    }
+
+    /// The items of a user's events with their times in Unix seconds where they are known, oldest first; `None` if the
+    /// bundle does not know the user.
+    pub fn history(&self, user_id: &str) -> Option<Vec<(Item<'_>, Option<i64>)>> {
+        let user = self.user(user_id)? as usize;
+        let events = self.events.items(user).iter().zip(self.events.times_s(user));
+        let known = |time_s: i64| Some(time_s).filter(|&time_s| time_s != NO_TIME);
+        Some(events.map(|(&item, &time_s)| (self.item_of_row(item), known(time_s))).collect())
+    }
+
+    /// All items, `item_idx` 1 first, those without a vector among them.
+    pub fn items(&self) -> impl ExactSizeIterator<Item = Item<'_>> {
+        (0..self.catalog.n_items()).map(|i| self.item_of_row(i as u32 + 1))
+    }
+
     /// An item by its raw id.
     pub fn item(&self, item_id: &str) -> Option<Item<'_>> {
-        let item_idx = self.catalog.item_idx(item_id)?;
-        Some(Item {
+        self.catalog.item_idx(item_id).map(|item_idx| self.item_of_row(item_idx))
+    }
+
+    fn item_of_row(&self, item_idx: u32) -> Item<'_> {
+        Item {
             item_idx,
             item_id: self.catalog.item_id(item_idx),
             title: self.catalog.title(item_idx),
             train_count: self.catalog.counts()[item_idx as usize],
-        })
+        }
     }
 
     /// Raw attributes of the items, which conditions can ask for.
@@ -214,265 +244,9 @@ impl Recommender {
         &self.attributes
     }
 
-    /// What to recommend for each request, in their order. Many requests at once take less time than one by one.
-    ///
-    /// As many items come back as were asked for, or all that are eligible: those with a vector that meet the condition
-    /// and, unless seen items are kept, are not in the history. Whether they are is the options' choice, else as it was in
-    /// the evaluation. Ties go to the lower `item_idx`.
-    ///
-    /// # Errors
-    ///
-    /// [`Condition`](BundleError::Condition) for a condition on attributes that there are not,
-    /// [`Request`](BundleError::Request) for a value that a column does not take.
-    pub fn recommend(&self, requests: &[Request], options: &Options) -> Result<Vec<Answer<'_>>, BundleError> {
-        let only = options.only.as_ref();
-        let seen = options.seen.unwrap_or(self.manifest.seen);
-        let among =
-            only.map(|only| only.items(&self.catalog, &self.attributes, self.exact.len())).transpose()?;
-        let mut answers = Vec::with_capacity(requests.len());
-        for (block, requests) in requests.chunks(BLOCK).enumerate() {
-            let asked = self.look_up(block * BLOCK, requests);
-            answers.extend(self.answer(asked, options, seen, among.as_ref())?);
-        }
-        Ok(answers)
-    }
-
-    /// The vectors that items are searched by, `[requests, dim]`.
-    ///
-    /// # Errors
-    ///
-    /// [`Request`](BundleError::Request) for a value that a column does not take.
-    pub fn user_vectors(&self, requests: &[Request]) -> Result<Vec<f32>, BundleError> {
-        let mut vectors = Vec::with_capacity(requests.len() * self.exact.dim());
-        for (block, requests) in requests.chunks(BLOCK).enumerate() {
-            vectors.extend(self.encode(&self.look_up(block * BLOCK, requests))?);
-        }
-        Ok(vectors)
-    }
-
-    /// The `k` items whose vectors point most nearly where that of `item_id` does, itself left out. Scores are cosines.
-    ///
-    /// # Errors
-    ///
-    /// [`UnknownItem`](BundleError::UnknownItem), or [`NoVector`](BundleError::NoVector) for an item that is not ranked.
-    pub fn similar(&self, item_id: &str, k: NonZeroUsize) -> Result<Vec<Recommended<'_>>, BundleError> {
-        let item =
-            self.catalog.item_idx(item_id).ok_or_else(|| BundleError::UnknownItem(item_id.to_owned()))?;
-        let row = self.exact.vectors().row(item).ok_or_else(|| BundleError::NoVector(item_id.to_owned()))?;
-        let others = self.exact.vectors().ids().iter().enumerate().filter(|&(other, _)| other != row);
-        let mut found: Vec<(f32, u32)> = others.map(|(other, &id)| (self.cosine(row, other), id)).collect();
-        let best_first = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if found.len() > k.get() {
-            found.select_nth_unstable_by(k.get(), best_first);
-            found.truncate(k.get());
-        }
-        found.sort_unstable_by(best_first);
-        Ok(found.into_iter().map(|(score, item)| self.recommended(item, score)).collect())
-    }
-
-    fn look_up<'a>(&'a self, first: usize, requests: &'a [Request]) -> Vec<Asked<'a>> {
-        let one = |(i, request): (usize, &'a Request)| {
-            let user = request.user.as_deref().and_then(|id| self.user(id));
-            let mut unknown_items = Vec::new();
-            let (history, times_s) = match (&request.history, user) {
-                (Some(history), _) => {
-                    let known = |id: &String| {
-                        let item = self.catalog.item_idx(id);
-                        if item.is_none() {
-                            unknown_items.push(id.clone());
-                        }
-                        item
-                    };
-                    (history.iter().filter_map(known).collect(), Cow::Borrowed(&[][..]))
-                }
-                (None, Some(user)) => self.events_before(user as usize, request.at_s),
-                (None, None) => (Cow::Borrowed(&[][..]), Cow::Borrowed(&[][..])),
-            };
-            let n_later_events = match (&request.history, user) {
-                (None, Some(user)) => self.events.items(user as usize).len() - history.len(),
-                _ => 0,
-            };
-            Asked { place: first + i, request, user, history, times_s, unknown_items, n_later_events }
-        };
-        requests.iter().enumerate().map(one).collect()
-    }
-
     fn user(&self, id: &str) -> Option<u32> {
         let ids = self.users.ids();
         let at = self.users_by_id.binary_search_by(|&user| ids[user as usize].as_str().cmp(id)).ok()?;
         Some(self.users_by_id[at])
     }
-
-    /// The items and times of a user's events strictly before a time. Events need not be in the order of their times.
-    fn events_before(&self, user: usize, at_s: Option<i64>) -> (Cow<'_, [u32]>, Cow<'_, [i64]>) {
-        let (items, times_s) = (self.events.items(user), self.events.times_s(user));
-        let Some(at_s) = at_s else { return (Cow::Borrowed(items), Cow::Borrowed(times_s)) };
-        let is_before = |time_s: &i64| *time_s < at_s;
-        let n = times_s.iter().take_while(|time_s| is_before(time_s)).count();
-        if !times_s[n..].iter().any(is_before) {
-            return (Cow::Borrowed(&items[..n]), Cow::Borrowed(&times_s[..n]));
-        }
-        let before = items.iter().zip(times_s).filter(|(_, time_s)| is_before(time_s));
-        let (items, times_s): (Vec<u32>, Vec<i64>) = before.map(|(&item, &time_s)| (item, time_s)).unzip();
-        (items.into(), times_s.into())
-    }
-
-    fn encode(&self, asked: &[Asked<'_>]) -> Result<Vec<f32>, BundleError> {
-        if asked.is_empty() {
-            return Ok(Vec::new());
-        }
-        let edges_s = self.manifest.history.as_ref().map_or(&[][..], |history| &history.gap_edges_s);
-        let length = self.model.history_len();
-        let rows = self.features.batch(asked, &self.users, &self.catalog, length, edges_s)?;
-        let vectors = self.model.encode_users(&UserBatch::new(&rows, None, &self.device));
-        Ok(vectors.into_data().try_into_vec().expect("vectors are f32"))
-    }
-
-    fn answer(
-        &self,
-        asked: Vec<Asked<'_>>,
-        options: &Options,
-        seen: Seen,
-        among: Option<&ItemSet>,
-    ) -> Result<Vec<Answer<'_>>, BundleError> {
-        let (by_model, popular): (Vec<_>, Vec<_>) =
-            asked.into_iter().partition(|asked| self.model.history_len() == 0 || !asked.history.is_empty());
-        let left_out: Vec<Vec<u32>> = by_model.iter().map(|asked| seen_by(asked, seen)).collect();
-        let queries = self.encode(&by_model)?;
-        let found = self.search(&queries, options, (seen, &left_out), among)?;
-        let mut answers = Vec::with_capacity(by_model.len() + popular.len());
-        for (asked, found) in by_model.into_iter().zip(found) {
-            let place = asked.place;
-            answers.push((place, self.answer_one(asked, (Strategy::Model, seen), found, options)));
-        }
-        // What they say of themselves has no effect here, but a mistake in it is one all the same.
-        self.features.batch(&popular, &self.users, &self.catalog, 0, &[])?;
-        for asked in popular {
-            let found = self.most_popular(&seen_by(&asked, seen), options.k.get(), among);
-            let place = asked.place;
-            answers.push((place, self.answer_one(asked, (Strategy::Popular, seen), found, options)));
-        }
-        answers.sort_unstable_by_key(|(place, _)| *place);
-        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
-    }
-
-    fn search(
-        &self,
-        queries: &[f32],
-        options: &Options,
-        (seen, left_out): (Seen, &[Vec<u32>]),
-        among: Option<&ItemSet>,
-    ) -> Result<Vec<Vec<(u32, f32)>>, BundleError> {
-        let mut filter = match seen {
-            Seen::Excluded => Filter::excluding(left_out),
-            Seen::Kept => Filter::ALL,
-        };
-        if let Some(among) = among {
-            filter = filter.and_among(among);
-        }
-        let index = match (&self.index, options.search) {
-            (Some(index), Search::Index) => Some(index),
-            _ => None,
-        };
-        if queries.is_empty() {
-            return Ok(Vec::new());
-        }
-        let neighbors = match index {
-            Some(index) => index.search(queries, options.k, filter)?,
-            None => self.exact.search(queries, options.k, filter)?,
-        };
-        let mut lists = Vec::with_capacity(neighbors.n_queries());
-        for (i, query) in queries.chunks_exact(self.exact.dim()).enumerate() {
-            let ids = neighbors.ids(i);
-            // An index rounds in its own way. An item's score is the one of exact search, however it was found.
-            let scores = match index {
-                Some(_) => Cow::Owned(self.exact.scores(query, ids)?),
-                None => Cow::Borrowed(neighbors.scores(i)),
-            };
-            let mut list: Vec<(u32, f32)> = ids.iter().copied().zip(scores.iter().copied()).collect();
-            list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            lists.push(list);
-        }
-        Ok(lists)
-    }
-
-    fn most_popular(&self, left_out: &[u32], k: usize, among: Option<&ItemSet>) -> Vec<(u32, f32)> {
-        let is_eligible = |item: &u32| {
-            left_out.binary_search(item).is_err() && among.is_none_or(|among| among.contains(*item))
-        };
-        let eligible = self.by_count.iter().copied().filter(is_eligible).take(k);
-        eligible.map(|item| (item, self.catalog.counts()[item as usize] as f32)).collect()
-    }
-
-    fn answer_one(
-        &self,
-        asked: Asked<'_>,
-        (strategy, seen): (Strategy, Seen),
-        found: Vec<(u32, f32)>,
-        options: &Options,
-    ) -> Answer<'_> {
-        let mut history = match options.explain {
-            0 => Vec::new(),
-            _ => asked.history.to_vec(),
-        };
-        history.sort_unstable();
-        history.dedup();
-        let items = found.into_iter().map(|(item, score)| {
-            let because = self.because(item, &history, options.explain);
-            Recommended { because, ..self.recommended(item, score) }
-        });
-        Answer {
-            strategy,
-            seen,
-            unknown_user: asked.request.user.is_some() && asked.user.is_none(),
-            items: items.collect(),
-            unknown_items: asked.unknown_items,
-            n_later_events: asked.n_later_events,
-        }
-    }
-
-    /// The items of the history that are most similar to `item`; those without a vector are similar to nothing.
-    fn because(&self, item: u32, history: &[u32], n: usize) -> Vec<Because<'_>> {
-        let vectors = self.exact.vectors();
-        let Some(row) = vectors.row(item) else { return Vec::new() };
-        let others = history.iter().filter(|&&other| other != item);
-        let similar = others.filter_map(|&other| Some((self.cosine(row, vectors.row(other)?), other)));
-        let mut similar: Vec<(f32, u32)> = similar.collect();
-        similar.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let because = |(similarity, item): (f32, u32)| Because {
-            item_id: self.catalog.item_id(item),
-            title: self.catalog.title(item),
-            similarity,
-        };
-        similar.into_iter().take(n).map(because).collect()
-    }
-
-    /// Cosine of two rows of the vectors; 0 where one has no direction.
-    fn cosine(&self, a: usize, b: usize) -> f32 {
-        let vectors = self.exact.vectors();
-        let lengths = self.lengths[a] * self.lengths[b];
-        let product: f32 = vectors.vector(a).iter().zip(vectors.vector(b)).map(|(a, b)| a * b).sum();
-        if lengths > 0.0 { (f64::from(product) / lengths) as f32 } else { 0.0 }
-    }
-
-    fn recommended(&self, item: u32, score: f32) -> Recommended<'_> {
-        Recommended {
-            item_idx: item,
-            item_id: self.catalog.item_id(item),
-            title: self.catalog.title(item),
-            score,
-            because: Vec::new(),
-        }
-    }
-}
-
-/// The items that must not come back, ascending.
-fn seen_by(asked: &Asked<'_>, seen: Seen) -> Vec<u32> {
-    if seen == Seen::Kept {
-        return Vec::new();
-    }
-    let mut items = asked.history.to_vec();
-    items.sort_unstable();
-    items.dedup();
-    items
 }

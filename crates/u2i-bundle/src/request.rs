@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
-use u2i_index::Seen;
+use u2i_index::{ItemSet, Seen};
 
 use crate::Where;
 
@@ -14,6 +14,19 @@ pub struct Request {
     pub user: Option<String>,
     /// Raw ids of items, oldest first, in place of the user's events.
     pub history: Option<Vec<String>>,
+    /// When each entry of [`history`](Self::history) happened, in Unix seconds, as far as it is known. Entries at or after
+    /// [`at_s`](Self::at_s) are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times_s: Option<Vec<Option<i64>>>,
+    /// Events that the bundle may not know yet. They join those of the bundle, or of the given history, in the order of
+    /// time, behind what is of the same second or of no known time; those at or after [`at_s`](Self::at_s) are left out. One
+    /// of the same item and second as an event there is that event.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub live: Vec<Happened>,
+    /// Whether the user was forgotten: whatever the bundle holds of them is left alone, events and columns, as if it did not
+    /// know them. What the request says still counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// The moment that is asked about, in Unix seconds: only the user's events before it count, and the columns made
     /// of time are its own. Without it all events count, whatever the time is.
     pub at_s: Option<i64>,
@@ -29,6 +42,23 @@ pub struct Request {
     /// Several values of one column each, as they are, in place of a text in [`context`](Self::context).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub lists: BTreeMap<String, Vec<String>>,
+    /// Raw ids of the only items that may come back; `None` for all. They are compared one by one, exactly, and no others
+    /// are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// Raw ids of items that must not come back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
+}
+
+/// An event: somebody met an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Happened {
+    /// Raw id of the item.
+    pub item: String,
+    /// When, in Unix seconds.
+    pub at_s: i64,
 }
 
 /// What to recommend. No `Default`: [`top`](Self::top) says how many.
@@ -39,7 +69,8 @@ pub struct Options {
     /// Whether items of the history may come back; `None` for what the evaluation did, which the bundle knows
     /// ([`Manifest::seen`](crate::Manifest::seen)).
     pub seen: Option<Seen>,
-    /// Which items may come back; `None` for all.
+    /// Which items may come back; `None` for all. The last few dozen conditions are remembered, so one that is asked again
+    /// costs nothing.
     pub only: Option<Where>,
     /// How the items are found.
     pub search: Search,
@@ -55,7 +86,7 @@ impl Options {
 }
 
 /// How the items are found. Scores do not depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Search {
     /// By the bundle's index where there is one, else exactly.
@@ -64,57 +95,12 @@ pub enum Search {
     Exact,
 }
 
-/// What is recommended for one [`Request`]. Ids and titles are the recommender's own.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Answer<'a> {
-    /// What the items were chosen by.
-    pub strategy: Strategy,
-    /// What became of the items of the history.
-    pub seen: Seen,
-    /// Ids of the given history that are no items; they were skipped.
-    pub unknown_items: Vec<String>,
-    /// Events of the user at or after the moment that was asked about; they were left out.
-    pub n_later_events: usize,
-    /// Whether a user was named whom the bundle does not know.
-    pub unknown_user: bool,
-    /// Best first.
-    pub items: Vec<Recommended<'a>>,
-}
-
-/// What items were chosen by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// The model.
-    Model,
-    /// Their number of training events, since the model looks at the history and nothing is known of it.
-    Popular,
-}
-
-/// An item that is recommended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Recommended<'a> {
-    /// Its row in the bundle.
-    pub item_idx: u32,
-    /// Its raw id.
-    pub item_id: &'a str,
-    /// Its title, where the data has one.
-    pub title: Option<&'a str>,
-    /// Inner product of the user's vector and the item's; for a popular item its number of training events; for a
-    /// similar item the cosine.
-    pub score: f32,
-    /// The items of the history that are most similar to it, as far as [`Options::explain`] asks for them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub because: Vec<Because<'a>>,
-}
-
-/// An item of the history that is similar to a recommended one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Because<'a> {
-    /// Its raw id.
-    pub item_id: &'a str,
-    /// Its title, where the data has one.
-    pub title: Option<&'a str>,
-    /// Cosine of the two items' vectors.
-    pub similarity: f32,
+/// What holds for all requests at this moment. The default is nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now<'a> {
+    /// Rows (`item_idx`) of items that nobody gets, by whatever strategy; `None` for none.
+    pub hidden: Option<&'a ItemSet>,
+    /// Rows of the items that are popular now with how popular they are, best first. They go before the order of training
+    /// events where nothing is known of somebody; those without a vector are passed over.
+    pub popular: Option<&'a [(u32, f32)]>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use u2i::{Error, Progress};
+use u2i::Progress;
 
 use crate::output::Output;
 use crate::signals::Signals;
@@ -21,6 +21,11 @@ pub struct Terminal<'a> {
 impl<'a> Terminal<'a> {
     pub fn new(signals: &'a Signals, output: Output) -> Self {
         Terminal { output, live: std::io::stderr().is_terminal(), bar: None, signals }
+    }
+
+    /// Which signals have come.
+    pub fn signals(&self) -> &'a Signals {
+        self.signals
     }
 
     /// Prints a result. A closed pipe ends nothing.
@@ -86,9 +91,9 @@ impl Progress for Terminal<'_> {
 }
 
 /// Prints an error and its causes on one line.
-pub fn error(error: &Error) {
+pub fn error(error: &dyn std::error::Error) {
     let mut text = format!("error: {error}");
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         let message = error.to_string();
         if !text.ends_with(&message) {

@@ -3,6 +3,7 @@
 //! A result is written under another name, synced and renamed into place, and then the folder that holds its name is
 //! synced. A process that is killed, a full disk or a power cut leaves the old result or the new one. [`replace`] does so
 //! for the bytes of a file, [`replace_with`] for a file that something else writes, [`FolderAside`] for a folder.
+//! [`FileLock`] keeps a second process out.
 //!
 //! ```toml
 //! u2i-disk = { git = "https://github.com/u2i-rs/u2i" }
@@ -45,6 +46,7 @@ mod error;
 mod file;
 mod folder;
 mod hex;
+mod lock;
 mod step;
 
 pub use action::Action;
@@ -52,4 +54,5 @@ pub use error::DiskError;
 pub use file::{replace, replace_with, sync, write_new};
 pub use folder::{FolderAside, folder_of, rename, sync_folder};
 pub use hex::hex;
+pub use lock::{FileLock, LockError};
 pub use step::{Step, follow};

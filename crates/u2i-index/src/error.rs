@@ -161,6 +161,18 @@ pub enum IndexError {
         /// What it said.
         message: String,
     },
+    /// A thread that shares its work with others by being one of theirs.
+    #[error("the thread is one of {threads} of a pool, wanted one of its own")]
+    OfAPool {
+        /// How many there are.
+        threads: usize,
+    },
+    /// rayon made no pool of a thread.
+    #[error("cannot keep work to a thread")]
+    Threads {
+        /// Why not.
+        source: rayon::ThreadPoolBuildError,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}")]
     Io {

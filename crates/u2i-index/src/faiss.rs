@@ -28,8 +28,8 @@ use crate::{ExactIndex, FaissSpec, Filter, Index, IndexError, ItemVectors, Neigh
 ///
 /// Searches take `&self` and may come from several threads. Queries with excluded items are searched one by
 /// one on rayon's threads, others in one call on faiss's own: `OMP_NUM_THREADS` and `OPENBLAS_NUM_THREADS`,
-/// set before the program starts, say how many. A query that is asked alone stays on the thread that asks. Building
-/// uses one OpenMP thread, so the same vectors make the same index.
+/// set before the program starts, say how many. A query that is asked alone stays on the thread that asks, and so does
+/// whatever a thread asks that [keeps to itself](crate::keep_to_this_thread). Building uses one OpenMP thread, so the same vectors make the same index.
 pub struct FaissIndex {
     raw: RawIndex,
     ids: Vec<u32>,
@@ -212,7 +212,7 @@ impl FaissIndex {
         let n = queries.len() / self.dim;
         let Plan::Faiss { nprobe } = self.plan(eligible.len(), 0, k, n) else { return Ok(vec![None; n]) };
         let padded = self.with_extra(queries);
-        let bitmap = eligible.rows().map(|_| eligible.bitmap());
+        let bitmap = (eligible.len() < self.ids.len()).then(|| eligible.bitmap());
         let (values, positions) = match &bitmap {
             None => self.raw.search(&padded, k)?,
             Some(bitmap) => self.raw.search_among(&padded, k, bitmap, nprobe)?,
@@ -249,7 +249,7 @@ impl FaissIndex {
     ) -> Result<Vec<Option<Found>>, IndexError> {
         let bitmap = eligible.bitmap();
         let one = |bitmap: &mut Vec<u8>, (at, query): (usize, &[f32])| {
-            let excluded = eligible.excluded(filter, at, &self.ids);
+            let excluded = eligible.excluded_rows(filter, at, &self.ids);
             let left = eligible.len() - excluded.len();
             let wanted = k.min(left);
             if wanted == 0 {
@@ -258,8 +258,7 @@ impl FaissIndex {
             let plan = self.plan(eligible.len(), excluded.len(), wanted, queries.len() / self.dim);
             let Plan::Faiss { nprobe } = plan else { return Ok(None) };
             let flip = |bitmap: &mut [u8]| {
-                let rows = excluded.iter().map(|&place| eligible.row(place as usize));
-                rows.for_each(|row| bitmap[row / 8] ^= 1 << (row % 8));
+                excluded.iter().for_each(|&row| bitmap[row as usize / 8] ^= 1 << (row % 8));
             };
             flip(bitmap);
             let found = self.raw.search_among(&self.with_extra(query), wanted, bitmap, nprobe);

@@ -224,9 +224,10 @@ impl RawIndex {
     }
 }
 
-/// Runs a search for `n` queries, one of them on the calling thread alone: scanned codes would wake a team for it.
+/// Runs a search for `n` queries, one of them on the calling thread alone: scanned codes would wake a team for it. So is any
+/// number where rayon has no other thread either.
 fn alone<T>(n: usize, work: impl FnOnce() -> T) -> T {
-    if n == 1 { on_one_thread(work) } else { work() }
+    if n == 1 || rayon::current_num_threads() == 1 { on_one_thread(work) } else { work() }
 }
 
 /// Runs `work` with OpenMP on the calling thread alone.

@@ -56,6 +56,51 @@ impl ItemSet {
         self.len == 0
     }
 
+    /// The ids that are not in `other`.
+    ///
+    /// ```
+    /// # use u2i_index::ItemSet;
+    /// assert!(ItemSet::new([3, 7, 9]).without(&ItemSet::new([1, 7])).iter().eq([3, 9]));
+    /// ```
+    #[must_use]
+    pub fn without(&self, other: &ItemSet) -> ItemSet {
+        let mut left = self.clone();
+        for (page, other) in left.pages.iter_mut().zip(&other.pages) {
+            if let (Some(page), Some(other)) = (page, other) {
+                let removed = page.iter_mut().zip(other.iter()).map(|(word, &other)| {
+                    let both = *word & other;
+                    *word ^= both;
+                    both.count_ones() as usize
+                });
+                left.len -= removed.sum::<usize>();
+            }
+        }
+        left
+    }
+
+    /// The ids from 1 to `n` as bits: id 1 is the lowest of the first word.
+    pub(crate) fn bits_from_1(&self, n: usize) -> Vec<u64> {
+        let empty: &Page = &[0; WORDS];
+        let words = n / 64 + 1;
+        // Bit 0 is no item, so all move down by one.
+        let mut bits = Vec::with_capacity(words + WORDS);
+        let pages = self.pages.iter().map(|page| page.as_deref().unwrap_or(empty));
+        for page in pages.chain(std::iter::repeat(empty)).take(words.div_ceil(WORDS)) {
+            if let Some(last) = bits.last_mut() {
+                *last |= page[0] << 63;
+            }
+            bits.extend(page.windows(2).map(|pair| pair[0] >> 1 | pair[1] << 63));
+            bits.push(page[WORDS - 1] >> 1);
+        }
+        bits.truncate(n.div_ceil(64));
+        if let Some(last) = bits.last_mut()
+            && !n.is_multiple_of(64)
+        {
+            *last &= (1 << (n % 64)) - 1;
+        }
+        bits
+    }
+
     /// The ids, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         let pages = self.pages.iter().enumerate().filter_map(|(at, page)| Some((at * IDS, page.as_ref()?)));
@@ -164,6 +209,30 @@ mod tests {
         assert!(ids.iter().all(|&id| set.contains(id)));
         assert!([2, 62, 66, 65_534, 65_538, 131_072, u32::MAX - 2].iter().all(|&id| !set.contains(id)));
         assert_eq!(set, ids.into_iter().collect());
+    }
+
+    #[test]
+    fn what_is_left_without_another_set_is_in_the_one_alone() {
+        let set = ItemSet::new([1, 2, 64, 65_536, 200_000, u32::MAX]);
+        let left = set.without(&ItemSet::new([2, 3, 65_536, 65_537]));
+        assert_eq!(left.len(), 4);
+        assert!(left.iter().eq([1, 64, 200_000, u32::MAX]));
+        assert!(set.without(&set).is_empty() && ItemSet::default().without(&set).is_empty());
+        assert_eq!(set.without(&ItemSet::default()), set);
+    }
+
+    /// At the edges of words and pages, and beyond the last page.
+    #[test]
+    fn bits_from_1_are_the_ids_less_one() {
+        let ids = [0, 1, 2, 63, 64, 65, 128, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073];
+        let set = ItemSet::new(ids);
+        for n in [1, 2, 63, 64, 65, 127, 128, 129, 65_535, 65_536, 65_537, 131_072, 140_000, 300_000] {
+            let bits = set.bits_from_1(n);
+            let found = (0..64 * bits.len()).filter(|bit| bits[bit / 64] >> (bit % 64) & 1 == 1);
+            let wanted = ids.iter().filter(|&&id| (1..=n as u32).contains(&id)).map(|&id| id as usize - 1);
+            assert!(found.eq(wanted), "{n}");
+            assert_eq!(bits.len(), n.div_ceil(64));
+        }
     }
 
     #[test]

@@ -64,6 +64,7 @@ mod seen;
 #[cfg(feature = "faiss")]
 mod sizes;
 mod spec;
+mod threads;
 mod vectors;
 
 use std::num::NonZeroUsize;
@@ -78,6 +79,7 @@ pub use measure::{SearchQuality, measure};
 pub use neighbors::{Neighbors, recall, same_lists};
 pub use seen::Seen;
 pub use spec::{FaissSpec, Similarity};
+pub use threads::keep_to_this_thread;
 pub use vectors::ItemVectors;
 
 /// Finds items by the inner product of their vectors with a query. Built once, then searched from any thread.

@@ -7,13 +7,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
-use u2i_disk::{DiskError, FolderAside};
+use u2i_disk::{DiskError, FileLock, FolderAside, LockError};
 use u2i_schema::Digest;
 use u2i_train::{StateTensor, TrainProgress, TrainState};
 
@@ -115,7 +115,7 @@ fn io(
 /// it ends.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl RunLock {
@@ -126,21 +126,16 @@ impl RunLock {
     /// [`Locked`](CheckpointError::Locked) names the process that has it.
     pub fn take(folder: &Path) -> Result<Self, CheckpointError> {
         fs::create_dir_all(folder).map_err(io("write", folder, None))?;
-        let path = folder.join("lock");
-        let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open.map_err(io("write", &path, None))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.read_to_string(&mut pid);
-                return Err(CheckpointError::Locked { path, pid: pid.trim().to_owned() });
-            }
-            Err(fs::TryLockError::Error(source)) => return Err(io("lock", &path, None)(source)),
+        Ok(RunLock { _lock: FileLock::take(&folder.join("lock"))? })
+    }
+}
+
+impl From<LockError> for CheckpointError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { path, pid } => CheckpointError::Locked { path, pid },
+            LockError::Io { action, path, source } => io(action, &path, None)(source),
         }
-        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        written.map_err(io("write", &path, None))?;
-        Ok(RunLock { _file: file })
     }
 }
 

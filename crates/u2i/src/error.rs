@@ -106,6 +106,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// What ended a job that stands on this library, such as serving, with its kind.
+    #[error("{source}")]
+    Other {
+        /// What kind of fault it is.
+        kind: ErrorKind,
+        /// The error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
@@ -194,6 +202,7 @@ impl Error {
             }
             Error::Train(TrainError::State { .. }) => ErrorKind::Mixture,
             Error::Checkpoint(error) => error.kind(),
+            Error::Other { kind, .. } => *kind,
             Error::Train(_) => ErrorKind::Usage,
             Error::Index(IndexError::Io { .. }) | Error::Io { .. } | Error::Write { .. } => ErrorKind::Files,
             Error::Index(IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. }) => {

@@ -109,6 +109,7 @@ pub fn recommend_users(
         now_s: Some(batch.now_s),
         context: row.context.into_iter().collect(),
         lists: row.lists.into_iter().collect(),
+        ..Request::default()
     };
     let requests: Vec<Request> = rows.into_iter().map(request).collect();
     let stage = Stage::begin();

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use u2i_bundle::{
-    Attribute, AttributeValues, BundleColumn, BundleError, Contents, IndexPlan, Manifest, Options, Request,
-    Seen,
+    Attribute, AttributeValues, BundleColumn, BundleError, Contents, IndexPlan, Manifest, Options,
+    Recommender, Request, Seen,
 };
 use u2i_index::ItemVectors;
 use u2i_models::burn;
@@ -36,6 +36,30 @@ pub enum Kind {
     Attentive,
     /// An FM that knows users by their columns alone.
     WithoutHistory,
+    /// A YouTubeDNN of the size of trained ones, whose searches are weighed by what they are.
+    Wide,
+    /// A DSSM of that size, with the layers of the book's, whose searches are weighed by their lag.
+    Book,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 7] = [
+        Kind::Fm,
+        Kind::Dssm,
+        Kind::YoutubeDnn,
+        Kind::Attentive,
+        Kind::WithoutHistory,
+        Kind::Wide,
+        Kind::Book,
+    ];
+
+    fn has_searches(self) -> bool {
+        matches!(self, Kind::Attentive | Kind::Wide | Kind::Book)
+    }
+
+    fn dim(self) -> usize {
+        if matches!(self, Kind::Wide | Kind::Book) { 64 } else { DIM }
+    }
 }
 
 /// How much of everything.
@@ -85,12 +109,13 @@ pub fn columns() -> Vec<BundleColumn> {
 
 pub const GENRES: [&str; 4] = ["Comedy", "Drama", "Film-Noir", "War"];
 
-fn mlp(layers: &[usize]) -> MlpConfig {
+fn mlp(kind: Kind) -> MlpConfig {
+    let book = NormKind::Batch { momentum: 0.1, epsilon: 1e-3 };
     MlpConfig {
-        layers: layers.to_vec(),
-        activation: ActivationKind::Gelu,
-        norm: NormKind::Layer,
-        output: OutputKind::Linear,
+        layers: if kind.dim() == DIM { vec![8, DIM] } else { vec![100, 64] },
+        activation: if kind == Kind::Book { ActivationKind::Tanh } else { ActivationKind::Gelu },
+        norm: if kind == Kind::Book { book } else { NormKind::Layer },
+        output: if kind == Kind::Book { OutputKind::Activated } else { OutputKind::Linear },
         dropout: 0.1,
     }
 }
@@ -98,33 +123,39 @@ fn mlp(layers: &[usize]) -> MlpConfig {
 fn config(kind: Kind) -> ModelConfig {
     let slopes = vec![0.1, 1.0];
     let pooling = match kind {
-        Kind::Attentive => PoolingConfig::Attention { slopes },
-        _ => PoolingConfig::Recency { slopes },
+        Kind::Attentive => PoolingConfig::Attention { slopes: slopes.clone() },
+        _ => PoolingConfig::Recency { slopes: slopes.clone() },
+    };
+    let of_searches = match kind {
+        Kind::Wide => Some(PoolingConfig::Attention { slopes }),
+        Kind::Book => Some(PoolingConfig::Recency { slopes }),
+        _ => None,
     };
     let history = || PooledHistoryConfig { pooling: pooling.clone(), dropout: 0.2 };
+    let dim = kind.dim();
     let user = UserTowerConfig {
-        column_dim: 3,
+        column_dim: if dim == DIM { 3 } else { 16 },
         history: Some(history()),
-        sequences: Default::default(),
+        sequences: of_searches.map(|pooling| ("searches".to_owned(), pooling)).into_iter().collect(),
         history_size: true,
         example_age: true,
         skip: true,
-        mlp: mlp(&[8, DIM]),
+        mlp: mlp(kind),
     };
     let normalization = Normalization::L2;
     let fm = |history| ModelConfig::Fm(FmConfig { dim: DIM - 1, init_sd: 0.5, linear_sd: 0.1, history });
     match kind {
         Kind::Fm => fm(Some(history())),
         Kind::WithoutHistory => fm(None),
-        Kind::Dssm => ModelConfig::Dssm(DssmConfig {
-            embedding_dim: DIM,
+        Kind::Dssm | Kind::Book => ModelConfig::Dssm(DssmConfig {
+            embedding_dim: dim,
             init_sd: 0.5,
             normalization,
             user,
-            item: ItemTowerConfig { column_dim: 3, residual: true, mlp: mlp(&[8, DIM]) },
+            item: ItemTowerConfig { column_dim: 3, residual: true, mlp: mlp(kind) },
         }),
-        Kind::YoutubeDnn | Kind::Attentive => ModelConfig::YoutubeDnn(YoutubeDnnConfig {
-            dim: DIM,
+        Kind::YoutubeDnn | Kind::Attentive | Kind::Wide => ModelConfig::YoutubeDnn(YoutubeDnnConfig {
+            dim,
             init_sd: 0.5,
             normalization,
             item_attributes: kind == Kind::Attentive,
@@ -137,7 +168,7 @@ impl Fixture {
     pub fn new(kind: Kind, size: Size, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::SYNTHETIC, 0, 0);
         let mut columns = columns();
-        if kind == Kind::Attentive {
+        if kind.has_searches() {
             let wave = |wave| Transform::Cyclic { period: 24.0, wave };
             let vocabulary = Vocabulary::new(["drama", "war"]);
             let transform = Transform::Sequence { vocabulary, length: 3 };
@@ -196,7 +227,7 @@ impl Fixture {
             encode("device", times.iter().map(|time| device_at(*time)).collect()),
         ];
         let mut sequences = Vec::new();
-        if kind == Kind::Attentive {
+        if kind.has_searches() {
             let (side, windows) = searches(&offsets, &times, &mut rng);
             request.push(windows);
             sequences.push(side);
@@ -267,6 +298,30 @@ impl Fixture {
             provenance: serde_json::json!({ "config_hash": "c0ffee" }),
             metrics: serde_json::json!({ "hit_rate@10": 0.25 }),
         }
+    }
+
+    /// Without some events, by the places among all that `is_kept` says, as a bundle of an earlier day.
+    pub fn with_events_where(mut self, mut is_kept: impl FnMut(usize) -> bool) -> Self {
+        let (mut offsets, mut items, mut times) = (vec![0], Vec::new(), Vec::new());
+        for user in 0..self.events.n_users() {
+            for at in self.events.start(user)..self.events.start(user) + self.events.items(user).len() {
+                if is_kept(at) {
+                    items.push(self.events.all_items()[at]);
+                    times.push(self.events.all_times_s()[at]);
+                }
+            }
+            offsets.push(items.len() as u64);
+        }
+        // Bundles hold no request columns of events.
+        self.events = EventStore::new(offsets, items, times, vec![]).expect("events are whole");
+        self
+    }
+
+    /// The bundle with these contents, opened.
+    pub fn opened(&self, folder: &Path, index: IndexPlan<'_>) -> Recommender {
+        let dir = folder.join("bundle");
+        self.write(&dir, index).expect("the contents fit");
+        Recommender::open(&dir, &device()).expect("it was just written")
     }
 
     pub fn write(&self, dir: &Path, index: IndexPlan<'_>) -> Result<Manifest, BundleError> {

@@ -5,6 +5,10 @@ mod damage;
 mod disk;
 mod fixture;
 mod golden;
+mod known;
+mod limits;
+mod live;
+mod together;
 
 mod hostile;
 #[cfg(feature = "faiss")]

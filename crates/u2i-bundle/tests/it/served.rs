@@ -42,7 +42,7 @@ fn last_events(fixture: &Fixture) -> Vec<Chunk> {
 /// event is what the caller knows of the request; the hour follows from its time.
 #[test]
 fn what_is_served_is_what_was_evaluated() {
-    for kind in [Kind::Fm, Kind::Dssm, Kind::YoutubeDnn, Kind::Attentive, Kind::WithoutHistory] {
+    for kind in Kind::ALL {
         let fixture = Fixture::new(kind, Size { users: 101, ..SMALL }, 3);
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("bundle");

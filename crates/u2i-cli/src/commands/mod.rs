@@ -6,21 +6,22 @@ mod compare;
 mod datasets;
 mod evaluate;
 mod export;
+mod export_events;
 mod init;
 mod inspect;
 mod recommend;
 mod report;
 mod reproduce;
+mod serve;
 mod shared;
 mod similar;
 mod train;
 mod validate;
 
-use clap::Subcommand;
-use u2i::Error;
-
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::terminal::Terminal;
+use clap::Subcommand;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -33,6 +34,8 @@ pub enum Command {
     Export(export::Arguments),
     Recommend(recommend::Arguments),
     Similar(similar::Arguments),
+    Serve(serve::Arguments),
+    ExportEvents(export_events::Arguments),
     Inspect(inspect::Arguments),
     Reproduce(reproduce::Arguments),
     Ablate(ablate::Arguments),
@@ -40,21 +43,24 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+    pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self {
-            Command::Init(arguments) => arguments.run(output, terminal),
-            Command::Validate(arguments) => arguments.run(output, terminal),
-            Command::Train(arguments) => arguments.run(output, terminal),
-            Command::Evaluate(arguments) => arguments.run(output, terminal),
-            Command::Compare(arguments) => arguments.run(output, terminal),
-            Command::Report(arguments) => arguments.run(output, terminal),
-            Command::Export(arguments) => arguments.run(output, terminal),
-            Command::Recommend(arguments) => arguments.run(output, terminal),
-            Command::Similar(arguments) => arguments.run(output, terminal),
-            Command::Inspect(arguments) => arguments.run(output, terminal),
-            Command::Reproduce(arguments) => arguments.run(output, terminal),
-            Command::Ablate(arguments) => arguments.run(output, terminal),
-            Command::Claims(arguments) => arguments.run(output, terminal),
+            Command::Init(arguments) => arguments.run(output, terminal)?,
+            Command::Validate(arguments) => arguments.run(output, terminal)?,
+            Command::Train(arguments) => arguments.run(output, terminal)?,
+            Command::Evaluate(arguments) => arguments.run(output, terminal)?,
+            Command::Compare(arguments) => arguments.run(output, terminal)?,
+            Command::Report(arguments) => arguments.run(output, terminal)?,
+            Command::Export(arguments) => arguments.run(output, terminal)?,
+            Command::Recommend(arguments) => arguments.run(output, terminal)?,
+            Command::Similar(arguments) => arguments.run(output, terminal)?,
+            Command::Serve(arguments) => arguments.run(output, terminal)?,
+            Command::ExportEvents(arguments) => arguments.run(output, terminal)?,
+            Command::Inspect(arguments) => arguments.run(output, terminal)?,
+            Command::Reproduce(arguments) => arguments.run(output, terminal)?,
+            Command::Ablate(arguments) => arguments.run(output, terminal)?,
+            Command::Claims(arguments) => arguments.run(output, terminal)?,
         }
+        Ok(())
     }
 }

@@ -6,10 +6,9 @@ use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use u2i::Error;
 use u2i::bundle::{Options, Recommended, Recommender, Request, Search, Seen, Strategy, Where};
-use u2i::features::datetime;
 use u2i::recommend::{BatchOptions, recommend_users};
 
-use super::shared::{ServingDevice, now_s};
+use super::shared::{ServingDevice, moment, now_s};
 use crate::output::Output;
 use crate::terminal::Terminal;
 
@@ -155,13 +154,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.to_owned()))
 }
 
-/// A moment in UTC, as Unix seconds.
-fn moment(text: &str) -> Result<i64, String> {
-    let wanted =
-        || format!("`{text}` is no moment, expected 2001-02-03, 2001-02-03T04:05:06Z or Unix seconds");
-    text.parse().ok().or_else(|| datetime(text)).ok_or_else(wanted)
-}
-
 /// An array of `{id, title?, score, because?}`.
 pub fn json_items(items: &[Recommended<'_>]) -> Value {
     let one = |item: &Recommended<'_>| {
@@ -206,16 +198,6 @@ pub fn text_items(items: &[Recommended<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_read_as_utc() {
-        for text in ["981173106", "2001-02-03T04:05:06Z", "2001-02-03 04:05:06", "2001-02-03T05:05:06+01:00"]
-        {
-            assert_eq!(moment(text), Ok(981_173_106), "{text}");
-        }
-        assert_eq!(moment("2001-02-03"), Ok(981_158_400));
-        assert!(moment("yesterday").unwrap_err().contains("is no moment"));
-    }
 
     #[test]
     fn histories_are_ids_with_commas_between_or_json() {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use u2i::device::DeviceChoice;
+use u2i::features::datetime;
 use u2i_datasets::{Mirror, Places};
 
 /// Where to look for data sets that an experiment names.
@@ -30,6 +31,13 @@ impl Data {
 pub fn now_s() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since_1970.as_secs().cast_signed()
+}
+
+/// A moment in UTC, as Unix seconds.
+pub fn moment(text: &str) -> Result<i64, String> {
+    let wanted =
+        || format!("`{text}` is no moment, expected 2001-02-03, 2001-02-03T04:05:06Z or Unix seconds");
+    text.parse().ok().or_else(|| datetime(text)).ok_or_else(wanted)
 }
 
 /// Where tensors live.
@@ -92,4 +100,19 @@ pub fn platform_line() -> String {
         std::env::consts::OS,
         if threads == 1 { "" } else { "s" },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_utc() {
+        for text in ["981173106", "2001-02-03T04:05:06Z", "2001-02-03 04:05:06", "2001-02-03T05:05:06+01:00"]
+        {
+            assert_eq!(moment(text), Ok(981_173_106), "{text}");
+        }
+        assert_eq!(moment("2001-02-03"), Ok(981_158_400));
+        assert!(moment("yesterday").unwrap_err().contains("is no moment"));
+    }
 }

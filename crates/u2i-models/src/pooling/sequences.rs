@@ -1,8 +1,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use u2i_ops::{Activation, Factors, Windows};
 
 use super::PoolingConfig;
-use super::factors::weigh;
+use super::factors::{LEAST_OF_PRODUCTS, bounded_exp, weigh};
 use super::lags::{by_lag, log_weights};
 use crate::{Init, ModelError};
 
@@ -63,11 +64,41 @@ impl SequencePooling {
             };
         };
         let by_lag = by_lag(log_weights.val());
+        if let Some(pooled) = self.pool_apart(&vectors, &mask, &by_lag) {
+            return pooled;
+        }
         let heads = by_lag.dims()[0];
         // Column j is of the lag width - 1 - j.
         let by_column = by_lag.narrow(1, 0, width).flip([1]);
         let queries = self.queries.as_ref().map(|queries| queries.val());
         weigh(by_column.unsqueeze_dim(0), &[vectors], queries, &mask, heads)
+    }
+
+    /// As products of matrices do, by one operator where the device has it. They round by the sizes of a batch: its `n`, and
+    /// its `width`, which is that of the longest sequence. What is served and evaluated must not; a gradient may.
+    fn pool_apart(&self, vectors: &Tensor<3>, mask: &Tensor<2>, by_lag: &Tensor<2>) -> Option<Tensor<2>> {
+        let ([n, width, dim], [heads, length]) = (vectors.dims(), by_lag.dims());
+        let device = vectors.device();
+        if device.is_autodiff() || !u2i_ops::operate_on(vectors) {
+            return None;
+        }
+        // All as long as the longest may be.
+        let (mut vectors, mut mask) = (vectors.clone(), mask.clone());
+        if width < length {
+            vectors = Tensor::cat(vec![Tensor::zeros([n, length - width, dim], &device), vectors], 1);
+            mask = Tensor::cat(vec![Tensor::zeros([n, length - width], &device), mask], 1);
+        }
+        let vectors = vectors.reshape([n * length, dim]);
+        let by_event = match &self.queries {
+            None => None,
+            Some(queries) => {
+                let none = Tensor::zeros([heads], &device);
+                Some(bounded_exp(u2i_ops::dense(&vectors, &queries.val(), &none, Activation::None)?))
+            }
+        };
+        let factors = Factors { by_lag: Some(by_lag), by_event: by_event.as_ref(), ..Factors::default() };
+        let windows = Windows { length, targets: 1 };
+        u2i_ops::pool_by(&vectors, &mask, None, factors, windows, LEAST_OF_PRODUCTS as f32)
     }
 }
 

@@ -10,10 +10,11 @@ pub(crate) fn runs(chunks: usize) -> Vec<Range<usize>> {
     (0..chunks).step_by(n).map(|first| first..chunks.min(first + n)).collect()
 }
 
-/// Does each part, here where there is one thread: a pool of one would be handed the work and waited for.
+/// Does each part, here where there is one part or one thread: a pool would be handed the work and waited for.
 pub(crate) fn each<T: Send, R: Send>(parts: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
-    match rayon::current_num_threads() {
-        1 => parts.into_iter().map(work).collect(),
-        _ => parts.into_par_iter().map(work).collect(),
+    if parts.len() == 1 || rayon::current_num_threads() == 1 {
+        parts.into_iter().map(work).collect()
+    } else {
+        parts.into_par_iter().map(work).collect()
     }
 }

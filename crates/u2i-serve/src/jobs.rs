@@ -1,0 +1,249 @@
+//! What the threads of the pool do: encode, search, and write answers as JSON.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use metrics::{counter, histogram};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tracing::Span;
+use u2i_bundle::{
+    Answer, AttributeValues, BundleError, Happened, Options, Recommender, Request, Seen, Strategy,
+};
+
+use crate::current::Current;
+use crate::error::ApiError;
+use crate::live::Live;
+use crate::pool::Work;
+use crate::serving::Serving;
+
+/// A request that was read, as a recommender takes it.
+pub(crate) struct Ask {
+    pub request: Request,
+    pub options: Options,
+    /// Whether the items come with their attributes.
+    pub details: bool,
+    /// Keys of `request.context` and `request.lists` that were given as attributes of the user.
+    pub attributes: Vec<String>,
+}
+
+/// What comes back for each [`Ask`]: JSON, or what is wrong with it.
+pub(crate) type Replies = Vec<Result<Vec<u8>, ApiError>>;
+
+/// Something to do on a thread of the pool.
+pub(crate) enum Job {
+    Recommend(Recommend),
+    /// Anything else, alone.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+/// Requests of one client, for one bundle.
+pub(crate) struct Recommend {
+    pub serving: Arc<Serving>,
+    pub current: Arc<Current>,
+    pub live: Arc<Live>,
+    pub asks: Vec<Ask>,
+    pub span: Span,
+    pub reply: oneshot::Sender<Replies>,
+}
+
+impl Work for Job {
+    fn run(together: Vec<Self>) {
+        let mut same: VecDeque<Vec<Recommend>> = VecDeque::new();
+        for job in together {
+            match job {
+                Job::Call(call) => call(),
+                // While bundles are exchanged, some wait for the old one.
+                Job::Recommend(job) => {
+                    let is_same =
+                        |others: &&mut Vec<Recommend>| Arc::ptr_eq(&others[0].serving, &job.serving);
+                    match same.iter_mut().find(is_same) {
+                        Some(others) => others.push(job),
+                        None => same.push_back(vec![job]),
+                    }
+                }
+            }
+        }
+        same.into_iter().for_each(recommend);
+    }
+}
+
+/// Answers requests for one bundle together.
+fn recommend(mut jobs: Vec<Recommend>) {
+    let n = jobs.iter().map(|job| job.asks.len()).sum::<usize>();
+    histogram!("u2i_answered_together").record(n as f64);
+    let (serving, current, live) =
+        (Arc::clone(&jobs[0].serving), Arc::clone(&jobs[0].current), Arc::clone(&jobs[0].live));
+    let asks: Vec<&mut Ask> = jobs.iter_mut().flat_map(|job| &mut job.asks).collect();
+    let looked_up = look_up(asks, &live);
+    let mut replies = match looked_up {
+        Ok(()) => {
+            let asks: Vec<&Ask> = jobs.iter().flat_map(|job| &job.asks).collect();
+            answer(&serving, &current, &live, &asks)
+        }
+        Err(error) => vec![Err(error); n],
+    }
+    .into_iter();
+    let mut shadowed = Vec::new();
+    for job in jobs {
+        let own: Replies = replies.by_ref().take(job.asks.len()).collect();
+        let _entered = job.span.enter();
+        // A client that has gone needs no answer.
+        let _ = job.reply.send(own);
+        shadowed.extend(job.asks);
+    }
+    current.ask_shadow(&serving, &live, shadowed);
+}
+
+/// Adds what is known of users since the bundle was made.
+pub(crate) fn look_up(mut asks: Vec<&mut Ask>, live: &Live) -> Result<(), ApiError> {
+    let of_user = |ask: &Ask| ask.request.user.is_some() && ask.request.history.is_none();
+    let users: Vec<String> =
+        asks.iter().filter(|ask| of_user(ask)).filter_map(|ask| ask.request.user.clone()).collect();
+    if users.is_empty() || live.store().is_none() {
+        return Ok(());
+    }
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    let failed = |error: u2i_live::LiveError| ApiError::store(&error);
+    let recent = live.recent(&users).map_err(failed)?;
+    let asks = asks.iter_mut().filter(|ask| of_user(ask));
+    for ((ask, events), user) in asks.zip(recent).zip(&users) {
+        ask.request.live =
+            events.into_iter().map(|event| Happened { item: event.item, at_s: event.time_s }).collect();
+        ask.request.forgotten = live.is_forgotten(user);
+    }
+    Ok(())
+}
+
+fn answer(serving: &Serving, current: &Current, live: &Live, asks: &[&Ask]) -> Replies {
+    current.record(asks);
+    let rows = serving.rows_now(live);
+    let pairs: Vec<(&Request, &Options)> = asks.iter().map(|ask| (&ask.request, &ask.options)).collect();
+    let answers = serving.recommender.recommend_each(&pairs, &rows.now());
+    let one = |(answer, ask): (Result<Answer<'_>, BundleError>, &&Ask)| match answer {
+        Ok(answer) => {
+            measure(&answer, ask);
+            to_json(&serving.recommender, &answer, ask)
+        }
+        Err(error) => Err(of_context(error.into(), ask)),
+    };
+    answers.into_iter().zip(asks).map(one).collect()
+}
+
+/// A fault in a column, at the field that it came in.
+pub(crate) fn of_context(error: ApiError, ask: &Ask) -> ApiError {
+    let key = error.field.as_deref().and_then(|field| field.strip_prefix("context."));
+    match key {
+        Some(key) if ask.attributes.iter().any(|own| own == key) => {
+            let field = format!("attributes.{key}");
+            error.at(field)
+        }
+        _ => error,
+    }
+}
+
+fn measure(answer: &Answer<'_>, ask: &Ask) {
+    let strategy = match answer.strategy {
+        Strategy::Model => "model",
+        Strategy::Popular => "popular",
+    };
+    counter!("u2i_answers_total", "strategy" => strategy).increment(1);
+    if answer.unknown_user {
+        counter!("u2i_unknown_users_total").increment(1);
+    }
+    if !answer.unknown_items.is_empty() {
+        counter!("u2i_unknown_items_total").increment(answer.unknown_items.len() as u64);
+    }
+    if answer.items.len() < ask.options.k.get() {
+        counter!("u2i_short_lists_total").increment(1);
+    }
+    if let (Strategy::Model, Some(best)) = (answer.strategy, answer.items.first()) {
+        histogram!("u2i_top_score").record(f64::from(best.score));
+    }
+}
+
+/// An answer as clients read it.
+#[derive(Serialize)]
+struct Body<'a> {
+    strategy: Strategy,
+    seen: Seen,
+    unknown_user: bool,
+    unknown_items: &'a [String],
+    n_later_events: usize,
+    n_live_events: usize,
+    items: Vec<ItemBody<'a>>,
+}
+
+/// A recommended item as clients read it.
+#[derive(Serialize)]
+pub(crate) struct ItemBody<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    score: f32,
+    train_count: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    because: Vec<BecauseBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+#[derive(Serialize)]
+struct BecauseBody<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    similarity: f32,
+}
+
+fn to_json(recommender: &Recommender, answer: &Answer<'_>, ask: &Ask) -> Result<Vec<u8>, ApiError> {
+    let items = answer.items.iter().map(|item| ItemBody::new(recommender, item, ask.details)).collect();
+    let body = Body {
+        strategy: answer.strategy,
+        seen: answer.seen,
+        unknown_user: answer.unknown_user,
+        unknown_items: &answer.unknown_items,
+        n_later_events: answer.n_later_events,
+        n_live_events: answer.n_live_events,
+        items,
+    };
+    serde_json::to_vec(&body).map_err(|error| ApiError::internal("writing an answer", &error))
+}
+
+impl<'a> ItemBody<'a> {
+    pub fn new(recommender: &'a Recommender, item: &u2i_bundle::Recommended<'a>, details: bool) -> Self {
+        let because = item.because.iter();
+        ItemBody {
+            id: item.item_id,
+            title: item.title,
+            score: item.score,
+            train_count: recommender.train_count(item.item_idx),
+            because: because
+                .map(|own| BecauseBody { id: own.item_id, title: own.title, similarity: own.similarity })
+                .collect(),
+            attributes: details.then(|| attributes(recommender, item.item_idx)),
+        }
+    }
+}
+
+/// What is known of an item, by the names that conditions use; what is missing is left out.
+pub(crate) fn attributes(
+    recommender: &Recommender,
+    item_idx: u32,
+) -> serde_json::Map<String, serde_json::Value> {
+    let Some(row) = (item_idx as usize).checked_sub(1) else { return serde_json::Map::new() };
+    let value = |values: &AttributeValues| -> Option<serde_json::Value> {
+        match values {
+            AttributeValues::Text(values) => values.get(row)?.clone().map(Into::into),
+            AttributeValues::Number(values) => values.get(row).filter(|x| x.is_finite()).map(|&x| number(x)),
+            AttributeValues::List(values) => Some(values.get(row)?.clone().into()),
+        }
+    };
+    let all = recommender.attributes().iter();
+    all.filter_map(|attribute| Some((attribute.name.clone(), value(&attribute.values)?))).collect()
+}
+
+/// Whole numbers without a point.
+pub(crate) fn number(x: f64) -> serde_json::Value {
+    if x.fract() == 0.0 && x.abs() < 9e15 { (x as i64).into() } else { x.into() }
+}

@@ -1,0 +1,103 @@
+//! Threads that encode and search, behind a bounded queue. Requests that wait are answered together; nothing waits for
+//! others to come.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::ServeError;
+use crate::error::ApiError;
+
+/// What is done in one go, for whoever waits.
+pub(crate) trait Work: Send + 'static {
+    /// Does what waits, in any order.
+    fn run(together: Vec<Self>)
+    where
+        Self: Sized;
+}
+
+/// The most that is done in one go: one's own wait is for others' work, too.
+const TOGETHER: usize = 64;
+
+struct Queued<W> {
+    work: W,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A bounded queue and its threads, which end when the pool is dropped and the queue is empty.
+pub(crate) struct Pool<W: Work> {
+    queue: Option<Sender<Queued<W>>>,
+    places: Arc<Semaphore>,
+    waiting: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<W: Work> Pool<W> {
+    pub fn start(threads: NonZeroUsize, waiting: usize) -> Result<Self, ServeError> {
+        let (queue, ahead) = unbounded::<Queued<W>>();
+        let one = |i: usize| {
+            let ahead = ahead.clone();
+            Builder::new().name(format!("u2i-search-{i}")).spawn(move || answer(&ahead, threads))
+        };
+        let threads = (0..threads.get()).map(one).collect::<Result<_, _>>().map_err(|error| {
+            ServeError::Start { what: "the threads that search", reason: error.to_string() }
+        })?;
+        Ok(Pool { queue: Some(queue), places: Arc::new(Semaphore::new(waiting)), waiting, threads })
+    }
+
+    /// Gives work to the threads, unless too much waits.
+    pub fn submit(&self, work: W) -> Result<(), ApiError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::overloaded())?;
+        self.send(work, place)
+    }
+
+    /// Gives the threads a further part of work that was let in, as soon as there is a place for it.
+    pub async fn submit_further(&self, work: W) -> Result<(), ApiError> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ApiError::overloaded())?;
+        self.send(work, place)
+    }
+
+    fn send(&self, work: W, place: OwnedSemaphorePermit) -> Result<(), ApiError> {
+        let queue = self.queue.as_ref().ok_or_else(ApiError::overloaded)?;
+        queue
+            .send(Queued { work, _place: place })
+            .map_err(|_| ApiError::internal("the pool", &"no thread is left"))
+    }
+
+    /// What waits now.
+    pub fn depth(&self) -> usize {
+        self.waiting - self.places.available_permits()
+    }
+}
+
+impl<W: Work> Drop for Pool<W> {
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn answer<W: Work>(ahead: &Receiver<Queued<W>>, threads: NonZeroUsize) {
+    while let Ok(first) = ahead.recv() {
+        // A share of what waits: the other threads have theirs.
+        let more = ahead.len().div_ceil(threads.get()).min(TOGETHER - 1);
+        let mut together = Vec::with_capacity(1 + more);
+        together.push(first.work);
+        together.extend(ahead.try_iter().take(more).map(|queued| queued.work));
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| W::run(together)));
+        if done.is_err() {
+            // Those who wait see their channel closed, which is answered as an internal error.
+            tracing::error!("a search panicked");
+        }
+    }
+}
+
+/// What work sends back.
+pub(crate) async fn answered<T>(answer: oneshot::Receiver<T>) -> Result<T, ApiError> {
+    answer.await.map_err(|_| ApiError::internal("the pool", &"a search did not end"))
+}
