@@ -17,6 +17,11 @@ impl Failure {
         Failure { kind: ErrorKind::Stopped, error: message.into() }
     }
 
+    /// A fault of a kind, in words.
+    pub fn new(kind: ErrorKind, message: String) -> Self {
+        Failure { kind, error: message.into() }
+    }
+
     /// What kind of fault it is, which the exit code tells.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -14,6 +14,8 @@ mod jobs;
 mod live;
 mod measures;
 mod options;
+#[cfg(feature = "otel")]
+mod otel;
 mod page;
 mod pool;
 mod server;
@@ -25,6 +27,8 @@ mod trace;
 pub use auth::Token;
 pub use error::ServeError;
 pub use options::{Limits, ServeOptions};
+#[cfg(feature = "otel")]
+pub use otel::{Traces, log_and_trace};
 pub use server::{Ended, Stop};
 pub use service::Service;
 pub use trace::{LogFormat, log_to_stderr};
