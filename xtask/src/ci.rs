@@ -42,6 +42,8 @@ pub enum Stage {
     Python,
     /// Files of pandas, pyarrow, polars, DuckDB and Spark are read to one table, where their packages can be had
     Writers,
+    /// Stores of events on a PostgreSQL server that is started for them, where there is one
+    Postgres,
     /// The service by its OpenAPI document, its documentation, its page, PostgreSQL, traces, systemd and Docker, as far as
     /// they can be had
     Serving,
@@ -127,6 +129,7 @@ impl Stage {
             Stage::Smoke => smoke::run(),
             Stage::Python => python::run(),
             Stage::Writers => writers::run(),
+            Stage::Postgres => test::run_postgres(),
             Stage::Serving => serving::run(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use u2i::ErrorKind;
-
-use crate::failure::Failure;
+use u2i::{Error, ErrorKind};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -12,9 +10,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SHOWN: u64 = 4096;
 
 /// Asks once, and says what was answered.
-pub fn check(url: &str) -> Result<String, Failure> {
+pub fn check(url: &str) -> Result<String, Error> {
     let url = endpoint(url)?;
-    let unwell = |reason: String| Failure::new(ErrorKind::Files, format!("{url}: {reason}"));
+    let unwell = |reason: String| Error::Other {
+        kind: ErrorKind::Files,
+        source: format!("{url}: {reason}").into(),
+    };
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)
@@ -33,12 +34,11 @@ pub fn check(url: &str) -> Result<String, Failure> {
 }
 
 /// Where a service says whether requests should be sent to it, if no other path is named.
-fn endpoint(url: &str) -> Result<String, Failure> {
+fn endpoint(url: &str) -> Result<String, Error> {
     let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     match rest.map(|rest| rest.split_once('/')) {
         None => {
-            let message = format!("--check: expected http://HOST:PORT, found `{url}`");
-            Err(Failure::new(ErrorKind::Usage, message))
+            Err(Error::Usage(format!("--check: expected http://HOST:PORT, found `{url}`")))
         }
         Some(None | Some((_, ""))) => Ok(format!("{}/readyz", url.trim_end_matches('/'))),
         Some(Some(_)) => Ok(url.to_owned()),
