@@ -68,8 +68,9 @@ def wait(url: str, service: subprocess.Popen) -> None:
 def narrowed(document: dict) -> dict:
     """The document with what only this bundle's data says: conditions and columns are text to it, and any other text is
     rightly refused."""
-    conditions = {"type": "string", "enum": ["price < 3", "kinds has a and price >= 1.5", "not title = 'Thing number 7'"]}
-    columns = {"type": "object", "additionalProperties": False, "properties": {"plan": {"enum": ["yearly", "monthly", None]}}}
+    conditions = {"type": "string", "enum": ["price < 3", "kinds has a and price >= 1.5", "title = 'Thing number 7'"]}
+    plans = {"enum": ["yearly", "monthly", None]}
+    columns = {"type": "object", "additionalProperties": False, "properties": {"plan": plans}}
     request = document["components"]["schemas"]["RecommendRequest"]["properties"]
     request |= {"where": conditions, "attributes": columns, "context": {"type": "object", "additionalProperties": False}}
     for parameter in document["paths"]["/v1/users/{id}/recommendations"]["get"]["parameters"]:

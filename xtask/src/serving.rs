@@ -49,7 +49,7 @@ pub fn run() -> Result<()> {
 fn with_features() -> Result<()> {
     let arguments = [
         &["test", "--release", "--locked", "-p", PROGRAM, "-p", "u2i-serve"][..],
-        &["--features", "u2i-cli/postgres,u2i-cli/otel", "--test", "it", "--"],
+        &["--features", "u2i-cli/postgres,u2i-cli/otel", "--tests", "--"],
     ]
     .concat();
     let beside_a_server = || {
@@ -60,7 +60,10 @@ fn with_features() -> Result<()> {
     };
     match run_command(&mut beside_a_server()) {
         Err(error) if is_skipped(&error) => {
-            unchecked("PostgreSQL cannot be had (scripts/serving_tools.sh installs it)", "services that share a store");
+            unchecked(
+                "PostgreSQL cannot be had (scripts/serving_tools.sh installs it)",
+                "services that share a store",
+            );
             run_command(cargo().current_dir(root()).args(&arguments).arg("traces"))
         }
         tested => tested,

@@ -23,7 +23,7 @@ use crate::jobs::Job;
 use crate::live::Live;
 use crate::options::{Limits, ServeOptions};
 use crate::pool::Pool;
-use crate::{api, measures, page, trace};
+use crate::{api, measures, page, span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -186,7 +186,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         Some(path) => path.as_str().to_owned(),
         None => "other".to_owned(),
     };
-    let span = trace::of_request(&id, &method, &endpoint, request.headers());
+    let span = span::of_request(&id, &method, &endpoint, request.headers());
     let mut response = async {
         let let_in = if is_open(&path) { Ok(()) } else { auth::check(app.token.as_ref(), request.headers()) };
         match let_in {
@@ -199,7 +199,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     finish(&mut response, &id, &method);
     let took = begun.elapsed();
     measures::request(&endpoint, &method, response.status(), took);
-    trace::answered(&span, response.status());
+    span::answered(&span, response.status());
     let _entered = span.enter();
     // The path alone: what is asked for may be somebody's.
     tracing::info!(%method, path = %endpoint, status = response.status().as_u16(), us = took.as_micros() as u64, "answered");

@@ -55,11 +55,11 @@ impl Drop for Traces {
 ///
 /// [`ServeError::Start`] if the variables say what cannot be, or if the process has a subscriber already.
 pub fn log_and_trace(format: LogFormat, level: LevelFilter) -> Result<Traces, ServeError> {
-    let failed =
-        |reason: String| ServeError::Start { what: "the log with an export of traces", reason };
+    let failed = |reason: String| ServeError::Start { what: "the log with an export of traces", reason };
     let exporter = SpanExporter::builder().with_http().with_http_client(Client::new()).build();
     let exporter = exporter.map_err(|error| failed(error.to_string()))?;
-    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
+    let provider =
+        SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
         .with_location(false)

@@ -2,9 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::http::{HeaderMap, Method, StatusCode};
 use tracing::level_filters::LevelFilter;
-use tracing::{Span, info_span};
 
 use crate::ServeError;
 
@@ -44,21 +42,4 @@ pub fn log_to_stderr(format: LogFormat, level: LevelFilter) -> Result<(), ServeE
         }
     };
     set.map_err(|error| ServeError::Start { what: "the log", reason: error.to_string() })
-}
-
-/// What all that is said of a request belongs to.
-#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "only a collector of traces wants them"))]
-pub(crate) fn of_request(id: &str, method: &Method, endpoint: &str, headers: &HeaderMap) -> Span {
-    #[cfg(feature = "otel")]
-    if let Some(span) = crate::otel::of_request(id, method, endpoint, headers) {
-        return span;
-    }
-    info_span!("request", id = %id)
-}
-
-/// Says how a request ended.
-#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "only a collector of traces wants them"))]
-pub(crate) fn answered(span: &Span, status: StatusCode) {
-    #[cfg(feature = "otel")]
-    crate::otel::answered(span, status);
 }

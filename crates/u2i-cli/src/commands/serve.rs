@@ -119,7 +119,11 @@ impl Arguments {
 
 /// Starts the log. Where a collector is named, spans are sent there as long as what comes back lives.
 #[cfg(feature = "otel")]
-fn log(format: LogFormat, level: LevelFilter, _: &mut Terminal<'_>) -> Result<Option<u2i_serve::Traces>, ServeError> {
+fn log(
+    format: LogFormat,
+    level: LevelFilter,
+    _: &mut Terminal<'_>,
+) -> Result<Option<u2i_serve::Traces>, ServeError> {
     match is_traced() {
         true => u2i_serve::log_and_trace(format, level).map(Some),
         false => log_to_stderr(format, level).map(|()| None),
@@ -137,7 +141,8 @@ fn log(format: LogFormat, level: LevelFilter, terminal: &mut Terminal<'_>) -> Re
 
 /// Whether a collector is named, and not switched off.
 fn is_traced() -> bool {
-    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found.eq_ignore_ascii_case(value));
+    let is =
+        |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found.eq_ignore_ascii_case(value));
     COLLECTOR.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
         && !is("OTEL_SDK_DISABLED", "true")
         && !is("OTEL_TRACES_EXPORTER", "none")

@@ -12,10 +12,8 @@ const SHOWN: u64 = 4096;
 /// Asks once, and says what was answered.
 pub fn check(url: &str) -> Result<String, Error> {
     let url = endpoint(url)?;
-    let unwell = |reason: String| Error::Other {
-        kind: ErrorKind::Files,
-        source: format!("{url}: {reason}").into(),
-    };
+    let unwell =
+        |reason: String| Error::Other { kind: ErrorKind::Files, source: format!("{url}: {reason}").into() };
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)
@@ -37,9 +35,7 @@ pub fn check(url: &str) -> Result<String, Error> {
 fn endpoint(url: &str) -> Result<String, Error> {
     let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     match rest.map(|rest| rest.split_once('/')) {
-        None => {
-            Err(Error::Usage(format!("--check: expected http://HOST:PORT, found `{url}`")))
-        }
+        None => Err(Error::Usage(format!("--check: expected http://HOST:PORT, found `{url}`"))),
         Some(None | Some((_, ""))) => Ok(format!("{}/readyz", url.trim_end_matches('/'))),
         Some(Some(_)) => Ok(url.to_owned()),
     }

@@ -70,7 +70,10 @@ fn object(kind: Type) -> ObjectBuilder {
 
 impl PartialSchema for Id {
     fn schema() -> RefOr<Schema> {
-        let text = object(Type::String).min_length(Some(1)).max_length(Some(Self::BYTES)).pattern(Some(r"^[^\x00]+$"));
+        let text = object(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(Self::BYTES))
+            .pattern(Some(r"^[^\x00]+$"));
         let integer = object(Type::Integer).minimum(Some(i64::MIN)).maximum(Some(u64::MAX as usize));
         let either = OneOfBuilder::new().item(text).item(integer);
         either.description(Some("Text, or an integer, which is taken for its digits.")).into()
@@ -148,7 +151,9 @@ impl PartialSchema for Moment {
         let (instant, day) = (format(KnownFormat::DateTime), format(KnownFormat::Date));
         let digits = object(Type::String).pattern(Some("^-?[0-9]{1,10}$"));
         let either = AnyOfBuilder::new().item(seconds).item(instant).item(day).item(digits);
-        either.description(Some("Unix seconds, or text as 2001-02-03T04:05:06Z, of the years 1 to 9999.")).into()
+        either
+            .description(Some("Unix seconds, or text as 2001-02-03T04:05:06Z, of the years 1 to 9999."))
+            .into()
     }
 }
 
