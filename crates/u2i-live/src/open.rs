@@ -31,7 +31,7 @@ pub fn open_log(address: &str) -> Result<Box<dyn EventLog>, LiveError> {
     match place(address)? {
         Place::File(path) => Ok(Box::new(SqliteLog::open(path)?)),
         #[cfg(feature = "postgres")]
-        Place::Server => Ok(Box::new(crate::PostgresStore::open(address, 1)?)),
+        Place::Server => Ok(Box::new(crate::PostgresStore::open_log(address)?)),
         #[cfg(not(feature = "postgres"))]
         Place::Server => Err(LiveError::NoPostgres),
     }

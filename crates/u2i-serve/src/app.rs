@@ -26,6 +26,8 @@ use crate::pool::Pool;
 use crate::{api, measures, page, span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Milliseconds that an answer took, which browsers and the page show beside those until it is there.
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What all requests share.
 #[derive(Clone)]
@@ -198,6 +200,9 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     .await;
     finish(&mut response, &id, &method);
     let took = begun.elapsed();
+    if let Ok(value) = HeaderValue::from_str(&format!("total;dur={:.3}", took.as_secs_f64() * 1e3)) {
+        response.headers_mut().insert(SERVER_TIMING, value);
+    }
     measures::request(&endpoint, &method, response.status(), took);
     span::answered(&span, response.status());
     let _entered = span.enter();

@@ -5,6 +5,7 @@ use std::path::Path;
 use postgres::types::Type;
 use postgres::{Error, NoTls, Row};
 
+use super::schema::Absent;
 use super::session::{Sessions, failed};
 use super::{address, schema};
 use crate::event::check_items;
@@ -56,9 +57,18 @@ impl PostgresStore {
     /// server cannot be reached, [`NotAStore`](LiveError::NotAStore) and [`Newer`](LiveError::Newer) as of
     /// [`SqliteStore`](crate::SqliteStore).
     pub fn open(address: &str, n_connections: usize) -> Result<Self, LiveError> {
+        Self::connect(address, n_connections, Absent::Made)
+    }
+
+    /// As [`open`](Self::open), but makes no tables.
+    pub(crate) fn open_log(address: &str) -> Result<Self, LiveError> {
+        Self::connect(address, 1, Absent::Refused)
+    }
+
+    fn connect(address: &str, n_connections: usize, absent: Absent) -> Result<Self, LiveError> {
         let (config, store) = address::read(address)?;
         let mut client = config.connect(NoTls).map_err(failed(&store, "connect"))?;
-        let salt = schema::migrate(&mut client, &store, schema::MIGRATIONS)?;
+        let salt = schema::migrate(&mut client, &store, schema::MIGRATIONS, absent)?;
         Ok(PostgresStore { sessions: Sessions::new(config, store, n_connections), salt })
     }
 

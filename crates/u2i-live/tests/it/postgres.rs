@@ -74,6 +74,10 @@ fn replicas_that_append_the_same_events_in_other_orders_end() {
 #[test]
 fn a_schema_of_a_newer_version_or_of_something_else_is_refused() {
     let Some(place) = Place::server() else { return };
+    // To read one back makes none.
+    let error = open_log(&place.address).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    assert!(error.to_string().ends_with("is no store of events: it has no tables of one"), "{error}");
     drop(place.open());
     client(&place).batch_execute("UPDATE u2i_state SET schema = 2").unwrap();
     for error in [open(&place.address, 1).err().unwrap(), open_log(&place.address).err().unwrap()] {

@@ -1,6 +1,7 @@
 //! `/v1/bundle`: which one is in force, and another in its place.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -59,7 +60,7 @@ pub(crate) struct AttributeShown {
     name: String,
     /// `text`, `number` or `list`.
     kind: &'static str,
-    /// Some of its values; of numbers the least and the greatest.
+    /// Some of its values, the most frequent first; of numbers the least and the greatest.
     examples: Vec<serde_json::Value>,
 }
 
@@ -105,9 +106,14 @@ fn show(serving: &Serving, shadow: Option<Arc<Serving>>, takes_events: bool) -> 
 
 fn examples(values: &AttributeValues) -> (&'static str, Vec<serde_json::Value>) {
     let some = |all: &mut dyn Iterator<Item = &str>| -> Vec<serde_json::Value> {
-        // The first items are those with most events in many data sets, and enough of them show what there is.
-        let distinct: BTreeSet<&str> = all.take(10_000).collect();
-        distinct.into_iter().take(EXAMPLES).map(Into::into).collect()
+        // Enough items show what there is.
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for value in all.take(10_000) {
+            *counts.entry(value).or_default() += 1;
+        }
+        let mut most: Vec<(&str, usize)> = counts.into_iter().collect();
+        most.sort_by_key(|&(_, n)| Reverse(n));
+        most.into_iter().take(EXAMPLES).map(|(value, _)| value.into()).collect()
     };
     match values {
         AttributeValues::Text(values) => ("text", some(&mut values.iter().filter_map(Option::as_deref))),
