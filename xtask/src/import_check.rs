@@ -37,6 +37,7 @@ const LIGHT: &[&str] = &[
     "u2i-losses",
     "u2i-random",
     "u2i-schema",
+    "u2i-serve",
 ];
 
 /// Must not bring in what only the program `u2i` needs.

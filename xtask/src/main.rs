@@ -16,6 +16,7 @@ mod python;
 mod real_data;
 mod reproduce;
 mod seeded_bugs;
+mod serving;
 mod smoke;
 mod sources;
 mod test;

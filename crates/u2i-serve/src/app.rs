@@ -13,7 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::{Instrument as _, info_span};
+use tracing::Instrument as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::{self, Token};
@@ -23,7 +23,7 @@ use crate::jobs::Job;
 use crate::live::Live;
 use crate::options::{Limits, ServeOptions};
 use crate::pool::Pool;
-use crate::{api, measures, page};
+use crate::{api, measures, page, span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Milliseconds that an answer took, which browsers and the page show beside those until it is there.
@@ -151,7 +151,7 @@ impl App {
 pub(crate) fn router(app: App) -> Router {
     let (routes, mut document) =
         OpenApiRouter::with_openapi(api::document()).merge(api::routes()).split_for_parts();
-    api::finish_document(&mut document);
+    api::finish_document(&mut document, app.token.is_some());
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
     routes
         .merge(page::routes())
@@ -174,7 +174,7 @@ pub(crate) fn router(app: App) -> Router {
 }
 
 /// Paths that say nothing of the data and must work before a token is known.
-fn is_open(path: &str) -> bool {
+pub(crate) fn is_open(path: &str) -> bool {
     matches!(path, "/" | "/page.css" | "/page.js" | "/favicon.ico" | "/healthz" | "/readyz" | "/openapi.json")
 }
 
@@ -188,7 +188,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         Some(path) => path.as_str().to_owned(),
         None => "other".to_owned(),
     };
-    let span = info_span!("request", id = %id);
+    let span = span::of_request(&id, &method, &endpoint, request.headers());
     let mut response = async {
         let let_in = if is_open(&path) { Ok(()) } else { auth::check(app.token.as_ref(), request.headers()) };
         match let_in {
@@ -204,6 +204,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         response.headers_mut().insert(SERVER_TIMING, value);
     }
     measures::request(&endpoint, &method, response.status(), took);
+    span::answered(&span, response.status());
     let _entered = span.enter();
     // The path alone: what is asked for may be somebody's.
     tracing::info!(%method, path = %endpoint, status = response.status().as_u16(), us = took.as_micros() as u64, "answered");

@@ -13,6 +13,7 @@ mod recommend;
 mod report;
 mod reproduce;
 mod serve;
+mod serve_check;
 mod shared;
 mod similar;
 mod train;

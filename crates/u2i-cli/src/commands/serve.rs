@@ -8,11 +8,16 @@ use clap::Args;
 use u2i::{Error, ErrorKind};
 use u2i_serve::{Ended, LevelFilter, LogFormat, ServeError, ServeOptions, Service, Token, log_to_stderr};
 
+use super::serve_check::check;
 use super::shared::ServingDevice;
 use crate::terminal::Terminal;
 
 /// The variable that a token may stand in.
 const TOKEN: &str = "U2I_TOKEN";
+/// The variable that the store of events may be named in: command lines, and passwords in them, can be read by others.
+const EVENTS: &str = "U2I_EVENTS";
+/// The variables that name a collector of traces.
+const COLLECTOR: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// Answer requests over HTTP from a bundle, count what users do meanwhile, and show a page to try it all.
 ///
@@ -20,15 +25,17 @@ const TOKEN: &str = "U2I_TOKEN";
 ///
 /// The page is at the address that the log names; /openapi.json describes the endpoints, docs/serving.md everything.
 /// SIGTERM and Ctrl-C end it after the requests under way are answered (exit code 0; 143 if that took over 10 seconds).
+/// In a build with the feature otel, requests are traced to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names.
 #[derive(Args)]
 pub struct Arguments {
     /// The folder of the bundle, or a link to it. A new bundle may take its place.
-    bundle: PathBuf,
+    #[arg(required_unless_present = "check")]
+    bundle: Option<PathBuf>,
     /// Where to listen. An address that other machines can reach needs a token.
     #[arg(long, default_value = "127.0.0.1:8080")]
     addr: SocketAddr,
     /// Where events are kept: a file, postgres://…, or `none` to take no events. By default a file beside the bundle,
-    /// BUNDLE.events.sqlite.
+    /// BUNDLE.events.sqlite. It may also stand in the variable U2I_EVENTS.
     #[arg(long, value_name = "PATH|URL")]
     events: Option<String>,
     /// A file with the token that callers must show. It may also stand in the variable U2I_TOKEN.
@@ -55,18 +62,29 @@ pub struct Arguments {
     /// What is logged: error, warn, info (a line for each request) or debug.
     #[arg(long, default_value = "info", value_name = "LEVEL")]
     log_level: LevelFilter,
+    /// Serve nothing: ask the service at this address whether it is ready, and end with 0 if it is, else with 4. Of an
+    /// address with a path that path is asked: http://127.0.0.1:8080/healthz.
+    #[arg(long, value_name = "URL", conflicts_with = "bundle")]
+    check: Option<String>,
     #[command(flatten)]
     device: ServingDevice,
 }
 
 impl Arguments {
     pub fn run(self, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+        let bundle = match (self.check, self.bundle) {
+            (None, Some(bundle)) => bundle,
+            (url, _) => {
+                terminal.print(&check(&url.unwrap_or_default())?);
+                return Ok(());
+            }
+        };
         let device = self.device.device.open()?;
-        log_to_stderr(self.log, self.log_level).map_err(failed)?;
-        let defaults = ServeOptions::new(&self.bundle);
+        let _traces = log(self.log, self.log_level, terminal).map_err(failed)?;
+        let defaults = ServeOptions::new(&bundle);
         let options = ServeOptions {
             addr: self.addr,
-            events: events(self.events, &self.bundle),
+            events: events(self.events.or_else(|| std::env::var(EVENTS).ok()), &bundle),
             token: token(self.token_file.as_deref())?,
             watch: self.watch,
             shadow: self.shadow,
@@ -97,6 +115,37 @@ impl Arguments {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// Starts the log. Where a collector is named, spans are sent there as long as what comes back lives.
+#[cfg(feature = "otel")]
+fn log(
+    format: LogFormat,
+    level: LevelFilter,
+    _: &mut Terminal<'_>,
+) -> Result<Option<u2i_serve::Traces>, ServeError> {
+    match is_traced() {
+        true => u2i_serve::log_and_trace(format, level).map(Some),
+        false => log_to_stderr(format, level).map(|()| None),
+    }
+}
+
+/// Starts the log, and says so where a collector is named, of which this build knows nothing.
+#[cfg(not(feature = "otel"))]
+fn log(format: LogFormat, level: LevelFilter, terminal: &mut Terminal<'_>) -> Result<(), ServeError> {
+    if is_traced() {
+        terminal.say("no traces are sent: this build lacks the feature otel");
+    }
+    log_to_stderr(format, level)
+}
+
+/// Whether a collector is named, and not switched off.
+fn is_traced() -> bool {
+    let is =
+        |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found.eq_ignore_ascii_case(value));
+    COLLECTOR.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+        && !is("OTEL_SDK_DISABLED", "true")
+        && !is("OTEL_TRACES_EXPORTER", "none")
 }
 
 fn failed(error: ServeError) -> Error {

@@ -8,6 +8,7 @@ mod datasets;
 mod disks;
 mod events;
 mod experiments;
+mod integrations;
 mod kinds;
 mod learning;
 mod memory;
@@ -20,6 +21,8 @@ mod runs;
 mod serving;
 mod small_data;
 mod split_files;
+#[cfg(feature = "otel")]
+mod traces;
 
 use u2i::config::Experiment;
 use u2i::pipeline::{prepare_features, read_dataset};

@@ -32,6 +32,7 @@ pub(crate) struct Event {
     /// When; now, if it is not given.
     pub time: Option<Moment>,
     /// What it was: `view`, `buy`.
+    #[schema(max_length = 64)]
     pub kind: Option<String>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) struct Event {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventBatch {
-    #[schema(value_type = Vec<Event>, max_items = 1000)]
+    #[schema(value_type = Vec<Event>, min_items = 1, max_items = 1000)]
     events: Vec<Value>,
 }
 

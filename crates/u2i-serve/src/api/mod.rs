@@ -25,7 +25,7 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::{App, is_open};
 use crate::error::ApiError;
 
 #[derive(utoipa::OpenApi)]
@@ -41,14 +41,19 @@ pub(crate) fn document() -> OpenApi {
     Document::openapi()
 }
 
-/// Every path takes a token, where the service has one.
-pub(crate) fn finish_document(document: &mut OpenApi) {
+/// Says which paths take a token, where the service has one.
+pub(crate) fn finish_document(document: &mut OpenApi, has_token: bool) {
+    if !has_token {
+        return;
+    }
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("token", scheme);
-    document.security = Some(vec![
-        SecurityRequirement::default(),
-        SecurityRequirement::new("token", std::iter::empty::<String>()),
-    ]);
+    document.security = Some(vec![SecurityRequirement::new("token", std::iter::empty::<String>())]);
+    for (path, item) in &mut document.paths.paths {
+        if let Some(operation) = item.get.as_mut().filter(|_| is_open(path)) {
+            operation.security = Some(Vec::new());
+        }
+    }
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {

@@ -95,7 +95,7 @@ impl From<SeenItems> for Seen {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecommendBatch {
-    #[schema(value_type = Vec<RecommendRequest>, max_items = 1000)]
+    #[schema(value_type = Vec<RecommendRequest>, min_items = 1, max_items = 1000)]
     pub requests: Vec<Value>,
 }
 

@@ -46,7 +46,8 @@ pub(crate) struct ListParams {
     /// Whether items come with their attributes.
     #[serde(default)]
     details: bool,
-    /// The moment that is asked about: `2001-02-03T04:05:06Z` or Unix seconds.
+    /// The moment that is asked about.
+    #[param(value_type = Option<Moment>)]
     at: Option<String>,
     /// Which bundle answers.
     #[serde(default)]

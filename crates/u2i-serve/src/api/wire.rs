@@ -9,7 +9,9 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -68,8 +70,12 @@ fn object(kind: Type) -> ObjectBuilder {
 
 impl PartialSchema for Id {
     fn schema() -> RefOr<Schema> {
-        let text = object(Type::String).min_length(Some(1)).max_length(Some(Self::BYTES));
-        let either = OneOfBuilder::new().item(text).item(object(Type::Integer));
+        let text = object(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(Self::BYTES))
+            .pattern(Some(r"^[^\x00]+$"));
+        let integer = object(Type::Integer).minimum(Some(i64::MIN)).maximum(Some(u64::MAX as usize));
+        let either = OneOfBuilder::new().item(text).item(integer);
         either.description(Some("Text, or an integer, which is taken for its digits.")).into()
     }
 }
@@ -141,8 +147,13 @@ impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {
         let seconds =
             object(Type::Integer).minimum(Some(*Self::RANGE.start())).maximum(Some(*Self::RANGE.end()));
-        let either = OneOfBuilder::new().item(seconds).item(object(Type::String));
-        either.description(Some("Unix seconds, or text as 2001-02-03T04:05:06Z.")).into()
+        let format = |format| object(Type::String).format(Some(SchemaFormat::KnownFormat(format)));
+        let (instant, day) = (format(KnownFormat::DateTime), format(KnownFormat::Date));
+        let digits = object(Type::String).pattern(Some("^-?[0-9]{1,10}$"));
+        let either = AnyOfBuilder::new().item(seconds).item(instant).item(day).item(digits);
+        either
+            .description(Some("Unix seconds, or text as 2001-02-03T04:05:06Z, of the years 1 to 9999."))
+            .into()
     }
 }
 
