@@ -36,7 +36,8 @@ environment() {
 case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, or --python} in
 --python)
     environment "$cache/torch" torch==2.9.1 numpy==2.2.6 torch-rechub==0.9.0 faiss-cpu==1.12.0 pandas==2.3.3 \
-        safetensors==0.6.2
+        safetensors==0.6.2 pyarrow==21.0.0 fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0 \
+        pydantic==2.14.4 orjson==3.13.0
     echo "$cache/torch/bin/python"
     ;;
 --writers)

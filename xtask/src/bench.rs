@@ -23,7 +23,8 @@ pub struct Options {
     /// With the peers in Python, too: they go into a virtual environment outside of the checkout, about 7 GB
     #[arg(long)]
     against: Option<Against>,
-    /// Only these contests, by their ids; docs/benchmarks.md keeps what it says of the others
+    /// Only these contests, by their ids or the first part of them (`serve`); docs/benchmarks.md keeps what it says of the
+    /// others
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
     /// Also writes the rows there, as a list of `{id, variant, threads, ours, peer, unit, ratio, …}`
@@ -43,20 +44,30 @@ enum Against {
 pub fn run(options: &Options) -> Result<()> {
     for id in &options.only {
         let known: Vec<&str> = CONTESTS.iter().map(|contest| contest.id).collect();
-        ensure!(known.contains(&id.as_str()), "there is no contest `{id}`, of {}", known.join(", "));
+        ensure!(
+            known.iter().any(|own| names(id, own)),
+            "there is no contest `{id}`, of {}",
+            known.join(", ")
+        );
     }
     // What is named is run whatever it takes.
     let is_asked = |contest: &&Contest| match options.only.is_empty() {
-        true => options.against.is_some() || matches!(contest.peer, Peer::Ours(_)),
-        false => options.only.iter().any(|id| id == contest.id),
+        true => options.against.is_some() || !contest.peer.needs_python(),
+        false => options.only.iter().any(|id| names(id, contest.id)),
     };
     let asked: Vec<&Contest> = CONTESTS.iter().filter(is_asked).collect();
     // As tests and binaries are built: `-p` would give burn other features and build it again.
-    let scope = ["--release", "--locked", "--workspace", "--exclude", "u2i-benches", "--bin", "bench_u2i"];
-    run_command(cargo().current_dir(root()).arg("build").args(scope))?;
-    let needs_python = asked.iter().any(|contest| matches!(contest.peer, Peer::Python(_)));
+    let scope = ["--release", "--locked", "--workspace", "--exclude", "u2i-benches"];
+    run_command(cargo().current_dir(root()).arg("build").args(scope).args([
+        "--bin",
+        "bench_u2i",
+        "--bin",
+        "u2i",
+    ]))?;
+    let needs_python = asked.iter().any(|contest| contest.peer.needs_python());
     let place = Place {
         ours: target_dir().join("release/bench_u2i"),
+        program: target_dir().join("release/u2i"),
         python: if needs_python { Some(python()?) } else { None },
         data: target_dir().join("bench"),
         commit: commit()?,
@@ -83,6 +94,12 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Whether `given` is this id, or the first part of it where no id is just that: `serve` names all that begin so.
+fn names(given: &str, id: &str) -> bool {
+    let is_id = CONTESTS.iter().any(|contest| contest.id == given);
+    id == given || !is_id && id.strip_prefix(given).is_some_and(|rest| rest.starts_with('-'))
+}
+
 /// What is measured; with a mark where files are not as they were committed.
 fn commit() -> Result<String> {
     let text = output(Command::new("git").current_dir(root()).args([
@@ -106,9 +123,14 @@ fn movielens(given: Option<&Path>) -> Option<PathBuf> {
         .or_else(|| Some(PathBuf::from(std::env::var_os("U2I_DATA_DIR")?).join("ml-1m")))
 }
 
+/// How the arguments of contests of the service begin.
+const SERVE: &str = "serve ";
+
 /// Where everything is.
 struct Place {
     ours: PathBuf,
+    /// What serves bundles.
+    program: PathBuf,
     python: Option<PathBuf>,
     data: PathBuf,
     commit: String,
@@ -121,30 +143,42 @@ impl Place {
         if let Peer::Ours(arguments) = contest.peer {
             self.write(arguments)?;
         }
-        let start = |is_ours: bool| -> Result<Contender> {
-            let mut command = match (is_ours, &contest.peer) {
-                (true, _) => self.ours(&[], contest.ours)?,
-                (false, Peer::Ours(arguments)) => self.ours(&[], arguments)?,
-                (false, Peer::Python(line)) => self.peer(line, threads)?,
+        let sides: &[usize] = if matches!(contest.peer, Peer::Nobody) { &[0] } else { &[0, 1] };
+        let start = |side: usize| -> Result<Contender> {
+            let mut command = match (side, &contest.peer) {
+                (0, _) | (_, Peer::Nobody) => self.ours(&[], contest.ours)?,
+                (_, Peer::Ours(arguments)) => self.ours(&[], arguments)?,
+                (_, Peer::Python(line)) => self.peer(line, threads)?,
+                (_, Peer::Served(script, arguments)) => {
+                    let python = self.python.as_ref().context("peers run in Python")?;
+                    let mut command = self.ours(&[], arguments)?;
+                    command.arg("--python").arg(python);
+                    command.arg("--script").arg(root().join("benches/peers").join(script));
+                    command
+                }
             };
+            if contest.ours.starts_with(SERVE) {
+                command.arg("--u2i").arg(&self.program).arg("--threads").arg(threads.to_string());
+            }
             Contender::start(&mut command, threads)
         };
         let mut rounds = [Vec::new(), Vec::new()];
         let mut ready = [Value::Null, Value::Null];
         if contest.fresh {
             for _ in 0..contest.rounds {
-                for side in [0, 1] {
-                    let mut contender = start(side == 0)?;
+                for &side in sides {
+                    let mut contender = start(side)?;
                     rounds[side].push(contender.round()?);
                     ready[side] = contender.end()?;
                 }
             }
         } else {
-            let mut contenders = [start(true)?, start(false)?];
+            let mut contenders: Vec<Contender> =
+                sides.iter().map(|&side| start(side)).collect::<Result<_>>()?;
             for round in 0..=contest.rounds {
                 // Neither is always first.
-                let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-                for side in order {
+                for place in 0..sides.len() {
+                    let side = (place + round) % sides.len();
                     let took = contenders[side].round()?;
                     // The first round warms caches up.
                     if round > 0 {
@@ -152,8 +186,9 @@ impl Place {
                     }
                 }
             }
-            let [ours, peer] = contenders;
-            ready = [ours.end()?, peer.end()?];
+            for (side, contender) in contenders.into_iter().enumerate() {
+                ready[side] = contender.end()?;
+            }
         }
         let [ours, peer] = &rounds;
         let mut row = Row::new(contest, threads, (ours, &ready[0]), (peer, &ready[1]))?;
@@ -229,4 +264,17 @@ fn same_lists(ours: &[[u8; 4]], peer: &[[u8; 4]]) -> Result<f64> {
     let pairs = ours.chunks(LIST).zip(peer.chunks(LIST));
     let same = pairs.filter(|(a, b)| sorted(a) == sorted(b)).count();
     Ok(same as f64 / (ours.len() / LIST) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_part_of_ids_names_all_that_begin_so_but_an_id_names_itself_alone() {
+        let named = |given| CONTESTS.iter().filter(move |contest| names(given, contest.id)).map(|own| own.id);
+        assert!(named("serve").count() >= 8 && named("serve").all(|id| id.starts_with("serve-")));
+        assert!(named("prepare-vs-pandas").all(|id| id == "prepare-vs-pandas"));
+        assert_eq!((named("serv").count(), named("").count()), (0, 0));
+    }
 }

@@ -1,4 +1,4 @@
-//! Tests of `scripts/bootstrap.sh` and `scripts/tools.sh` on made-up machines: a folder of stand-ins is all of its `PATH`.
+//! Tests of `scripts/bootstrap.sh`, `scripts/tools.sh` and `scripts/serving_tools.sh` on made-up machines: a folder of stand-ins is all of its `PATH`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -151,4 +151,19 @@ fn tools_are_installed_where_they_are_missing_or_of_another_version() {
     tools("released", &[INSTALL, DENY, released], None, 0, &[install]);
     let compares = ("cargo-semver-checks", "echo cargo-semver-checks 0.51.0");
     tools("all-tools", &[INSTALL, RUSTUP, DENY, released, compares], None, 0, &[]);
+}
+
+#[test]
+fn tools_of_the_service_are_installed_one_by_one_where_that_is_possible() {
+    let tools = |name: &str, programs: &[(&str, &str)], exit_code, said: &[&str]| {
+        let own = [("initdb", ""), ("chromium", "")];
+        let machine = Machine::new(name, &[&own, programs].concat());
+        check_output(name, &machine.run("serving_tools.sh", None), exit_code, said);
+    };
+    tools("serving", &[("wrk", "")], 0, &[]);
+    tools("serving-user", &[USER, APT], 1, &["cannot install wrk: that takes apt-get and root"]);
+    tools("serving-other", &[ROOT], 1, &["cannot install wrk"]);
+    let install = "install --yes --no-install-recommends --quiet=2 wrk";
+    tools("serving-debian", &[ROOT, ("apt-get", "echo \"apt-get $*\" >&2")], 0, &[install]);
+    tools("serving-offline", &[ROOT, ("apt-get", "exit 100")], 1, &["cannot install wrk\n"]);
 }

@@ -42,6 +42,8 @@ pub enum Stage {
     Python,
     /// Files of pandas, pyarrow, polars, DuckDB and Spark are read to one table, where their packages can be had
     Writers,
+    /// Stores of events on a PostgreSQL server that is started for them, where there is one
+    Postgres,
     /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
@@ -111,8 +113,8 @@ impl Stage {
             Stage::Test => test::run(),
             Stage::Clippy => {
                 let scope = ["--workspace", "--all-targets", "--release", "--locked"];
-                // With what only a build for GPUs has.
-                let features = ["--features", "u2i-device/wgpu"];
+                // With what only a build for GPUs or PostgreSQL has.
+                let features = ["--features", "u2i-device/wgpu,u2i-live/postgres"];
                 in_root(&[&["clippy"], &scope[..], &features, &["--", "-D", "warnings"]].concat())
             }
             Stage::Doc => {
@@ -124,6 +126,7 @@ impl Stage {
             Stage::Smoke => smoke::run(),
             Stage::Python => python::run(),
             Stage::Writers => writers::run(),
+            Stage::Postgres => test::run_postgres(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::PackageBuild => packages::package(Verify::Built),

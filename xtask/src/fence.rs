@@ -100,6 +100,7 @@ const HOUSE: &[Room] = &[
         free_of: &["clap", "indicatif"],
     },
     Room { name: "u2i-heap", uses: &[], free_of: &["polars", "faiss", "burn"] },
+    Room { name: "u2i-live", uses: &["u2i-disk", "u2i-schema"], free_of: &["polars", "faiss", "burn"] },
 ];
 
 /// What the program `u2i` and the HTML page bring in, and nobody who imports the library should have to compile. That

@@ -33,6 +33,7 @@ const LIGHT: &[&str] = &[
     "u2i-heap",
     "u2i-host",
     "u2i-linalg",
+    "u2i-live",
     "u2i-losses",
     "u2i-random",
     "u2i-schema",

@@ -1,13 +1,16 @@
 //! All tests.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::{cargo, root, run as run_command, target_dir};
+use crate::python::is_skipped;
 use crate::real_data::DATA_DIR;
 use crate::real_data::skipped::SKIP_LOG;
+use crate::unchecked::unchecked;
 
 /// Every test and doc test of the workspace, in the profile of the runs, so that dependencies are built once.
 pub fn run() -> Result<()> {
@@ -53,6 +56,28 @@ pub fn run_gpu() -> Result<()> {
         skipped.lines().count(),
         skipped.trim_end()
     );
+    Ok(())
+}
+
+/// The tests of stores of events, beside a server that `scripts/postgres.sh` starts. Says so where there is none.
+pub fn run_postgres() -> Result<()> {
+    let log = skip_log()?;
+    let mut command = Command::new(root().join("scripts/postgres.sh"));
+    // Alone the crate has neither burn nor polars, so that features of its own cost a minute.
+    command.arg(cargo().get_program()).args(["test", "--release", "--locked", "--package", "u2i-live"]);
+    command.args(["--features", "postgres"]).current_dir(root()).env(SKIP_LOG, &log);
+    match run_command(&mut command) {
+        Err(error) if is_skipped(&error) => {
+            unchecked(
+                "PostgreSQL cannot be had (scripts/serving_tools.sh installs it)",
+                "events on a server",
+            );
+            return Ok(());
+        }
+        tested => tested?,
+    }
+    let skipped = read(&log)?;
+    ensure!(skipped.is_empty(), "tests skipped beside a server:\n{}", skipped.trim_end());
     Ok(())
 }
 

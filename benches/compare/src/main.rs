@@ -6,6 +6,7 @@ mod plain;
 mod prepare;
 mod rounds;
 mod search;
+mod serve;
 mod train;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Contest {
     /// Search
     #[command(subcommand)]
     Search(search::Contest),
+    /// The service
+    Serve(serve::Options),
 }
 
 /// As `u2i` has it.
@@ -54,5 +57,7 @@ fn main() -> Result<()> {
         (Contest::Prepare(contest), false) => contest.run(&data),
         (Contest::Search(contest), true) => contest.write(&data),
         (Contest::Search(contest), false) => contest.run(&data),
+        (Contest::Serve(options), true) => options.write(&data),
+        (Contest::Serve(options), false) => options.run(&data),
     }
 }

@@ -1,5 +1,12 @@
-//! How long one call of a recommender takes, at 10⁵ items of 64 dimensions behind HNSW: `latency FOLDER`. The bundle is
-//! written to the folder if it is not there.
+//! How long a call of a recommender takes at 10⁵ items of 64 dimensions behind HNSW. The bundle is written to the folder if it
+//! is not there.
+//!
+//! ```text
+//! cargo run --release -p u2i-cli -p u2i-bundle --example latency FOLDER
+//! ```
+
+// It is a program.
+#![allow(clippy::print_stdout)]
 
 #[path = "../tests/it/fixture.rs"]
 #[allow(dead_code)]
@@ -29,22 +36,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let recommender = Recommender::open(&dir, &device())?;
     println!("{:?}", recommender.index());
     let requests: Vec<Request> = (1..2_000).map(|i| user(format!("user {i}"))).collect();
-    let one_by_one = |what: &str, change: &dyn Fn(&mut Request), options: &Options, now: &Now<'_>| {
-        let mut requests = requests.clone();
-        requests.iter_mut().for_each(change);
-        let took = requests.iter().map(|request| {
+    let by_calls = |what: &str, requests: &[Request], n: usize, options: &Options, now: &Now<'_>| {
+        let busy = busy_us();
+        let took = requests.chunks_exact(n).map(|requests| {
+            let asked: Vec<_> = requests.iter().map(|request| (request, options)).collect();
             let began = Instant::now();
-            let answers = recommender.recommend_each(&[(request, options)], now);
-            assert!(answers[0].is_ok());
-            began.elapsed().as_secs_f64() * 1e6
+            assert!(recommender.recommend_each(&asked, now).iter().all(Result::is_ok));
+            began.elapsed().as_secs_f64() * 1e6 / n as f64
         });
         let mut took: Vec<f64> = took.collect();
         took.sort_by(f64::total_cmp);
-        println!(
-            "{what:<42} p50 {:7.1} µs, p99 {:7.1} µs",
-            took[took.len() / 2],
-            took[took.len() * 99 / 100]
-        );
+        let busy = (busy_us() - busy) / (took.len() * n) as f64;
+        let (p50, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+        println!("{what:<32} p50 {p50:7.1} µs, p99 {p99:8.1} µs, this thread was busy for {busy:7.1} µs");
+    };
+    let one_by_one = |what: &str, change: &dyn Fn(&mut Request), options: &Options, now: &Now<'_>| {
+        let mut requests = requests.clone();
+        requests.iter_mut().for_each(change);
+        by_calls(what, &requests, 1, options, now);
     };
     let hidden: ItemSet = (1..2_000).map(|item| 37 * item).collect();
     let hiding = Now { hidden: Some(&hidden), popular: None };
@@ -75,19 +84,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         took.sort_by(f64::total_cmp);
         println!("{:<42} p50 {:7.1} µs", "the vector alone", took[32]);
         let options = top(10);
-        for n in [8, 64] {
-            let mut took: Vec<f64> = requests
-                .chunks_exact(n)
-                .map(|requests| {
-                    let asked: Vec<_> = requests.iter().map(|request| (request, &options)).collect();
-                    let began = Instant::now();
-                    assert!(recommender.recommend_each(&asked, &nothing).iter().all(Result::is_ok));
-                    began.elapsed().as_secs_f64() * 1e6 / n as f64
-                })
-                .collect();
-            took.sort_by(f64::total_cmp);
-            println!("{n:>2} together, of each {:21} p50 {:7.1} µs", "", took[took.len() / 2]);
-        }
+        by_calls("8 together, each", &requests, 8, &options, &nothing);
+        by_calls("64 together, each", &requests, 64, &options, &nothing);
     };
     println!("on a thread of its own:");
     std::thread::scope(|scope| {
@@ -120,4 +118,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let exact = Options { search: Search::Exact, ..top(10) };
     one_by_one("exact search", &|_| (), &exact, &Now::default());
     Ok(())
+}
+
+/// Time that the calling thread has had a processor, where the system tells it; a machine with other work shows it best.
+fn busy_us() -> f64 {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let busy_ns = schedule.split(' ').next().and_then(|number| number.parse::<f64>().ok());
+    busy_ns.map_or(f64::NAN, |ns| ns / 1e3)
 }

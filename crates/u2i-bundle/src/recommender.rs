@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use u2i_index::{ExactIndex, Index, ItemSet};
+use u2i_index::{ExactIndex, FaissSpec, Index, ItemSet};
 use u2i_models::burn::tensor::Device;
 use u2i_models::{ModelConfig, TwoTowerConfig};
 use u2i_schema::{Catalog, EventStore, NO_TIME, Users};
@@ -18,11 +18,15 @@ use crate::conditions::Conditions;
 use crate::encoder::Encoder;
 use crate::features::{Features, Served};
 use crate::read::{Opened, UseIndex};
-use crate::{Attribute, BundleError, Manifest};
+use crate::{Attribute, BundleError, IndexEntry, Manifest};
 
 /// A bundle that was read, ready to answer, from any number of threads at once.
 ///
-/// Answers depend on the request alone, to the last bit of scores, not on those asked together with it.
+/// Answers depend on the request alone, to the last bit of scores, not on those asked together with it, where the operators of
+/// `u2i-ops` encode users; elsewhere a matrix product rounds by its shape.
+///
+/// A call divides its work among rayon's threads, unless the thread that calls
+/// [keeps to itself](u2i_index::keep_to_this_thread), as the workers of a server should.
 pub struct Recommender {
     manifest: Manifest,
     device: Device,
@@ -161,6 +165,9 @@ impl Recommender {
             (None, Some(_), UseIndex::Never) => IndexState::LeftOut,
             (None, Some(_), UseIndex::IfThere) => IndexState::NotBuiltIn,
         };
+        // Exact search finds what a flat index does, and in one way for a query and for many.
+        let is_flat = matches!(&manifest.index, Some(IndexEntry { spec: FaissSpec::Flat, .. }));
+        let index = index.filter(|_| !is_flat);
         let sources = manifest.columns.iter().map(|entry| entry.source.clone());
         let features = Features::new(
             columns.into_iter().zip(sources).map(|(column, source)| Served { column, source }),

@@ -1,6 +1,6 @@
 //! The process's exit codes, the same for every command.
 
-use u2i::ErrorKind;
+use u2i::{Error, ErrorKind};
 
 /// A guard or a check failed.
 pub const CHECK: u8 = 1;
@@ -25,10 +25,10 @@ pub const INTERRUPTED: u8 = 130;
 /// Terminated (SIGTERM), after what was reached is kept.
 pub const TERMINATED: u8 = 143;
 
-/// What a command that ends with an error of this kind returns to the shell. Who asked to stop is not in the error: a stop is taken
+/// What a command that ends with this error returns to the shell. Who asked to stop is not in the error: a stop is taken
 /// for one by SIGINT.
-pub fn of(kind: ErrorKind) -> u8 {
-    match kind {
+pub fn of(error: &Error) -> u8 {
+    match error.kind() {
         ErrorKind::Check => CHECK,
         ErrorKind::Usage => USAGE,
         ErrorKind::Data => DATA,

@@ -2,7 +2,6 @@
 
 mod commands;
 mod exit_code;
-mod failure;
 mod output;
 mod signals;
 mod terminal;
@@ -25,7 +24,7 @@ use terminal::Terminal;
 ///   u2i export run --out bundle
 ///   u2i recommend bundle --history 12,7,30 --k 10
 ///
-/// And a fifth answers over HTTP: u2i serve bundle
+/// And one answers over HTTP, and has a page to try it: u2i serve bundle
 #[derive(Parser)]
 #[command(version, about, verbatim_doc_comment, after_help = EXIT_CODES)]
 struct Cli {
@@ -51,7 +50,7 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => {
             terminal::error(&error);
-            return ExitCode::from(exit_code::of(error.kind()));
+            return ExitCode::from(exit_code::of(&error));
         }
     };
     let output = if cli.json { Output::Json } else { Output::Text };
@@ -59,7 +58,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(&error);
-            let code = exit_code::of(error.kind());
+            let code = exit_code::of(&error);
             let terminated = code == exit_code::INTERRUPTED && signals.terminated();
             ExitCode::from(if terminated { exit_code::TERMINATED } else { code })
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use u2i::Progress;
+use u2i::{Error, Progress};
 
 use crate::output::Output;
 use crate::signals::Signals;
@@ -91,9 +91,9 @@ impl Progress for Terminal<'_> {
 }
 
 /// Prints an error and its causes on one line.
-pub fn error(error: &dyn std::error::Error) {
+pub fn error(error: &Error) {
     let mut text = format!("error: {error}");
-    let mut cause = error.source();
+    let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let message = error.to_string();
         if !text.ends_with(&message) {

@@ -58,8 +58,7 @@ impl FileLock {
     ///
     /// [`Held`](LockError::Held) names the process that has it; otherwise what the system says.
     pub fn take(path: &Path) -> Result<Self, LockError> {
-        let failed =
-            |action| move |source| LockError::Io { action, path: path.to_owned(), source };
+        let failed = |action| move |source| LockError::Io { action, path: path.to_owned(), source };
         let open = File::options().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = open.map_err(failed("write"))?;
         match file.try_lock() {

@@ -29,10 +29,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(items(2)?, ["tea", "cup"]);
     let mut counts = store.counts_since(7200)?;
     counts.sort();
-    assert_eq!(counts.iter().map(|count| (&count.item[..], count.hour, count.n)).collect::<Vec<_>>(), [
-        ("cup", 2, 1),
-        ("tea", 2, 1)
-    ]);
+    assert_eq!(
+        counts.iter().map(|count| (&count.item[..], count.hour, count.n)).collect::<Vec<_>>(),
+        [("cup", 2, 1), ("tea", 2, 1)]
+    );
 
     assert_eq!(store.forget_user("ada")?, 3);
     assert!(items(10)?.is_empty());

@@ -24,7 +24,8 @@ impl NewEvent {
         let ids = [("event_id", &self.event_id), ("user", &self.user), ("item", &self.item)];
         let texts = ids.into_iter().chain(self.kind.as_ref().map(|kind| ("kind", kind)));
         texts.into_iter().try_for_each(|(name, text)| {
-            check(text).map_err(|reason| LiveError::Text { field: format!("events[{position}].{name}"), reason })
+            check(text)
+                .map_err(|reason| LiveError::Text { field: format!("events[{position}].{name}"), reason })
         })
     }
 }

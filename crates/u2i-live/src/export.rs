@@ -105,11 +105,12 @@ fn write_group<W: io::Write + Send>(
     rows: &[NewEvent],
 ) -> Result<(), ParquetError> {
     let text = |text: &String| ByteArray::from(text.as_bytes().to_vec());
-    let texts = |group: &mut SerializedRowGroupWriter<'_, W>, cells: Vec<ByteArray>, levels: Option<&[i16]>| {
-        let mut column = group.next_column()?.ok_or_else(missing)?;
-        column.typed::<ByteArrayType>().write_batch(&cells, levels, None)?;
-        column.close()
-    };
+    let texts =
+        |group: &mut SerializedRowGroupWriter<'_, W>, cells: Vec<ByteArray>, levels: Option<&[i16]>| {
+            let mut column = group.next_column()?.ok_or_else(missing)?;
+            column.typed::<ByteArrayType>().write_batch(&cells, levels, None)?;
+            column.close()
+        };
     texts(&mut group, rows.iter().map(|row| text(&row.user)).collect(), None)?;
     texts(&mut group, rows.iter().map(|row| text(&row.item)).collect(), None)?;
     let times: Vec<i64> = rows.iter().map(|row| row.time_s.saturating_mul(1000)).collect();

@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn a_mark_depends_on_the_id_and_on_the_salt() {
         let salts = [Salt([0; SALT_BYTES]), Salt([1; SALT_BYTES])];
-        let marks: HashSet<Mark> = salts.iter().flat_map(|salt| ["", "a", "b"].map(|id| salt.mark(id))).collect();
+        let marks: HashSet<Mark> =
+            salts.iter().flat_map(|salt| ["", "a", "b"].map(|id| salt.mark(id))).collect();
         assert_eq!(marks.len(), 6);
         let forgotten = ForgottenUsers::new(salts[0], HashSet::from([salts[0].mark("a")]));
         assert_eq!(["a", "b", ""].map(|user| forgotten.contains(user)), [true, false, false]);

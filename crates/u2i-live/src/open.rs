@@ -31,7 +31,7 @@ pub fn open_log(address: &str) -> Result<Box<dyn EventLog>, LiveError> {
     match place(address)? {
         Place::File(path) => Ok(Box::new(SqliteLog::open(path)?)),
         #[cfg(feature = "postgres")]
-        Place::Server => Ok(Box::new(crate::PostgresStore::open(address, 1)?)),
+        Place::Server => Ok(Box::new(crate::PostgresStore::open_log(address)?)),
         #[cfg(not(feature = "postgres"))]
         Place::Server => Err(LiveError::NoPostgres),
     }
@@ -46,9 +46,11 @@ fn place(address: &str) -> Result<Place<'_>, LiveError> {
     match address.split_once("://") {
         Some(("postgres" | "postgresql", _)) => Ok(Place::Server),
         // What follows may hold a password.
-        Some((scheme, _)) if scheme.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'+') => Err(
-            LiveError::Address(format!("begins with {scheme}://, but must be a path or begin with postgres://")),
-        ),
+        Some((scheme, _)) if scheme.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'+') => {
+            Err(LiveError::Address(format!(
+                "begins with {scheme}://, but must be a path or begin with postgres://"
+            )))
+        }
         _ if address.is_empty() => Err(LiveError::Address("is empty".to_owned())),
         _ => Ok(Place::File(Path::new(address))),
     }
@@ -67,7 +69,8 @@ mod tests {
             assert_eq!(open_log(address).err().expect(address).to_string(), wanted);
         };
         check("", "the address of the events is empty");
-        let wanted = "the address of the events begins with mysql://, but must be a path or begin with postgres://";
+        let wanted =
+            "the address of the events begins with mysql://, but must be a path or begin with postgres://";
         check("mysql://me:secret@host/db", wanted);
         if cfg!(not(feature = "postgres")) {
             let wanted = "this build has no PostgreSQL; build it with the feature `postgres`";

@@ -5,11 +5,12 @@ use u2i::run::{ItemRow, RunFiles};
 use u2i_eval::{gini, lorenz};
 
 use crate::axis::Axis;
-use crate::chart::{Anchor, Chart, Mark};
-use crate::format::{count, percent};
-use crate::groups::{Popularity, PopularityBounds};
+use crate::chart::{Chart, Mark};
+use crate::format::{compact, count, percent};
 use crate::ink::Ink;
+use crate::names::Name;
 use crate::parts::{Table, figure};
+use crate::popularity::{Popularity, PopularityBounds};
 use crate::view::View;
 
 /// Rows of the table of items.
@@ -112,7 +113,7 @@ fn by_popularity(run: &RunFiles, bounds: PopularityBounds, events: &Use, lists: 
     let n_items = |own: Popularity| items.iter().filter(|item| bounds.group(item.n_train) == own).count();
     let label = |own: Popularity| {
         let n = n_items(own);
-        format!("{}\n{} item{}", own.name(), count(n as u64), if n == 1 { "" } else { "s" })
+        format!("{}\n{} item{}", own.name(), compact(n as u64), if n == 1 { "" } else { "s" })
     };
     let high = shares.as_flattened().iter().copied().fold(0.0, f64::max);
     let mut chart = Chart::new(
@@ -122,15 +123,7 @@ fn by_popularity(run: &RunFiles, bounds: PopularityBounds, events: &Use, lists: 
     for (i, group) in shares.iter().enumerate() {
         for (j, (&height, ink)) in group.iter().zip(inks).enumerate() {
             let left = i as f64 - 0.42 + 0.28 * j as f64;
-            chart.marks.push(Mark::Bar { x: [left, left + 0.26], height, ink });
-            let (at, text) = ([left + 0.13, height], bar_label(height));
-            chart.marks.push(Mark::Text {
-                at,
-                by: [0.0, -6.0],
-                text,
-                ink: Ink::Text,
-                anchor: Anchor::Middle,
-            });
+            chart.marks.push(Mark::Bar { x: [left, left + 0.26], height, ink, label: bar_label(height) });
         }
     }
     let mut table = Table::new(["Items", "number", "training events", "test targets", "recommended"]);
@@ -163,13 +156,8 @@ fn concentration(events: &Use, lists: &Use) -> Markup {
         Axis::percent("share of all", 1.0),
     );
     chart.marks.push(Mark::Dashed { points: vec![[0.0, 0.0], [1.0, 1.0]], ink: Ink::Muted });
-    chart.marks.push(Mark::Text {
-        at: [0.62, 0.62],
-        by: [4.0, 12.0],
-        text: "all items alike".to_owned(),
-        ink: Ink::Muted,
-        anchor: Anchor::Start,
-    });
+    let lines = vec!["all items alike".to_owned()];
+    chart.names.push(Name { point: [0.62, 0.62], lines, ink: Ink::Muted });
     let curves = [("training events", events, Ink::Random), ("recommendations", lists, Ink::Model)];
     let mut table = Table::new(["Most frequent items", "of training events", "of recommendations"]);
     for (_, of, ink) in curves {
@@ -217,8 +205,7 @@ fn top_items(view: &View, items: &[ItemRow], lists: &Use) -> Markup {
             table.items {
                 thead {
                     tr {
-                        th scope="col" { "Item" }
-                        th scope="col" { "Id" }
+                        th scope="col" { "Item, id" }
                         th scope="col" { "In lists of" }
                         th scope="col" { "Training events" }
                         th scope="col" { "Place by events" }
@@ -227,8 +214,12 @@ fn top_items(view: &View, items: &[ItemRow], lists: &Use) -> Markup {
                 tbody {
                     @for &i in &order[..shown] {
                         tr {
-                            th scope="row" { (items[i].title.as_deref().unwrap_or(&items[i].item_id)) }
-                            td { (items[i].item_id) }
+                            th scope="row" {
+                                @match &items[i].title {
+                                    Some(title) => { (title) " " small { (items[i].item_id) } }
+                                    None => (items[i].item_id),
+                                }
+                            }
                             td { (percent(f64::from(items[i].n_lists) / n_users)) }
                             td { (count(u64::from(items[i].n_train))) }
                             td { (count(place(items[i].n_train) as u64)) }

@@ -19,19 +19,26 @@ mod axis;
 mod catalog;
 mod chart;
 mod cold;
+mod families;
 mod format;
+mod frame;
 mod groups;
 mod headline;
 mod ink;
-mod labels;
+mod names;
 mod parts;
+mod pen;
 mod picture;
+mod place;
+mod popularity;
 mod provenance;
 mod quality;
 mod search;
+mod spread;
 mod standalone;
 #[cfg(test)]
 mod tests;
+mod text;
 mod training;
 mod view;
 
@@ -43,7 +50,7 @@ use u2i::run::{REPORT, RunFiles};
 pub use picture::{Kind, Picture, Point, Scale, Series};
 pub use standalone::svg;
 
-use groups::PopularityBounds;
+use popularity::PopularityBounds;
 use view::View;
 
 /// Draws the page of a run.

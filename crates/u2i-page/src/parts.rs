@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::chart::{Chart, Shape};
+use crate::chart::Chart;
 use crate::ink::Ink;
+use crate::pen::Shape;
 use crate::view::{Means, View};
 
 /// A model or a baseline, the same wherever it is drawn.
@@ -35,8 +36,22 @@ pub(crate) fn series(view: &View) -> [Series<'_>; 4] {
     ]
 }
 
-/// A chart with its title, what it shows in a sentence, and its numbers.
+/// How the numbers of a chart stand below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// A reader unfolds them.
+    Folded,
+    /// The chart cannot be read without them.
+    Open,
+}
+
+/// A chart with its title, what it shows in a sentence, and its numbers, folded.
 pub(crate) fn figure(title: &str, note: &str, chart: &Chart, numbers: &Table) -> Markup {
+    figure_with(title, note, chart, numbers, Numbers::Folded)
+}
+
+/// A chart with its title, what it shows in a sentence, and its numbers.
+pub(crate) fn figure_with(title: &str, note: &str, chart: &Chart, table: &Table, numbers: Numbers) -> Markup {
     html! {
         figure {
             figcaption {
@@ -49,9 +64,12 @@ pub(crate) fn figure(title: &str, note: &str, chart: &Chart, numbers: &Table) ->
                 }
             }
             (chart.svg(&format!("{title}. {note} The numbers are in the table below.")))
-            details {
-                summary { "Numbers" }
-                (numbers.html())
+            @match numbers {
+                Numbers::Folded => details {
+                    summary { "Numbers" }
+                    (table.html())
+                },
+                Numbers::Open => (table.html()),
             }
         }
     }

@@ -4,11 +4,13 @@ use maud::{Markup, html};
 use u2i::run::RunFiles;
 
 use crate::axis::Axis;
-use crate::chart::{Anchor, Chart, Mark, Shape};
-use crate::format::{count, metric, percent, with_half_width};
+use crate::chart::{Chart, Mark};
+use crate::format::{compact, count, metric, percent, with_half_width};
 use crate::groups::rank;
 use crate::ink::Ink;
+use crate::names::Name;
 use crate::parts::{Table, figure, or_dash, series};
+use crate::pen::Shape;
 use crate::view::View;
 
 pub(crate) fn section(view: &View, run: &RunFiles) -> Markup {
@@ -92,19 +94,23 @@ fn by_k(view: &View, cutoffs: &[usize], name: &str, title: &str, note: &str, uni
             chart.marks.push(Mark::Interval { x: *k as f64, range, ink: series[0].ink, beyond: false });
         }
     }
-    let header = std::iter::once(format!("{title}, k =")).chain(cutoffs.iter().map(usize::to_string));
+    // A row for each k: there may be many of them, and a phone is narrow.
+    let header = std::iter::once("k").chain(series.iter().map(|series| series.name)).map(str::to_owned);
     let mut table = Table { header: header.collect(), rows: Vec::new() };
-    for (i, series) in series.iter().enumerate() {
-        let cell = |k: &usize| {
+    let with_seen_kept = cutoffs.iter().any(|k| view.metrics_seen_kept.get(&of(k)).is_some());
+    if with_seen_kept {
+        table.header.push(format!("{}, seen items kept", view.model));
+    }
+    for k in cutoffs {
+        let cells = series.iter().enumerate().map(|(i, series)| {
             let half = view.metrics_ci95.get(&of(k)).filter(|_| i == 0);
             or_dash(series.means.get(&of(k)).map(|mean| with_half_width(mean, half)))
-        };
-        table.rows.push(std::iter::once(series.name.to_owned()).chain(cutoffs.iter().map(cell)).collect());
-    }
-    if view.metrics_seen_kept.get(&of(&cutoffs[0])).is_some() {
-        let cell = |k: &usize| or_dash(view.metrics_seen_kept.get(&of(k)).map(metric));
-        let name = format!("{}, seen items kept", view.model);
-        table.rows.push(std::iter::once(name).chain(cutoffs.iter().map(cell)).collect());
+        });
+        let mut row: Vec<String> = std::iter::once(count(*k as u64)).chain(cells).collect();
+        if with_seen_kept {
+            row.push(or_dash(view.metrics_seen_kept.get(&of(k)).map(metric)));
+        }
+        table.rows.push(row);
     }
     figure(&format!("{title} by length of the list"), note, &chart, &table)
 }
@@ -123,7 +129,7 @@ fn reach(view: &View, run: &RunFiles) -> Markup {
     let mut points: Vec<[f64; 2]> = points.map(|k| [k, within(k)]).collect();
     points.dedup();
     let mut chart = Chart::new(
-        Axis::log("k, items in the list (logarithmic)", 1.0, last, |k| count(k as u64)),
+        Axis::log("k, items in the list (logarithmic)", 1.0, last, |k| compact(k as u64)),
         Axis::percent("share of targets", 1.0),
     );
     chart.marks.push(Mark::Line { points, ink: Ink::Model, width: 2.0 });
@@ -138,8 +144,8 @@ fn reach(view: &View, run: &RunFiles) -> Markup {
         if let Some(k) = k.filter(|_| share == 0.5 || share == 0.9) {
             let at = [k, within(k)];
             chart.marks.push(Mark::Dots { points: vec![at], ink: Ink::Model, shape: Shape::Disc });
-            let text = format!("{} in the first {}", percent(share), count(k as u64));
-            chart.marks.push(Mark::Text { at, by: [-8.0, -2.0], text, ink: Ink::Text, anchor: Anchor::End });
+            let lines = vec![format!("{} in the first {}", percent(share), count(k as u64))];
+            chart.names.push(Name { point: at, lines, ink: Ink::Text });
         }
     }
     let missed = 1.0 - ranks.len() as f64 / n;

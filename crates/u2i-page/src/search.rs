@@ -4,10 +4,13 @@ use maud::{Markup, html};
 use u2i_index::SearchQuality;
 
 use crate::axis::Axis;
-use crate::chart::{Chart, Mark, Shape};
-use crate::format::{count, microseconds};
+use crate::chart::{Chart, Mark};
+use crate::families::{families, in_words};
+use crate::format::{count, microseconds, microseconds_of_tick};
 use crate::ink::Ink;
-use crate::parts::{Table, figure};
+use crate::names::Name;
+use crate::parts::{Numbers, Table, figure_with};
+use crate::pen::{LOOKS, Shape};
 use crate::view::View;
 
 pub(crate) fn figure_of(view: &View) -> Markup {
@@ -35,76 +38,108 @@ fn front(index: &[SearchQuality]) -> Vec<&SearchQuality> {
 }
 
 fn chart(index: &[SearchQuality]) -> Markup {
-    let point = |line: &SearchQuality| [line.p50_us, line.recall];
-    let (low, high) = ends(index.iter().map(|line| line.p50_us));
-    let (worst, _) = ends(index.iter().map(|line| line.recall));
     let k = index[0].k;
-    let mut chart = Chart::new(
-        Axis::log("median time of one query (logarithmic)", low, high, microseconds),
-        Axis::linear(format!("recall@{k} against exact search"), worst.min(0.95), 1.0),
-    );
-    // Room above, for points at 1 and their names.
-    let [floor, top] = chart.y.range;
-    chart.y.range[1] = top + 0.12 * (top - floor);
+    let mut order: Vec<&SearchQuality> = index.iter().collect();
+    order.sort_by(|a, b| point(a)[0].total_cmp(&point(b)[0]));
     let front = front(index);
-    // A front is a staircase: between two of its points nothing is faster than the left one with a better recall.
+    let mut chart = axes(index);
+    draw_front(&mut chart, &front);
+    draw_families(&mut chart, index);
+    let unjoined = chart.names.clone();
+    let named = chart.join_names();
+    if !named {
+        chart.names = unjoined;
+        chart.number_names();
+    }
+    let on_front = |line: &SearchQuality| front.iter().any(|other| std::ptr::eq(*other, line));
+    let mut table = Table::new(["Index", "recall", "median", "99 % within"]);
+    for (i, line) in order.into_iter().enumerate() {
+        let number = if named { String::new() } else { format!("{}. ", i + 1) };
+        let front = if on_front(line) { " (front)" } else { "" };
+        table.row([
+            format!("{number}{}{front}", in_words(&line.kind)),
+            format!("{:.4}", line.recall),
+            microseconds(line.p50_us),
+            microseconds(line.p99_us),
+        ]);
+    }
+    let (fewest, most) = ends(index.iter().map(|line| line.n_queries as f64));
+    let queries = if fewest == most {
+        count(most as u64)
+    } else {
+        format!("{} to {}", count(fewest as u64), count(most as u64))
+    };
+    let note = format!(
+        "Up and to the left is better. Recall is the share of the exact top {k} that is found; 0.9, 0.99 and 0.999 are equally \
+         far apart. {queries} queries, timed one by one. The dashed line joins the front: the indexes that no other beats in \
+         both.{}",
+        if named { "" } else { " Numbers are those of the table." }
+    );
+    let numbers = if named { Numbers::Folded } else { Numbers::Open };
+    figure_with("Recall against latency", &note, &chart, &table, numbers)
+}
+
+/// Times in microseconds, of which a clock may find none.
+fn point(line: &SearchQuality) -> [f64; 2] {
+    [line.p50_us.max(0.001), line.recall]
+}
+
+fn axes(index: &[SearchQuality]) -> Chart {
+    let (low, high) = ends(index.iter().map(|line| point(line)[0]));
+    let (worst, _) = ends(index.iter().map(|line| line.recall));
+    // 1 lies a step above the best of the others, and no farther than the queries can tell.
+    let (least, _) = ends(index.iter().map(|line| 0.5 / (line.n_queries as f64 * line.k as f64).max(1.0)));
+    let misses = index.iter().map(|line| 1.0 - line.recall).filter(|miss| *miss > 1e-9);
+    let least = misses.map(|miss| miss / 4.0).fold(f64::INFINITY, f64::min).max(least);
+    Chart::new(
+        Axis::log("median time of one query (logarithmic)", low, high, microseconds_of_tick),
+        Axis::missed(format!("recall@{} against exact search", index[0].k), worst, least),
+    )
+}
+
+/// A front is a staircase: between two of its points nothing is faster than the left one with a better recall.
+fn draw_front(chart: &mut Chart, front: &[&SearchQuality]) {
     let mut stairs: Vec<[f64; 2]> = Vec::new();
-    for line in &front {
+    for line in front {
         if let Some(&[_, recall]) = stairs.last() {
-            stairs.push([line.p50_us, recall]);
+            stairs.push([point(line)[0], recall]);
         }
         stairs.push(point(line));
     }
     chart.marks.push(Mark::Dashed { points: stairs, ink: Ink::Muted });
-    let on_front = |line: &SearchQuality| front.iter().any(|other| std::ptr::eq(*other, line));
-    for line in index {
-        let (ink, shape) =
-            if on_front(line) { (Ink::Model, Shape::Disc) } else { (Ink::Random, Shape::Square) };
-        chart.marks.push(Mark::Dots { points: vec![point(line)], ink, shape });
-        chart.names.push((point(line), name(&line.kind, index), ink));
+}
+
+/// A colour for each kind of which there are several, with what tells them apart at their points.
+fn draw_families(chart: &mut Chart, index: &[SearchQuality]) {
+    let mut names: Vec<(usize, Name)> = Vec::new();
+    let mut looks = LOOKS.into_iter().filter(|(ink, _)| *ink != Ink::Random).cycle();
+    for family in families(index) {
+        let is_alone = family.members.len() == 1;
+        let (ink, shape) = match is_alone {
+            true => (Ink::Random, Shape::Cross),
+            false => looks.next().unwrap_or((Ink::Model, Shape::Disc)),
+        };
+        let points: Vec<[f64; 2]> = family.members.iter().map(|(i, _)| point(&index[*i])).collect();
+        for (point, (i, label)) in points.iter().zip(&family.members) {
+            let kind = index[*i].kind.split('(').next().unwrap_or_default();
+            let text = if label.is_empty() { kind } else { label.as_str() };
+            names.push((*i, Name { point: *point, lines: vec![text.to_owned()], ink }));
+        }
+        if family.is_curve {
+            chart.marks.push(Mark::Line { points: points.clone(), ink, width: 1.4 });
+        }
+        chart.marks.push(Mark::Dots { points, ink, shape });
+        if !is_alone {
+            chart.keys.push((family.name, ink));
+        }
     }
-    let mut table = Table::new(["Index", "recall", "median", "99 % within", "queries", "on the front"]);
-    for line in index {
-        table.row([
-            line.kind.clone(),
-            format!("{:.4}", line.recall),
-            microseconds(line.p50_us),
-            microseconds(line.p99_us),
-            count(line.n_queries as u64),
-            if on_front(line) { "yes" } else { "no" }.to_owned(),
-        ]);
-    }
-    let note = format!(
-        "Up and to the left is better: recall is the share of the exact top {k} that is found, single queries are timed one \
-         by one. The dashed line joins the indexes that no other beats in both."
-    );
-    figure("Recall against latency", &note, &chart, &table)
+    // In the order of the table, from left to right.
+    names.sort_by(|(i, a), (j, b)| a.point[0].total_cmp(&b.point[0]).then(i.cmp(j)));
+    chart.names = names.into_iter().map(|(_, name)| name).collect();
 }
 
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
-}
-
-/// The kind without its settings where no other index is of that kind; else its settings on further lines, not too wide.
-fn name(kind: &str, index: &[SearchQuality]) -> Vec<String> {
-    let family = |kind: &str| kind.split('(').next().map(str::to_owned);
-    let twice = index.iter().filter(|line| family(&line.kind) == family(kind)).count() > 1;
-    let Some((family, settings)) = kind.split_once('(').filter(|_| twice) else {
-        return family(kind).into_iter().collect();
-    };
-    let mut lines = vec![family.to_owned()];
-    let mut line = String::new();
-    for setting in settings.trim_end_matches(')').split(',') {
-        if !line.is_empty() && line.len() + setting.len() > 24 {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push_str(", ");
-        }
-        line.push_str(setting);
-    }
-    lines.push(line);
-    lines
 }
 
 #[cfg(test)]
@@ -127,15 +162,5 @@ mod tests {
         ];
         let kinds: Vec<&str> = front(&index).iter().map(|line| line.kind.as_str()).collect();
         assert_eq!(kinds, ["fast", "good", "slow"]);
-    }
-
-    #[test]
-    fn settings_are_named_where_they_tell_indexes_apart() {
-        let hnsw = "hnsw_ip(m=32,ef_construction=200,ef_search=256)";
-        let one = [line("flat_ip", 1.0, 1.0), line(hnsw, 1.0, 1.0)];
-        assert_eq!(name("flat_ip", &one), ["flat_ip"]);
-        assert_eq!(name(hnsw, &one), ["hnsw_ip"]);
-        let two = [line(hnsw, 1.0, 1.0), line("hnsw_ip(m=8,ef_construction=40,ef_search=16)", 1.0, 1.0)];
-        assert_eq!(name(hnsw, &two), ["hnsw_ip", "m=32, ef_construction=200", "ef_search=256"]);
     }
 }

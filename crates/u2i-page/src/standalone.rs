@@ -1,18 +1,9 @@
 //! A chart as a file of its own, for documents that show pictures by their paths.
 
 use crate::axis::Axis;
-use crate::chart::{Chart, Mark, Shape};
-use crate::ink::Ink;
+use crate::chart::{Chart, Mark};
+use crate::pen::LOOKS;
 use crate::picture::{Kind, Picture, Scale};
-
-/// One colour and one marker per series; both repeat after the fifth.
-const LOOKS: [(Ink, Shape); 5] = [
-    (Ink::Model, Shape::Disc),
-    (Ink::Markov, Shape::Square),
-    (Ink::Popularity, Shape::Triangle),
-    (Ink::Random, Shape::Cross),
-    (Ink::Text, Shape::Ring),
-];
 
 /// A whole SVG file on a white ground, so that it can be read whatever the page behind it looks like.
 pub fn svg(picture: &Picture) -> String {
@@ -31,7 +22,7 @@ fn chart(picture: &Picture) -> Chart {
     let axis = |title: &str, scale: &Scale, [low, high]: [f64; 2]| match scale {
         Scale::Linear => Axis::linear(title, low, high),
         Scale::FromZero => Axis::linear(title, low.min(0.0), high.max(0.0)),
-        Scale::Log => Axis::log(title, low, high, number).thinned(7),
+        Scale::Log => Axis::log(title, low, high, number),
         Scale::Names(names) => Axis::categories(title, names.iter().cloned()),
     };
     let x = axis(&picture.x, &picture.x_scale, ends(&mut all().map(|point| point.x)));

@@ -4,6 +4,9 @@ use u2i::run::{EpochLine, ItemRow, StepLine, TargetRow};
 
 use super::*;
 
+mod crowded;
+pub(crate) mod picture;
+
 /// Three users, four items. The hits at 10 of `ranks` are those of the report.
 fn run() -> RunFiles {
     let metrics = |rate: f64| {
@@ -224,17 +227,19 @@ fn cold_groups_have_tables_where_they_have_targets() {
     });
     let page = render(&run).unwrap();
     assert!(page.contains("<h3>Cold items</h3><p>1 of 3 targets have no training event.</p>"));
+    assert!(page.contains("<th scope=\"row\">Targets</th><td>1</td><td>2</td>"));
     // Wilson's interval of one hit in one: 1 / (1 + 1.96²) to 1.
-    assert!(page.contains("<td>1.000</td><td>0.207 to 1.000</td><td>0.500 ± 0.050</td>"));
+    assert!(page.contains("<th scope=\"row\">95 % interval</th><td>0.207 to 1.000</td>"));
+    assert!(page.contains("<th scope=\"row\">NDCG@10</th><td>0.500 ± 0.050</td><td>0.250 ± 0.050</td>"));
     assert!(page.contains("Among the 3 cold items alone, hit rate@10 is 0.500; chance is 0.250."));
-    assert!(page.contains("<strong>Cold users: </strong>every test user has training events."));
-    assert!(!page.contains("<h3>Cold users</h3>"));
+    assert!(page.contains("<h3>Cold users</h3><p>Every test user has training events.</p>"));
 
     run.report["cold"]["cold_items"] = group(1, 1, 0.0);
     run.report["cold"]["among_cold_items"] =
         json!({"n_items": 4, "n_candidates": 0, "metrics": null, "metrics_ci95": {}, "chance": null});
     let page = render(&run).unwrap();
-    assert!(page.contains("<td>1</td><td>1</td><td>not ranked</td><td>–</td><td>not ranked</td>"));
+    assert!(page.contains("<th scope=\"row\">Hit rate@10</th><td>not ranked</td><td>0.500</td>"));
+    assert!(page.contains("<th scope=\"row\">95 % interval</th><td>–</td>"));
     assert!(page.contains("The model ranks 0 of the 4 cold items of the catalogue."));
 
     // Whatever a report says, a page comes of it.

@@ -4,11 +4,13 @@ use maud::{Markup, html};
 use u2i::run::{EpochLine, RunFiles, StepLine};
 
 use crate::axis::Axis;
-use crate::chart::{Anchor, Chart, Mark, Shape};
+use crate::chart::{Chart, Mark};
 use crate::format::{count, metric};
 use crate::headline::spoken;
 use crate::ink::Ink;
+use crate::names::Name;
 use crate::parts::{Table, figure, or_dash};
+use crate::pen::Shape;
 use crate::view::View;
 
 /// Points of the loss curve: more cannot be seen.
@@ -49,7 +51,6 @@ fn loss(view: &View, steps: &[StepLine], epochs: &[EpochLine]) -> Markup {
     // Steps end where they end, not at the next round number.
     chart.x.range[1] = last.max(1.0);
     chart.x.ticks.retain(|(at, _)| *at <= last);
-    chart.x = chart.x.thinned(7);
     chart.marks.push(Mark::Line { points: raw.clone(), ink: Ink::Pale, width: 1.2 });
     chart.marks.push(Mark::Line { points: smoothed, ink: Ink::Model, width: 2.0 });
     let kept = epochs.iter().find(|epoch| epoch.epoch == view.train.best_epoch);
@@ -57,9 +58,8 @@ fn loss(view: &View, steps: &[StepLine], epochs: &[EpochLine]) -> Markup {
         let x = kept.step as f64;
         let [bottom, top] = chart.y.range;
         chart.marks.push(Mark::Dashed { points: vec![[x, bottom], [x, top]], ink: Ink::Muted });
-        let text = format!("kept: epoch {}", kept.epoch);
-        let (at, by) = ([x, top], [-5.0, 8.0]);
-        chart.marks.push(Mark::Text { at, by, text, ink: Ink::Muted, anchor: Anchor::End });
+        let lines = vec![format!("kept: epoch {}", kept.epoch)];
+        chart.names.push(Name { point: [x, top], lines, ink: Ink::Muted });
     }
     let each = if every == 1 { "logged step".to_owned() } else { format!("mean of {every} logged steps") };
     chart.keys = vec![(each, Ink::Pale), ("moving average".to_owned(), Ink::Model)];
@@ -98,7 +98,7 @@ fn validation(view: &View, epochs: &[EpochLine]) -> Markup {
     let low = if high - low > high / 3.0 { 0.0 } else { low };
     let n = epochs.len().max(1);
     let mut chart = Chart::new(
-        Axis::categories("epoch", (1..=n).map(|epoch| epoch.to_string())).thinned(12),
+        Axis::numbers("epoch", n),
         Axis::linear(format!("{} on validation targets", spoken(name)), low, high),
     );
     // Places on the axis count from 0, epochs from 1.
@@ -108,7 +108,8 @@ fn validation(view: &View, epochs: &[EpochLine]) -> Markup {
     let best = view.train.best_epoch;
     if let Some(&kept) = points.iter().find(|point| point[0] + 1.0 == best as f64) {
         chart.marks.push(Mark::Dots { points: vec![kept], ink: Ink::Text, shape: Shape::Ring });
-        chart.names.push((kept, vec![format!("kept: epoch {best}, {}", metric(kept[1]))], Ink::Text));
+        let lines = vec![format!("kept: epoch {best}, {}", metric(kept[1]))];
+        chart.names.push(Name { point: kept, lines, ink: Ink::Text });
     }
     let mut table = Table::new(["Epoch", &spoken(name), "kept"]);
     for epoch in epochs {

@@ -83,6 +83,10 @@ impl<W: Work> Drop for Pool<W> {
 }
 
 fn answer<W: Work>(ahead: &Receiver<Queued<W>>, threads: NonZeroUsize) {
+    // A search that spread over other threads would take them from other requests.
+    if let Err(error) = u2i_index::keep_to_this_thread() {
+        tracing::warn!(%error, "searches use several threads");
+    }
     while let Ok(first) = ahead.recv() {
         // A share of what waits: the other threads have theirs.
         let more = ahead.len().div_ceil(threads.get()).min(TOGETHER - 1);

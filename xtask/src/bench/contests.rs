@@ -30,6 +30,17 @@ pub enum Peer {
     Python(&'static str),
     /// Our binary again, with other arguments.
     Ours(&'static str),
+    /// Our binary again, which puts a script in `benches/peers` that serves under load.
+    Served(&'static str, &'static str),
+    /// Nobody: a round itself tells what is wanted.
+    Nobody,
+}
+
+impl Peer {
+    /// Whether it needs packages of Python.
+    pub fn needs_python(&self) -> bool {
+        matches!(self, Peer::Python(_) | Peer::Served(..))
+    }
 }
 
 /// What of a round is compared, and its unit.
@@ -49,6 +60,12 @@ pub enum Measure {
     Leaner,
     /// Bytes at the peak through the work of a round; ours, whatever the peer's.
     BytesOfWork(&'static str),
+    /// Seconds that 99 of 100 requests stay below; ours through the peer's.
+    SlowerTail,
+    /// Seconds that a round itself measured; ours less the peer's, in µs.
+    Added,
+    /// What a round tells under a name, and its unit; ours, whatever the peer's.
+    Told(&'static str, &'static str),
 }
 
 /// What a ratio must be.
@@ -150,6 +167,20 @@ const FULL: Contest = Contest {
     // A full step takes a minute.
     rounds: 1,
     threads: ONE,
+};
+
+const SERVICE: Contest = Contest {
+    id: "serve-vs-fastapi",
+    variant: "as many requests as there can be",
+    what: "the best 100 of 10⁵ items × 64 (HNSW) for a history, over HTTP",
+    ours: "serve peak --side ours",
+    peer: Peer::Served("serve_peer.py", "serve peak --side peer"),
+    measure: Measure::PerCpuSecond("requests / CPU s"),
+    bar: Some(Bar::AtLeast(10.0)),
+    fresh: false,
+    rounds: 5,
+    // Clients take their part of both cores.
+    threads: &[2],
 };
 
 /// All of them, in the order they are run.
@@ -290,4 +321,77 @@ pub const CONTESTS: &[Contest] = &[
     },
     FULL,
     Contest { variant: "5,000 negatives", peer: Peer::Ours("train million --loss 5000"), bar: None, ..FULL },
+    SERVICE,
+    Contest {
+        variant: "at half of the peer's peak",
+        ours: "serve half --side ours",
+        peer: Peer::Served("serve_peer.py", "serve half --side peer"),
+        measure: Measure::SlowerTail,
+        bar: Some(Bar::AtMost(0.333)),
+        ..SERVICE
+    },
+    Contest {
+        id: "serve-overhead",
+        what: "the same over HTTP and by a call of the library",
+        variant: "one request after another, what HTTP adds",
+        ours: "serve one --side ours",
+        peer: Peer::Ours("serve one --side library"),
+        measure: Measure::Added,
+        bar: Some(Bar::AtMost(60.0)),
+        rounds: 9,
+        ..SERVICE
+    },
+    Contest {
+        id: "serve-overhead",
+        what: "the same over HTTP and by a call of the library",
+        variant: "as many as there can be",
+        ours: "serve peak --side ours",
+        peer: Peer::Ours("serve peak --side library"),
+        bar: Some(Bar::AtLeast(0.75)),
+        ..SERVICE
+    },
+    Contest {
+        id: "serve-1e6",
+        variant: "",
+        what: "the best 100 of 10⁶ items × 64 (IVF) over HTTP at .7 of the peak, p99",
+        ours: "serve million",
+        peer: Peer::Nobody,
+        measure: Measure::Told("p99_ms", "ms"),
+        bar: Some(Bar::AtMost(5.0)),
+        ..SERVICE
+    },
+    Contest {
+        id: "serve-memory",
+        variant: "",
+        what: "growth of the server's memory over 10⁶ requests, a tenth of which write events, after the first fifth",
+        ours: "serve memory",
+        peer: Peer::Nobody,
+        measure: Measure::Told("growth_mib", "MiB"),
+        bar: Some(Bar::AtMost(8.0)),
+        fresh: true,
+        rounds: 1,
+        ..SERVICE
+    },
+    Contest {
+        id: "serve-overload",
+        variant: "",
+        what: "answers a second at ten times as many requests as can be answered, through those at the peak",
+        ours: "serve overload",
+        peer: Peer::Nobody,
+        measure: Measure::Told("goodput", "of the peak"),
+        bar: Some(Bar::AtLeast(0.9)),
+        rounds: 3,
+        ..SERVICE
+    },
+    Contest {
+        id: "serve-slow-clients",
+        variant: "",
+        what: "p99 of a good client beside 1,000 that send a byte a second, through that alone",
+        ours: "serve slow-clients",
+        peer: Peer::Nobody,
+        measure: Measure::Told("times", "times"),
+        bar: Some(Bar::AtMost(1.5)),
+        rounds: 5,
+        ..SERVICE
+    },
 ];

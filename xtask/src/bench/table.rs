@@ -25,17 +25,21 @@ impl Row {
             let each = rounds.iter().map(|round| measured(contest.measure, round));
             Ok(median(each.collect::<Result<_>>()?))
         };
-        let (own, other) = (median_of(ours)?, median_of(peer)?);
+        let own = median_of(ours)?;
+        let other = if matches!(contest.peer, Peer::Nobody) { f64::NAN } else { median_of(peer)? };
         same_work(ours, peer)?;
         let ratio = match contest.measure {
             Measure::Faster | Measure::Leaner => other / own,
-            Measure::BytesOfWork(_) => own,
+            Measure::BytesOfWork(_) | Measure::Told(..) => own,
+            Measure::Added => 1e6 * (own - other),
             _ => own / other,
         };
         let unit = match contest.measure {
-            Measure::PerCpuSecond(unit) | Measure::BytesOfWork(unit) => unit,
+            Measure::PerCpuSecond(unit) | Measure::BytesOfWork(unit) | Measure::Told(_, unit) => unit,
             Measure::Faster | Measure::Slower => "s",
             Measure::SlowerMedian => "s, median of requests",
+            Measure::SlowerTail => "s, p99 of requests",
+            Measure::Added => "s, median of requests; the difference in µs",
             Measure::StepSlower => "s a step",
             Measure::Leaner => "MiB",
         };
@@ -55,6 +59,7 @@ impl Row {
                 "cpu_s": each(rounds, "cpu_s"),
                 "peak_rss_mib": each(rounds, "peak_rss_mib"),
                 "versions": ready["versions"],
+                "said": said(rounds),
             })
         };
         let mut row = json!({
@@ -73,6 +78,9 @@ impl Row {
             "of_peer": side(peer, peer_ready),
             "machine": machine(),
         });
+        if matches!(contest.peer, Peer::Nobody) {
+            row["of_peer"] = Value::Null;
+        }
         if let Some(difference) = peer_ready.get("loss_difference") {
             row["loss_difference"] = difference.clone();
         }
@@ -116,8 +124,22 @@ impl fmt::Display for Row {
     }
 }
 
+/// Medians of what else rounds say of themselves, by the names that they give it.
+fn said(rounds: &[Value]) -> Value {
+    let names = rounds.first().and_then(|round| round["said"].as_object()).into_iter().flatten();
+    let median_of = |name: &String| {
+        let values = rounds.iter().filter_map(|round| round["said"][name].as_f64());
+        median(values.collect())
+    };
+    names.map(|(name, _)| (name.clone(), json!(median_of(name)))).collect::<serde_json::Map<_, _>>().into()
+}
+
 /// What a round says of itself.
 fn measured(measure: Measure, round: &Value) -> Result<f64> {
+    if let Measure::Told(key, _) = measure {
+        // It may be nothing, or less.
+        return round[key].as_f64().with_context(|| format!("a round says no `{key}`: {round}"));
+    }
     let number = |key: &str| {
         let value = round[key].as_f64().with_context(|| format!("a round says no `{key}`: {round}"))?;
         ensure!(value.is_finite() && value > 0.0, "a round says that `{key}` is {value}");
@@ -126,7 +148,9 @@ fn measured(measure: Measure, round: &Value) -> Result<f64> {
     Ok(match measure {
         Measure::PerCpuSecond(_) => number("work")? / number("cpu_s")?,
         Measure::Faster | Measure::Slower => number("wall_s")?,
-        Measure::SlowerMedian => number("p50_s")?,
+        Measure::SlowerMedian | Measure::Added => number("p50_s")?,
+        Measure::SlowerTail => number("p99_s")?,
+        Measure::Told(key, _) => number(key)?,
         Measure::StepSlower => number("wall_s")? / number("steps")?,
         Measure::Leaner => number("peak_rss_mib")?,
         Measure::BytesOfWork(_) => number("peak_rss_mib")? * f64::from(1 << 20) / number("work")?,
@@ -150,8 +174,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     if n % 2 == 1 { middle(n / 2) } else { (middle((n / 2).saturating_sub(1)) + middle(n / 2)) / 2.0 }
 }
 
-/// Three digits.
+/// Three digits, and nothing for what there is not.
 fn digits(value: f64) -> String {
+    if value.is_nan() {
+        return String::new();
+    }
     let decimals = match value.abs() {
         x if x >= 100.0 => 0,
         x if x >= 10.0 => 1,
@@ -287,10 +314,34 @@ fn document(rows: &[&Row]) -> String {
     for note in notes {
         out.push_str(&format!("\n{note}\n"));
     }
+    out.push_str(&services(rows));
     let mut machines: Vec<String> = rows.iter().map(|row| text(row, "machine")).collect();
     machines.sort();
     machines.dedup();
     out.push_str(&format!("\nMachine: {}.\n", machines.join("; ")));
+    out
+}
+
+/// What loads of the service told of themselves.
+fn services(rows: &[&Row]) -> String {
+    let mut out = String::new();
+    for row in rows {
+        for (key, side) in [("of_ours", "ours"), ("of_peer", "peer")] {
+            let said = row.0[key]["said"].as_object().filter(|said| !said.is_empty());
+            let Some(said) = said else { continue };
+            if out.is_empty() {
+                out.push_str("\n## What loads of the service told\n\nMedians of the rounds.\n\n");
+                out.push_str("| id | side | |\n|---|---|---|\n");
+            }
+            let each = |(name, value): (&String, &Value)| {
+                format!("{name}: {}", digits(value.as_f64().unwrap_or(f64::NAN)))
+            };
+            let words: Vec<String> = said.iter().map(each).collect();
+            let (id, variant) = (text(row, "id"), text(row, "variant"));
+            let id = if variant.is_empty() { format!("`{id}`") } else { format!("`{id}`: {variant}") };
+            out.push_str(&format!("| {id} | {side} | {} |\n", words.join("; ")));
+        }
+    }
     out
 }
 
@@ -313,6 +364,13 @@ What a peer does stands at the head of its script in `benches/peers/`. To know w
 - `prepare-vs-pandas`: pandas runs on one thread whatever it is told, and writes all windows out; ours slices those of the
   first batch.
 - `evaluate`: faiss has no filter for each query, so it is asked for more, and numpy takes out what was seen.
+- `serve-*`: servers and clients are processes of one machine and share its cores. Processor time is that of the server
+  alone, with its children; a latency begins at the moment when a request was meant to be sent, and the moments of an open
+  load are a Poisson process. Bundles are drawn: items about 2,000 centres, histories of 8 to 24 items about three of them.
+- `serve-overhead`: throughput is requests a second of processor time of the server, and of the process that calls the
+  library. What HTTP adds to one request after another holds what the client's side of the connection takes.
+- `serve-overload` asks for exact search, which takes long enough for ten times as many requests to be sent from the cores
+  that they are answered on.
 
 ";
 
@@ -345,6 +403,32 @@ mod tests {
         assert_eq!(ratio("table-growth"), (0.25, true));
         assert_eq!(ratio("prepare-vs-pandas-memory"), (1.0, false));
         assert_eq!(ratio("end-to-end"), (1.0, true));
+    }
+
+    #[test]
+    fn what_a_service_adds_is_a_difference_and_what_it_tells_stands_alone() {
+        let variant = |id: &str, variant: &str| {
+            let mut found = CONTESTS.iter().filter(|contest| contest.id == id);
+            found.find(|contest| contest.variant == variant).unwrap()
+        };
+        let single = |p50_s: f64| [json!({ "p50_s": p50_s, "said": { "p50, ms": 1e3 * p50_s } })];
+        let added = variant("serve-overhead", "one request after another, what HTTP adds");
+        let (ours, peer) = (single(0.0003), single(0.00025));
+        let row = Row::new(added, 2, (&ours, &json!({})), (&peer, &json!({}))).unwrap();
+        assert!((row.number("/ratio") - 50.0).abs() < 1e-6 && row.verdict() == "met");
+        let page = document(&[&row]);
+        assert!(
+            page.contains("| ours | p50, ms: 0.300 |") && page.contains("| peer | p50, ms: 0.250 |"),
+            "{page}"
+        );
+
+        let memory = |growth: f64| {
+            let rounds = [json!({ "growth_mib": growth })];
+            Row::new(variant("serve-memory", ""), 2, (&rounds, &json!({})), (&[], &Value::Null)).unwrap()
+        };
+        // Less than nothing is a growth, too.
+        assert_eq!([-0.5, 8.5].map(|growth| memory(growth).verdict()), ["met", "**missed**"]);
+        assert!(document(&[&memory(2.0)]).contains("| 2 | 2.00 |  | MiB | 2.00 | ≤ 8 | met |"));
     }
 
     #[test]

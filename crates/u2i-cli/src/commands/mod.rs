@@ -18,10 +18,11 @@ mod similar;
 mod train;
 mod validate;
 
-use crate::failure::Failure;
+use clap::Subcommand;
+use u2i::Error;
+
 use crate::output::Output;
 use crate::terminal::Terminal;
-use clap::Subcommand;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -32,10 +33,10 @@ pub enum Command {
     Compare(compare::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
+    ExportEvents(export_events::Arguments),
     Recommend(recommend::Arguments),
     Similar(similar::Arguments),
     Serve(serve::Arguments),
-    ExportEvents(export_events::Arguments),
     Inspect(inspect::Arguments),
     Reproduce(reproduce::Arguments),
     Ablate(ablate::Arguments),
@@ -43,24 +44,23 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
         match self {
-            Command::Init(arguments) => arguments.run(output, terminal)?,
-            Command::Validate(arguments) => arguments.run(output, terminal)?,
-            Command::Train(arguments) => arguments.run(output, terminal)?,
-            Command::Evaluate(arguments) => arguments.run(output, terminal)?,
-            Command::Compare(arguments) => arguments.run(output, terminal)?,
-            Command::Report(arguments) => arguments.run(output, terminal)?,
-            Command::Export(arguments) => arguments.run(output, terminal)?,
-            Command::Recommend(arguments) => arguments.run(output, terminal)?,
-            Command::Similar(arguments) => arguments.run(output, terminal)?,
-            Command::Serve(arguments) => arguments.run(output, terminal)?,
-            Command::ExportEvents(arguments) => arguments.run(output, terminal)?,
-            Command::Inspect(arguments) => arguments.run(output, terminal)?,
-            Command::Reproduce(arguments) => arguments.run(output, terminal)?,
-            Command::Ablate(arguments) => arguments.run(output, terminal)?,
-            Command::Claims(arguments) => arguments.run(output, terminal)?,
+            Command::Init(arguments) => arguments.run(output, terminal),
+            Command::Validate(arguments) => arguments.run(output, terminal),
+            Command::Train(arguments) => arguments.run(output, terminal),
+            Command::Evaluate(arguments) => arguments.run(output, terminal),
+            Command::Compare(arguments) => arguments.run(output, terminal),
+            Command::Report(arguments) => arguments.run(output, terminal),
+            Command::Export(arguments) => arguments.run(output, terminal),
+            Command::ExportEvents(arguments) => arguments.run(output, terminal),
+            Command::Recommend(arguments) => arguments.run(output, terminal),
+            Command::Similar(arguments) => arguments.run(output, terminal),
+            Command::Serve(arguments) => arguments.run(terminal),
+            Command::Inspect(arguments) => arguments.run(output, terminal),
+            Command::Reproduce(arguments) => arguments.run(output, terminal),
+            Command::Ablate(arguments) => arguments.run(output, terminal),
+            Command::Claims(arguments) => arguments.run(output, terminal),
         }
-        Ok(())
     }
 }

@@ -5,12 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use u2i::Error;
-use u2i_serve::{Ended, LevelFilter, LogFormat, ServeOptions, Service, Token, log_to_stderr};
+use u2i::{Error, ErrorKind};
+use u2i_serve::{Ended, LevelFilter, LogFormat, ServeError, ServeOptions, Service, Token, log_to_stderr};
 
 use super::shared::ServingDevice;
-use crate::failure::Failure;
-use crate::output::Output;
 use crate::terminal::Terminal;
 
 /// The variable that a token may stand in.
@@ -62,9 +60,9 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn run(self, _: Output, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let device = self.device.device.open().map_err(Error::from)?;
-        log_to_stderr(self.log, self.log_level)?;
+    pub fn run(self, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+        let device = self.device.device.open()?;
+        log_to_stderr(self.log, self.log_level).map_err(failed)?;
         let defaults = ServeOptions::new(&self.bundle);
         let options = ServeOptions {
             addr: self.addr,
@@ -77,7 +75,7 @@ impl Arguments {
             keep_events: self.keep_events,
             ..defaults
         };
-        let service = Service::start(&options, &device.device)?;
+        let service = Service::start(&options, &device.device).map_err(failed)?;
         let stop = service.stop();
         let signals = terminal.signals();
         let ended = thread::scope(|scope| {
@@ -92,12 +90,17 @@ impl Arguments {
         });
         match ended {
             Ok(Ended::Drained) => Ok(()),
-            Ok(Ended::Cut(n)) => {
-                Err(Failure::stopped(format!("{n} connections were cut: their requests took too long")))
-            }
+            Ok(Ended::Cut(n)) => Err(Error::Other {
+                kind: ErrorKind::Stopped,
+                source: format!("{n} connections were cut: their requests took too long").into(),
+            }),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+fn failed(error: ServeError) -> Error {
+    Error::Other { kind: error.kind(), source: Box::new(error) }
 }
 
 /// Where events are kept: a file beside the bundle if nothing is said.
@@ -113,10 +116,10 @@ fn events(given: Option<String>, bundle: &Path) -> Option<String> {
     }
 }
 
-fn token(file: Option<&Path>) -> Result<Option<Token>, Failure> {
+fn token(file: Option<&Path>) -> Result<Option<Token>, Error> {
     Ok(match (file, std::env::var(TOKEN)) {
-        (Some(file), _) => Some(Token::read(file)?),
-        (None, Ok(secret)) => Some(Token::new(&secret, TOKEN)?),
+        (Some(file), _) => Some(Token::read(file).map_err(failed)?),
+        (None, Ok(secret)) => Some(Token::new(&secret, TOKEN).map_err(failed)?),
         (None, Err(_)) => None,
     })
 }

@@ -224,7 +224,7 @@ fn cold_items_and_users_are_those_that_no_training_event_has() {
     std::fs::write(&path, old.to_string()).unwrap();
     succeed(&["report", "run"], folder.path());
     let page = std::fs::read_to_string(folder.path().join("run/report.html")).unwrap();
-    assert!(page.contains("Cold items: ") && !page.contains("<h3>Cold items</h3>"));
+    assert!(page.contains("<dt>Cold items</dt>") && !page.contains("<h3>Cold items</h3>"));
     old["cold"] = "none".into();
     std::fs::write(&path, old.to_string()).unwrap();
     fail(&["report", "run"], folder.path(), 5, "report.json");

@@ -6,6 +6,7 @@ mod command_line;
 mod crashes;
 mod datasets;
 mod disks;
+mod events;
 mod experiments;
 mod kinds;
 mod learning;

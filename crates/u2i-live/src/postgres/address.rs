@@ -8,12 +8,15 @@ use crate::LiveError;
 /// How long one waits for a server to answer.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long what was sent may go unheard before the connection counts as lost.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// What to connect with, and the server and its database in words without user and password.
 pub(super) fn read(address: &str) -> Result<(Config, String), LiveError> {
     // These have names that the client does not know.
-    let asked = address.rsplit_once('?').and_then(|(_, options)| {
-        options.split('&').find_map(|option| option.strip_prefix("sslmode="))
-    });
+    let asked = address
+        .rsplit_once('?')
+        .and_then(|(_, options)| options.split('&').find_map(|option| option.strip_prefix("sslmode=")));
     let needs_tls = |mode: &str| {
         LiveError::Address(format!(
             "asks for TLS (sslmode={mode}), which this version does not speak; use a local server or a tunnel"
@@ -46,6 +49,9 @@ pub(super) fn read(address: &str) -> Result<(Config, String), LiveError> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
+    }
     if config.get_application_name().is_none() {
         config.application_name("u2i");
     }
@@ -68,9 +74,9 @@ mod tests {
     fn a_store_is_named_without_user_and_password() {
         let check = |address: &str, wanted: &str| assert_eq!(read(address).unwrap().1, wanted);
         check("postgres://me:secret@db.local:5433/events", "postgres://db.local:5433/events");
-        check("postgresql://me:s%40cret@db/events?sslmode=disable", "postgres://db/events");
-        check("postgres://me@%2Frun%2Fpg/events", "postgres:///run/pg/events");
-        check("postgres://db", "postgres://db/");
+        check("postgresql://me:s%40cret@db/events?sslmode=disable", "postgres://db:5432/events");
+        check("postgres://me@%2Frun%2Fpg/events", "postgres:///run/pg:5432/events");
+        check("postgres://db", "postgres://db:5432/");
     }
 
     #[test]

@@ -34,8 +34,22 @@ pub(super) const MIGRATIONS: &[&str] = &["
 /// Held while a schema is looked at and made, so that of services that start at once one makes it.
 const ADVISORY_LOCK: i64 = 0x7532_692d_6c69_7665;
 
+/// What becomes of a database without these tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// They are made.
+    Made,
+    /// It is no store.
+    Refused,
+}
+
 /// Brings a database to the newest schema, whole or not at all, and returns the key of its hashes.
-pub(super) fn migrate(client: &mut Client, store: &str, migrations: &[&str]) -> Result<Salt, LiveError> {
+pub(super) fn migrate(
+    client: &mut Client,
+    store: &str,
+    migrations: &[&str],
+    absent: Absent,
+) -> Result<Salt, LiveError> {
     let said = |error| failed(store, "bring the schema up to date")(error);
     let mut transaction = client.transaction().map_err(said)?;
     let found = version(&mut transaction).map_err(said)?;
@@ -45,6 +59,9 @@ pub(super) fn migrate(client: &mut Client, store: &str, migrations: &[&str]) -> 
     }
     let not_a_store = |found| LiveError::NotAStore { store: store.to_owned(), found };
     let known = usize::try_from(found).map_err(|_| not_a_store(format!("its schema is {found}")))?;
+    if known == 0 && absent == Absent::Refused {
+        return Err(not_a_store("it has no tables of one".to_owned()));
+    }
     if known < migrations.len() {
         let scripts = migrations[known..].concat();
         transaction.batch_execute(&scripts).map_err(said)?;

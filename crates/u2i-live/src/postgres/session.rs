@@ -83,7 +83,11 @@ pub(super) fn failed(store: &str, action: &'static str) -> impl FnOnce(Error) ->
         let store = store.to_owned();
         let Some(told) = error.as_db_error() else {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            return LiveError::Database { store, action, message: format!("{error}{}", cause.unwrap_or_default()) };
+            return LiveError::Database {
+                store,
+                action,
+                message: format!("{error}{}", cause.unwrap_or_default()),
+            };
         };
         let message = format!("{} ({})", told.message(), told.code().code());
         let missing = [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::DUPLICATE_TABLE];

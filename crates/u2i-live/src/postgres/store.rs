@@ -5,6 +5,7 @@ use std::path::Path;
 use postgres::types::Type;
 use postgres::{Error, NoTls, Row};
 
+use super::schema::Absent;
 use super::session::{Sessions, failed};
 use super::{address, schema};
 use crate::event::check_items;
@@ -56,17 +57,25 @@ impl PostgresStore {
     /// server cannot be reached, [`NotAStore`](LiveError::NotAStore) and [`Newer`](LiveError::Newer) as of
     /// [`SqliteStore`](crate::SqliteStore).
     pub fn open(address: &str, n_connections: usize) -> Result<Self, LiveError> {
+        Self::connect(address, n_connections, Absent::Made)
+    }
+
+    /// As [`open`](Self::open), but makes no tables.
+    pub(crate) fn open_log(address: &str) -> Result<Self, LiveError> {
+        Self::connect(address, 1, Absent::Refused)
+    }
+
+    fn connect(address: &str, n_connections: usize, absent: Absent) -> Result<Self, LiveError> {
         let (config, store) = address::read(address)?;
         let mut client = config.connect(NoTls).map_err(failed(&store, "connect"))?;
-        let salt = schema::migrate(&mut client, &store, schema::MIGRATIONS)?;
+        let salt = schema::migrate(&mut client, &store, schema::MIGRATIONS, absent)?;
         Ok(PostgresStore { sessions: Sessions::new(config, store, n_connections), salt })
     }
 
     /// The first column of each row.
     fn texts(&self, action: &'static str, sql: &str) -> Result<Vec<String>, LiveError> {
-        self.sessions.run(action, |client| {
-            client.query_typed(sql, &[])?.iter().map(|row| row.try_get(0)).collect()
-        })
+        self.sessions
+            .run(action, |client| client.query_typed(sql, &[])?.iter().map(|row| row.try_get(0)).collect())
     }
 
     /// The one number of the one row.
@@ -93,9 +102,9 @@ impl EventLog for PostgresStore {
     fn n_events(&self, since_s: Option<i64>) -> Result<u64, LiveError> {
         let since_s = since_s.unwrap_or(i64::MIN);
         let sql = "SELECT count(*) FROM u2i_events WHERE time_s >= $1";
-        let count = self.sessions.run("count events", |client| {
-            one(&client.query_typed(sql, &[(&since_s, Type::INT8)])?)
-        })?;
+        let count = self
+            .sessions
+            .run("count events", |client| one(&client.query_typed(sql, &[(&since_s, Type::INT8)])?))?;
         Ok(count.unsigned_abs())
     }
 
@@ -178,9 +187,11 @@ impl LiveStore for PostgresStore {
             let by = [(&asked as _, Type::TEXT_ARRAY), (&limit as _, Type::INT8)];
             for row in client.query_typed(RECENT, &by)? {
                 let place: i64 = row.try_get(0)?;
-                let event = LiveEvent { item: row.try_get(1)?, time_s: row.try_get(2)?, kind: row.try_get(3)? };
+                let event =
+                    LiveEvent { item: row.try_get(1)?, time_s: row.try_get(2)?, kind: row.try_get(3)? };
                 // Counted from 1.
-                if let Some(events) = usize::try_from(place - 1).ok().and_then(|place| recent.get_mut(place)) {
+                if let Some(events) = usize::try_from(place - 1).ok().and_then(|place| recent.get_mut(place))
+                {
                     events.push(event);
                 }
             }
@@ -213,14 +224,22 @@ impl LiveStore for PostgresStore {
         let asked: Vec<&[u8]> = marks.iter().map(|mark| &mark[..]).collect();
         let found: HashSet<Vec<u8>> = self.sessions.run("read who is forgotten", |client| {
             let sql = "SELECT mark FROM u2i_forgotten WHERE mark = ANY ($1)";
-            client.query_typed(sql, &[(&asked, Type::BYTEA_ARRAY)])?.iter().map(|row| row.try_get(0)).collect()
+            client
+                .query_typed(sql, &[(&asked, Type::BYTEA_ARRAY)])?
+                .iter()
+                .map(|row| row.try_get(0))
+                .collect()
         })?;
         Ok(asked.iter().map(|mark| found.contains(*mark)).collect())
     }
 
     fn forgotten(&self) -> Result<ForgottenUsers, LiveError> {
         let found: Vec<Vec<u8>> = self.sessions.run("read who is forgotten", |client| {
-            client.query_typed("SELECT mark FROM u2i_forgotten", &[])?.iter().map(|row| row.try_get(0)).collect()
+            client
+                .query_typed("SELECT mark FROM u2i_forgotten", &[])?
+                .iter()
+                .map(|row| row.try_get(0))
+                .collect()
         })?;
         let marks = found.into_iter().map(Mark::try_from).collect::<Result<HashSet<Mark>, _>>();
         let marks = marks.map_err(|mark| LiveError::NotAStore {

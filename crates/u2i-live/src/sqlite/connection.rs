@@ -31,10 +31,10 @@ pub(super) fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connecti
         "PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -16384;
-         PRAGMA secure_delete = ON;
-         PRAGMA synchronous = FULL;",
+         PRAGMA cache_size = -16384;",
     )?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
     Ok(connection)
 }
 

@@ -17,7 +17,7 @@ pub(super) fn failed(store: &str, action: &'static str) -> impl FnOnce(Error) ->
                     LiveError::InUse { store, action, message }
                 }
                 // A table or column that the schema has and the file has not.
-                ErrorCode::Unknown if matches!(error, Error::SqlInputError { .. }) => {
+                ErrorCode::Unknown if message.starts_with("no such ") => {
                     LiveError::NotAStore { store, found: message }
                 }
                 _ => LiveError::Database { store, action, message },

@@ -23,7 +23,8 @@ pub(super) fn forget(
     // As long as the id: the row is overwritten where it stands.
     let blank = "0".repeat(id.len());
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = transaction.query_row("SELECT user FROM users WHERE mark = ?1", [mark], |row| row.get::<_, i64>(0));
+    let known =
+        transaction.query_row("SELECT user FROM users WHERE mark = ?1", [mark], |row| row.get::<_, i64>(0));
     let n = match known.optional()? {
         None => {
             let sql = "INSERT INTO users (mark, user_id, forgotten) VALUES (?1, ?2, 1)";
@@ -71,6 +72,7 @@ fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn bytes(connection: &Connection) -> rusqlite::Result<i64> {
-    let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let number =
+        |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
     Ok(number("page_count")?.saturating_mul(number("page_size")?))
 }

@@ -21,7 +21,8 @@ const RECENT: &str = "SELECT item_id, time_s, kind FROM events
 const COUNTS: &str = "SELECT item_id, time_s / 3600 - (time_s % 3600 < 0) AS hour, count(*)
     FROM events WHERE time_s >= ?1 GROUP BY item_id, hour";
 // In this order, whatever the planner thinks of the index over times: a chunk is a piece of the table.
-const EXPORT: &str = "SELECT arrival, event_id, user_id, item_id, time_s, kind FROM events CROSS JOIN users USING (user)
+const EXPORT: &str =
+    "SELECT arrival, event_id, user_id, item_id, time_s, kind FROM events CROSS JOIN users USING (user)
     WHERE arrival > ?1 AND +time_s >= ?2 ORDER BY arrival LIMIT ?3";
 
 /// Connections that read one file.

@@ -53,7 +53,8 @@ pub(super) fn version(connection: &Connection, store: &str, newest: usize) -> Re
     };
     let (application, found) = (number("application_id")?, number("user_version")?);
     if application != APPLICATION_ID {
-        let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+        let tables =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
         if application == 0 && found == 0 && tables.map_err(failed(store, "read the schema"))? == 0 {
             return Ok(0);
         }
@@ -89,7 +90,8 @@ pub(super) fn migrate(
 
 /// The key of the store's hashes.
 pub(super) fn salt(connection: &Connection, store: &str) -> Result<Salt, LiveError> {
-    let found = connection.query_row("SELECT salt FROM state WHERE one = 1", [], |row| row.get::<_, Vec<u8>>(0));
+    let found =
+        connection.query_row("SELECT salt FROM state WHERE one = 1", [], |row| row.get::<_, Vec<u8>>(0));
     let bytes = found.map_err(failed(store, "read the salt"))?;
     let found = bytes.len();
     let bytes: [u8; SALT_BYTES] = bytes
@@ -113,7 +115,8 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, "a", MIGRATIONS).unwrap();
         let before = salt(&connection, "a").unwrap();
-        let newer = [MIGRATIONS[0], "ALTER TABLE events ADD COLUMN weight REAL", "CREATE TABLE more (x) STRICT"];
+        let newer =
+            [MIGRATIONS[0], "ALTER TABLE events ADD COLUMN weight REAL", "CREATE TABLE more (x) STRICT"];
         // The last one does not work: TEXT or another type must stand there.
         let error = migrate(&mut connection, "a", &newer).unwrap_err();
         assert!(error.to_string().starts_with("a: cannot bring the schema up to date: "), "{error}");
@@ -138,7 +141,11 @@ mod tests {
             connection.execute_batch(script).unwrap();
             let before = names(&connection);
             let error = migrate(&mut connection, "a", MIGRATIONS).unwrap_err();
-            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Integrity, wanted.to_owned()), "{script}");
+            assert_eq!(
+                (error.kind(), error.to_string()),
+                (ErrorKind::Integrity, wanted.to_owned()),
+                "{script}"
+            );
             assert_eq!(names(&connection), before);
         };
         let other = "a is no store of events: a database of another program, with application_id";

@@ -128,7 +128,10 @@ fn run(mut connection: Connection, asked: &Receiver<Job>, store: &str) {
 
 /// The calls that wait already, up to the first that asks for something else.
 #[expect(clippy::type_complexity, reason = "the second is the content of a job")]
-fn gather(first: Append, asked: &Receiver<Job>) -> (Vec<Append>, Option<Box<dyn FnOnce(&mut Connection) + Send>>) {
+fn gather(
+    first: Append,
+    asked: &Receiver<Job>,
+) -> (Vec<Append>, Option<Box<dyn FnOnce(&mut Connection) + Send>>) {
     let mut n_events = first.events.len();
     let mut together = vec![first];
     while n_events < MAX_EVENTS {
@@ -147,8 +150,10 @@ fn gather(first: Append, asked: &Receiver<Job>) -> (Vec<Append>, Option<Box<dyn 
 /// One transaction for all.
 fn commit(connection: &mut Connection, together: &[Append]) -> rusqlite::Result<Vec<Appended>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let appended =
-        together.iter().map(|append| insert(&transaction, &append.events)).collect::<rusqlite::Result<_>>()?;
+    let appended = together
+        .iter()
+        .map(|append| insert(&transaction, &append.events))
+        .collect::<rusqlite::Result<_>>()?;
     transaction.commit()?;
     Ok(appended)
 }
@@ -172,7 +177,8 @@ fn insert(transaction: &Transaction<'_>, events: &[Marked]) -> rusqlite::Result<
 
 /// The row of a user, which is made if there is none, and gets its id again if the user was forgotten.
 fn user_of(transaction: &Transaction<'_>, mark: &Mark, id: &str) -> rusqlite::Result<i64> {
-    let mut known = transaction.prepare_cached("SELECT user, forgotten, user_id FROM users WHERE mark = ?1")?;
+    let mut known =
+        transaction.prepare_cached("SELECT user, forgotten, user_id FROM users WHERE mark = ?1")?;
     let found: Option<(i64, bool, String)> =
         known.query_row([mark], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     match found {

@@ -172,8 +172,7 @@ fn counts_are_those_of_each_item_and_hour_from_a_second_on() {
     on_each(|place| {
         let store = place.open();
         let at = [-3601, -3600, -1, 0, 3599, 3600, 7199, 7200];
-        let events: Vec<_> =
-            at.iter().map(|&time_s| event(&time_s.to_string(), "u", "i", time_s)).collect();
+        let events: Vec<_> = at.iter().map(|&time_s| event(&time_s.to_string(), "u", "i", time_s)).collect();
         store.append(&events).unwrap();
         store.append(&[event("other", "v", "j", 3599)]).unwrap();
         let counts = |since_s| {
@@ -182,7 +181,8 @@ fn counts_are_those_of_each_item_and_hour_from_a_second_on() {
             counts
         };
         let count = |item: &str, hour, n| HourCount { item: item.to_owned(), hour, n };
-        let of_i = |counts: &[(i64, u64)]| counts.iter().map(|&(hour, n)| count("i", hour, n)).collect::<Vec<_>>();
+        let of_i =
+            |counts: &[(i64, u64)]| counts.iter().map(|&(hour, n)| count("i", hour, n)).collect::<Vec<_>>();
         let all = of_i(&[(-2, 1), (-1, 2), (0, 2), (1, 2), (2, 1)]);
         assert_eq!(counts(i64::MIN), [all, vec![count("j", 0, 1)]].concat());
         assert_eq!(counts(3599), [of_i(&[(0, 1), (1, 2), (2, 1)]), vec![count("j", 0, 1)]].concat());

@@ -144,7 +144,10 @@ fn a_place_where_no_file_can_be_is_named() {
     assert_eq!(error.kind(), ErrorKind::Files, "{error}");
     // To read one back makes none.
     let error = open_log(&place.address).err().unwrap();
-    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Files, format!("cannot read {}", place.address)));
+    assert_eq!(
+        (error.kind(), error.to_string()),
+        (ErrorKind::Files, format!("cannot read {}", place.address))
+    );
     assert!(!Path::new(&place.address).exists());
     // What was left by a service that ended at once is a store of nothing for a service, and none for a reader.
     fs::write(&place.address, "").unwrap();
@@ -161,6 +164,9 @@ fn a_name_that_means_something_else_to_sqlite_is_a_file() {
         store.append(&[event("1", "u", "i", 1)]).unwrap();
         drop(store);
         assert!(path.is_file(), "{name}");
-        assert_eq!(SqliteStore::open(&path, 1).unwrap().append(&[event("1", "u", "i", 1)]).unwrap().duplicates, 1);
+        assert_eq!(
+            SqliteStore::open(&path, 1).unwrap().append(&[event("1", "u", "i", 1)]).unwrap().duplicates,
+            1
+        );
     }
 }

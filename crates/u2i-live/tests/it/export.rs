@@ -13,14 +13,26 @@ use crate::places::on_each;
 
 fn read(path: &Path) -> Vec<NewEvent> {
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
-    let names: Vec<String> =
-        reader.metadata().file_metadata().schema_descr().columns().iter().map(|column| column.name().to_owned()).collect();
+    let names: Vec<String> = reader
+        .metadata()
+        .file_metadata()
+        .schema_descr()
+        .columns()
+        .iter()
+        .map(|column| column.name().to_owned())
+        .collect();
     assert_eq!(names, ["user_id", "item_id", "timestamp", "kind", "event_id"]);
     let row = |row: Result<parquet::record::Row, _>| {
         let row: parquet::record::Row = row.unwrap();
         let text = |i| row.get_string(i).unwrap().clone();
         let kind = row.get_string(3).ok().cloned();
-        NewEvent { user: text(0), item: text(1), time_s: row.get_timestamp_millis(2).unwrap() / 1000, kind, event_id: text(4) }
+        NewEvent {
+            user: text(0),
+            item: text(1),
+            time_s: row.get_timestamp_millis(2).unwrap() / 1000,
+            kind,
+            event_id: text(4),
+        }
     };
     reader.get_row_iter(None).unwrap().map(row).collect()
 }

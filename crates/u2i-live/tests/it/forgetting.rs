@@ -28,7 +28,9 @@ fn a_forgotten_user_is_gone_and_counts_anew_when_they_come_back() {
         assert_eq!(store.forget_user("eve").unwrap(), 0);
         let recent = |store: &dyn u2i_live::LiveStore| {
             let of = store.recent(&["ada", "bob", "eve"], 9).unwrap();
-            of.iter().map(|events| events.iter().map(|event| &event.item[..]).collect::<String>()).collect::<Vec<_>>()
+            of.iter()
+                .map(|events| events.iter().map(|event| &event.item[..]).collect::<String>())
+                .collect::<Vec<_>>()
         };
         assert_eq!(recent(&*store), ["", "b", ""]);
         assert_eq!(store.counts_since(0).unwrap().len(), 1);
@@ -60,7 +62,8 @@ fn the_files_hold_nothing_of_a_forgotten_user() {
     let store = place.open();
     // Users in an order that makes trees split and rows move.
     let n = 3000_u64;
-    let users: Vec<String> = (0..n).map(|i| format!("<{:016x}>", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let users: Vec<String> =
+        (0..n).map(|i| format!("<{:016x}>", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     for (round, some) in users.chunks(100).enumerate() {
         let own = |(i, user): (usize, &String)| {
             event(&format!("{user}{round}"), user, &format!("item-of-{user}"), i as i64)

@@ -37,7 +37,8 @@ fn writes_until_it_is_killed() {
                 for i in 0.. {
                     let events = call(round, writer, i);
                     store.append(&events).unwrap();
-                    let lines: String = events.iter().map(|event| format!("ack {}\n", event.event_id)).collect();
+                    let lines: String =
+                        events.iter().map(|event| format!("ack {}\n", event.event_id)).collect();
                     // At once, so that no line is mixed with that of another thread.
                     std::io::stdout().lock().write_all(lines.as_bytes()).unwrap();
                 }

@@ -23,12 +23,8 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let user = || (0..5).prop_map(|user| format!("user-{user}"));
     let kind = prop_oneof![Just(None), Just(Some("view".to_owned()))];
-    let event = (0..60, user(), 0..4, 0..20_i64, kind).prop_map(|(event_id, user, item, time_s, kind)| NewEvent {
-        event_id: format!("event-{event_id}"),
-        user,
-        item: format!("item-{item}"),
-        time_s,
-        kind,
+    let event = (0..60, user(), 0..4, 0..20_i64, kind).prop_map(|(event_id, user, item, time_s, kind)| {
+        NewEvent { event_id: format!("event-{event_id}"), user, item: format!("item-{item}"), time_s, kind }
     });
     let step = prop_oneof![
         8 => prop::collection::vec(event, 1..8).prop_map(Step::Append),
@@ -125,7 +121,10 @@ fn compare(place: &Place, steps: &[Step]) {
             ControlFlow::Continue(())
         });
         assert_eq!((n.unwrap(), &events), (model.events.len() as u64, &model.events));
-        assert_eq!(store.n_events(Some(7)).unwrap(), model.events.iter().filter(|e| e.time_s >= 7).count() as u64);
+        assert_eq!(
+            store.n_events(Some(7)).unwrap(),
+            model.events.iter().filter(|e| e.time_s >= 7).count() as u64
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use postgres::config::Host;
 use postgres::{Client, Config, NoTls};
-use u2i_live::{LiveStore as _, PostgresStore, open, open_log};
+use u2i_live::{EventLog as _, LiveStore as _, PostgresStore, open, open_log};
 use u2i_schema::ErrorKind;
 
 use crate::event;
@@ -74,11 +74,19 @@ fn replicas_that_append_the_same_events_in_other_orders_end() {
 #[test]
 fn a_schema_of_a_newer_version_or_of_something_else_is_refused() {
     let Some(place) = Place::server() else { return };
+    // To read one back makes none.
+    let error = open_log(&place.address).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    assert!(error.to_string().ends_with("is no store of events: it has no tables of one"), "{error}");
     drop(place.open());
     client(&place).batch_execute("UPDATE u2i_state SET schema = 2").unwrap();
     for error in [open(&place.address, 1).err().unwrap(), open_log(&place.address).err().unwrap()] {
         assert_eq!(error.kind(), ErrorKind::Mixture, "{error}");
-        assert!(error.to_string().ends_with("has schema 2, and this version reads up to 1; a newer version wrote it"));
+        assert!(
+            error
+                .to_string()
+                .ends_with("has schema 2, and this version reads up to 1; a newer version wrote it")
+        );
     }
     for script in ["CREATE TABLE u2i_events (x int)", "CREATE TABLE u2i_state (x int)"] {
         let Some(place) = Place::server() else { return };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use u2i_live::{LiveStore as _, SqliteStore, open, open_log};
+use u2i_live::{EventLog as _, LiveStore as _, SqliteStore, open, open_log};
 use u2i_schema::ErrorKind;
 
 use crate::event;
@@ -120,12 +120,14 @@ fn a_backup_while_events_arrive_is_a_store_of_one_moment() {
         let appending = scope.spawn(|| {
             let mut n = 0;
             while !is_done.load(Ordering::Relaxed) || n < 50 {
-                store.append(&[event(&format!("a{n}"), "u", "i", n), event(&format!("b{n}"), "u", "i", n)]).unwrap();
+                store
+                    .append(&[event(&format!("a{n}"), "u", "i", n), event(&format!("b{n}"), "u", "i", n)])
+                    .unwrap();
                 n += 1;
             }
         });
         for _ in 0..5 {
-            u2i_live::EventLog::backup(&store, &backup).unwrap();
+            store.backup(&backup).unwrap();
             let copy = Place::file();
             fs::copy(&backup, &copy.address).unwrap();
             let copy = copy.open();
@@ -143,7 +145,10 @@ fn a_backup_while_events_arrive_is_a_store_of_one_moment() {
     fs::rename(&backup, &place.address).unwrap();
     let store = place.open();
     assert_eq!(store.n_events(None).unwrap(), n);
-    assert_eq!(store.append(&[event("a0", "u", "i", 0), event("new", "u", "i", 0)]).unwrap().was_there, [true, false]);
+    assert_eq!(
+        store.append(&[event("a0", "u", "i", 0), event("new", "u", "i", 0)]).unwrap().was_there,
+        [true, false]
+    );
 }
 
 #[test]
@@ -151,7 +156,7 @@ fn a_backup_that_cannot_be_written_leaves_the_one_before() {
     let place = Place::file();
     let store = SqliteStore::open(place.address.as_ref(), 1).unwrap();
     let nowhere = place.beside("no/such/folder/backup.db");
-    let error = u2i_live::EventLog::backup(&store, &nowhere).unwrap_err();
+    let error = store.backup(&nowhere).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Files, "{error}");
     let backup = place.beside("backup.db");
     fs::write(&backup, "before").unwrap();

@@ -14,7 +14,7 @@ use super::json;
 use super::params::{IdInPath, Params};
 use super::users::limit;
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::jobs::{ItemBody, Job, attributes};
 use crate::pool::answered;
 use crate::serving::Serving;
@@ -67,7 +67,7 @@ fn shown(app: &App, serving: &Serving, item: &u2i_bundle::Item<'_>) -> Item {
 #[utoipa::path(
     get, path = "/v1/items", tag = "items", params(FindParams),
     responses((status = 200, description = "Items, those that fit best first", body = ItemsFound),
-              (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem))
+              (status = "4XX", description = "What is wrong with the request", body = Problem))
 )]
 pub(crate) async fn find(
     State(app): State<App>,
@@ -100,8 +100,8 @@ fn known<'a>(serving: &'a Serving, id: &str) -> Result<u2i_bundle::Item<'a>, Api
     get, path = "/v1/items/{id}", tag = "items", params(("id" = String, Path, description = "The item's id")),
     responses(
         (status = 200, description = "What the bundle says of it", body = Item),
-        (status = 404, description = "There is none", body = crate::error::Problem),
-        (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem),
+        (status = 404, description = "There is none", body = Problem),
+        (status = "4XX", description = "What is wrong with the request", body = Problem),
     )
 )]
 pub(crate) async fn item(State(app): State<App>, IdInPath(id): IdInPath) -> Result<Response, ApiError> {
@@ -134,9 +134,9 @@ struct Similar<'a> {
     params(("id" = String, Path, description = "The item's id"), SimilarParams),
     responses(
         (status = 200, description = "The items, most similar first", body = serde_json::Value),
-        (status = 404, description = "There is no such item", body = crate::error::Problem),
-        (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem),
-        (status = 503, description = "Too much waits", body = crate::error::Problem),
+        (status = 404, description = "There is no such item", body = Problem),
+        (status = "4XX", description = "What is wrong with the request", body = Problem),
+        (status = 503, description = "Too much waits", body = Problem),
     )
 )]
 pub(crate) async fn similar(

@@ -1,5 +1,7 @@
 //! One file for each group of endpoints: what clients send, and what is done with it.
 
+#![expect(unused_qualifications, reason = "utoipa's macros write them")]
+
 mod bundle;
 mod events;
 mod health;

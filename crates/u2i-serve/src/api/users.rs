@@ -15,7 +15,7 @@ use super::recommend::{RecommendRequest, SeenItems, one};
 use super::wire::{Id, Moment};
 use super::{Which, json};
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::live::RECENT;
 
 /// How many users or items a search gives at most.
@@ -60,8 +60,8 @@ pub(crate) struct ListParams {
     params(("id" = String, Path, description = "The user's id"), ListParams),
     responses(
         (status = 200, description = "The items, best first", body = serde_json::Value),
-        (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem),
-        (status = 503, description = "Too much waits", body = crate::error::Problem),
+        (status = "4XX", description = "What is wrong with the request", body = Problem),
+        (status = 503, description = "Too much waits", body = Problem),
     )
 )]
 pub(crate) async fn recommendations(
@@ -125,7 +125,7 @@ pub(crate) struct UserFound {
 #[utoipa::path(
     get, path = "/v1/users", tag = "users", params(FindParams),
     responses((status = 200, description = "Users in the order of their ids", body = UsersFound),
-              (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem))
+              (status = "4XX", description = "What is wrong with the request", body = Problem))
 )]
 pub(crate) async fn find(
     State(app): State<App>,
@@ -168,8 +168,8 @@ pub(crate) struct Met {
     get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "Their events", body = User),
-        (status = 404, description = "Nothing is known of such a user", body = crate::error::Problem),
-        (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem),
+        (status = 404, description = "Nothing is known of such a user", body = Problem),
+        (status = "4XX", description = "What is wrong with the request", body = Problem),
     )
 )]
 pub(crate) async fn user(State(app): State<App>, IdInPath(id): IdInPath) -> Result<Response, ApiError> {
@@ -220,8 +220,8 @@ pub(crate) struct Forgotten {
     delete, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path, description = "The user's id")),
     responses(
         (status = 200, description = "It is as if the user had never come", body = Forgotten),
-        (status = "4XX", description = "What is wrong with the request", body = crate::error::Problem),
-        (status = 503, description = "The store does not answer", body = crate::error::Problem),
+        (status = "4XX", description = "What is wrong with the request", body = Problem),
+        (status = 503, description = "The store does not answer", body = Problem),
     )
 )]
 pub(crate) async fn forget(State(app): State<App>, IdInPath(id): IdInPath) -> Result<Response, ApiError> {
