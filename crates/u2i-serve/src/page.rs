@@ -5,8 +5,6 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-use crate::app::App;
-
 const HTML: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 /// Its files stand one after another and share their names; the last one begins.
@@ -29,7 +27,8 @@ const SCRIPT: &str = concat!(
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(crate) fn routes() -> Router<App> {
+/// The paths of the page, beside whatever state the others share.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(|| async { file("text/html; charset=utf-8", HTML) }))
         .route("/page.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
