@@ -44,13 +44,14 @@ pub enum Stage {
     Writers,
     /// Stores of events on a PostgreSQL server that is started for them, where there is one
     Postgres,
-    /// The service by its OpenAPI document, its documentation, its page, PostgreSQL, traces, systemd and Docker, as far as
-    /// they can be had
+    /// The service by its documentation, its OpenAPI document, its page, systemd and Docker, as far as they can be had
     Serving,
     /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
     SeededBugs,
+    /// Services that share a PostgreSQL server, and send traces; takes long, since it builds burn and polars once more
+    ServingFeatures,
     /// Each package compiles from what it holds; takes long
     PackageBuild,
     /// All tests at the full figures of docs/reliability.md; takes long
@@ -62,7 +63,8 @@ pub enum Stage {
 }
 
 /// What takes long and belongs to `--full` only.
-const LONG: [Stage; 4] = [Stage::PackageBuild, Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
+const LONG: [Stage; 5] =
+    [Stage::ServingFeatures, Stage::PackageBuild, Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
 
 /// Runs the stages, or all that the ordinary run has.
 pub fn run(stages: &[Stage]) -> Result<()> {
@@ -131,6 +133,7 @@ impl Stage {
             Stage::Writers => writers::run(),
             Stage::Postgres => test::run_postgres(),
             Stage::Serving => serving::run(),
+            Stage::ServingFeatures => serving::run_with_features(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::PackageBuild => packages::package(Verify::Built),
