@@ -81,7 +81,7 @@ pub fn run(stages: &[Stage]) -> Result<()> {
 
 /// Runs every stage, whatever becomes of those before, and prints how each ended.
 pub fn run_full() -> Result<()> {
-    let mut table = format!("{:12} | {:6} | seconds\n", "stage", "");
+    let mut table = format!("{:15} | {:6} | seconds\n", "stage", "");
     let mut failed = 0;
     for stage in Stage::value_variants() {
         let begin = Instant::now();
@@ -103,7 +103,7 @@ pub fn run_full() -> Result<()> {
 }
 
 fn row(stage: Stage, end: &str, seconds: f64) -> String {
-    format!("{:12} | {end:6} | {seconds:7.1}\n", format!("{stage:?}"))
+    format!("{:15} | {end:6} | {seconds:7.1}\n", format!("{stage:?}"))
 }
 
 impl Stage {
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn rows_of_the_table_are_aligned() {
-        assert_eq!(row(Stage::ImportCheck, "passed", 1.25), "ImportCheck  | passed |     1.2\n");
-        assert_eq!(row(Stage::Deny, "FAILED", 1000.0), "Deny         | FAILED |  1000.0\n");
+        assert_eq!(row(Stage::ImportCheck, "passed", 1.25), "ImportCheck     | passed |     1.2\n");
+        assert_eq!(row(Stage::Deny, "FAILED", 1000.0), "Deny            | FAILED |  1000.0\n");
     }
 }
