@@ -44,13 +44,14 @@ pub enum Stage {
     Writers,
     /// Stores of events on a PostgreSQL server that is started for them, where there is one
     Postgres,
-    /// The service by its OpenAPI document, its documentation, its page, PostgreSQL, traces, systemd and Docker, as far as
-    /// they can be had
+    /// The service by its documentation, its OpenAPI document, its page, systemd and Docker, as far as they can be had
     Serving,
     /// Models, losses and training on a GPU, or on a software driver for one, and on burn's ndarray backend
     Gpu,
     /// Each known bug fails its test
     SeededBugs,
+    /// Services that share a PostgreSQL server, and send traces; takes long, since it builds burn and polars once more
+    ServingFeatures,
     /// Each package compiles from what it holds; takes long
     PackageBuild,
     /// All tests at the full figures of docs/reliability.md; takes long
@@ -62,7 +63,8 @@ pub enum Stage {
 }
 
 /// What takes long and belongs to `--full` only.
-const LONG: [Stage; 4] = [Stage::PackageBuild, Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
+const LONG: [Stage; 5] =
+    [Stage::ServingFeatures, Stage::PackageBuild, Stage::FullTest, Stage::Valgrind, Stage::Fuzz];
 
 /// Runs the stages, or all that the ordinary run has.
 pub fn run(stages: &[Stage]) -> Result<()> {
@@ -79,7 +81,7 @@ pub fn run(stages: &[Stage]) -> Result<()> {
 
 /// Runs every stage, whatever becomes of those before, and prints how each ended.
 pub fn run_full() -> Result<()> {
-    let mut table = format!("{:12} | {:6} | seconds\n", "stage", "");
+    let mut table = format!("{:15} | {:6} | seconds\n", "stage", "");
     let mut failed = 0;
     for stage in Stage::value_variants() {
         let begin = Instant::now();
@@ -101,7 +103,7 @@ pub fn run_full() -> Result<()> {
 }
 
 fn row(stage: Stage, end: &str, seconds: f64) -> String {
-    format!("{:12} | {end:6} | {seconds:7.1}\n", format!("{stage:?}"))
+    format!("{:15} | {end:6} | {seconds:7.1}\n", format!("{stage:?}"))
 }
 
 impl Stage {
@@ -131,6 +133,7 @@ impl Stage {
             Stage::Writers => writers::run(),
             Stage::Postgres => test::run_postgres(),
             Stage::Serving => serving::run(),
+            Stage::ServingFeatures => serving::run_with_features(),
             Stage::Gpu => test::run_gpu(),
             Stage::SeededBugs => seeded_bugs::run(None),
             Stage::PackageBuild => packages::package(Verify::Built),
@@ -219,7 +222,7 @@ mod tests {
 
     #[test]
     fn rows_of_the_table_are_aligned() {
-        assert_eq!(row(Stage::ImportCheck, "passed", 1.25), "ImportCheck  | passed |     1.2\n");
-        assert_eq!(row(Stage::Deny, "FAILED", 1000.0), "Deny         | FAILED |  1000.0\n");
+        assert_eq!(row(Stage::ImportCheck, "passed", 1.25), "ImportCheck     | passed |     1.2\n");
+        assert_eq!(row(Stage::Deny, "FAILED", 1000.0), "Deny            | FAILED |  1000.0\n");
     }
 }

@@ -6,7 +6,8 @@ use crate::cargo::root;
 use crate::sources::below;
 
 /// Where paths in the documents begin.
-const FOLDERS: [&str; 6] = ["benches/", "configs/", "crates/", "docs/", "scripts/", "xtask/"];
+const FOLDERS: [&str; 7] =
+    ["benches/", "configs/", "crates/", "docs/", "integrations/", "scripts/", "xtask/"];
 
 /// Name and text of each document.
 fn documents() -> Vec<(String, String)> {

@@ -1,5 +1,5 @@
-//! The service as others meet it: by its OpenAPI document, its documentation, its page in a browser, a server of PostgreSQL, a
-//! collector of traces, systemd and Docker.
+//! The service as others meet it: by its documentation, its OpenAPI document, its page in a browser, systemd and Docker; and
+//! beside a server of PostgreSQL and a collector of traces.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,12 +41,11 @@ pub fn run() -> Result<()> {
         "the page is not looked at",
         "Node.js, playwright-core or Chromium cannot be had",
         page.arg(&u2i).arg(&pictures),
-    )?;
-    with_features()
+    )
 }
 
 /// The service's tests beside a server of PostgreSQL and a collector of traces, with the features for both.
-fn with_features() -> Result<()> {
+pub fn run_with_features() -> Result<()> {
     let arguments = [
         &["test", "--release", "--locked", "-p", PROGRAM, "-p", "u2i-serve"][..],
         &["--features", "u2i-cli/postgres,u2i-cli/otel", "--tests", "--"],

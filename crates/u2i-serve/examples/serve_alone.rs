@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use u2i_bundle::{Contents, IndexPlan, Seen};
 use u2i_index::ItemVectors;
 use u2i_models::{
-    FmConfig, HistoryInput, Init, Inputs, ItemBatch, ModelConfig, PooledHistoryConfig, PoolingConfig, TwoTower as _,
-    TwoTowerConfig as _, weights,
+    FmConfig, HistoryInput, Init, Inputs, ItemBatch, ModelConfig, PooledHistoryConfig, PoolingConfig,
+    TwoTower as _, TwoTowerConfig as _, weights,
 };
 use u2i_schema::{Catalog, EventStore, ItemRows, Users};
 use u2i_serve::{Ended, ServeOptions, Service};
@@ -79,7 +79,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Ann has seen all but one.
     let answer = ask(addr, "POST", "/v1/recommend", r#"{"user": "ann"}"#)?;
-    assert!(answer.contains(r#""strategy":"model""#) && answer.contains(r#""items":[{"id":"up","#), "{answer}");
+    assert!(
+        answer.contains(r#""strategy":"model""#) && answer.contains(r#""items":[{"id":"up","#),
+        "{answer}"
+    );
     // Dan is new, and then is not: what he watched is known and not recommended again.
     let answer = ask(addr, "GET", "/v1/users/dan/recommendations?k=4", "")?;
     assert!(answer.contains(r#""strategy":"popular""#) && answer.contains(r#""id":"jaws""#), "{answer}");

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use u2i_bundle::{Options, Request, Search, Seen, Where};
 use utoipa::ToSchema;
 
-use super::wire::{ColumnValue, ColumnValues, Happened, Id, Moment};
+use super::wire::{ColumnValue, ColumnValues, Happened, Id, Moment, count};
 use super::{Which, json_bytes};
 use crate::app::App;
 use crate::body::{JsonBatch, parse};
@@ -44,6 +44,7 @@ pub(crate) struct RecommendRequest {
     #[schema(value_type = std::collections::BTreeMap<String, ColumnValue>)]
     pub context: ColumnValues,
     /// How many items; 10 if it is not given.
+    #[serde(default, deserialize_with = "count")]
     #[schema(minimum = 1, maximum = 1000)]
     pub k: Option<usize>,
     /// The moment that is asked about: only events before it count.
@@ -59,6 +60,7 @@ pub(crate) struct RecommendRequest {
     /// Whether items of the history may come back; as it was evaluated, if it is not given.
     pub seen: Option<SeenItems>,
     /// By how many items of the history each result is explained.
+    #[serde(default, deserialize_with = "count")]
     #[schema(minimum = 0, maximum = 10)]
     pub explain: Option<usize>,
     /// Whether all items are compared in place of searching the index. Scores do not depend on it.

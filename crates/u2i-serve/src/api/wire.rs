@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, Expected, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{
     AnyOfBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
@@ -36,6 +36,54 @@ impl Id {
     }
 }
 
+/// The integer that a number with a point is, as `7.0` is 7 to some writers of JSON.
+fn whole<E: de::Error>(number: f64, wanted: &impl Expected) -> Result<i128, E> {
+    // Beyond, serde gives no integers either.
+    let is_whole = number.fract() == 0.0 && number >= i64::MIN as f64 && number <= u64::MAX as f64;
+    if is_whole { Ok(number as i128) } else { Err(E::invalid_type(Unexpected::Float(number), wanted)) }
+}
+
+/// How many, which a number with a point may say, too.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    struct Count;
+
+    impl Visitor<'_> for Count {
+        type Value = usize;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("how many, as an integer from 0")
+        }
+
+        fn visit_u64<E: de::Error>(self, n: u64) -> Result<usize, E> {
+            usize::try_from(n).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+        }
+
+        fn visit_f64<E: de::Error>(self, n: f64) -> Result<usize, E> {
+            usize::try_from(whole::<E>(n, &self)?).map_err(|_| E::invalid_value(Unexpected::Float(n), &self))
+        }
+    }
+
+    struct OrNone;
+
+    impl<'de> Visitor<'de> for OrNone {
+        type Value = Option<usize>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Count.expecting(f)
+        }
+
+        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+            deserializer.deserialize_any(Count).map(Some)
+        }
+    }
+
+    deserializer.deserialize_option(OrNone)
+}
+
 struct IdVisitor;
 
 impl Visitor<'_> for IdVisitor {
@@ -55,6 +103,10 @@ impl Visitor<'_> for IdVisitor {
 
     fn visit_u64<E: de::Error>(self, id: u64) -> Result<Id, E> {
         Ok(Id(id.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, id: f64) -> Result<Id, E> {
+        whole(id, &self).map(|id| Id(id.to_string()))
     }
 }
 
@@ -135,6 +187,11 @@ impl Visitor<'_> for MomentVisitor {
     fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Moment, E> {
         Moment::at(i64::try_from(seconds).unwrap_or(i64::MAX)).map_err(E::custom)
     }
+
+    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Moment, E> {
+        let seconds = whole(seconds, &self)?;
+        Moment::at(i64::try_from(seconds).unwrap_or(i64::MAX)).map_err(E::custom)
+    }
 }
 
 impl<'de> Deserialize<'de> for Moment {
@@ -196,6 +253,10 @@ impl<'de> Visitor<'de> for HappenedVisitor {
 
     fn visit_u64<E: de::Error>(self, id: u64) -> Result<Happened, E> {
         Ok(Happened { item: Id(id.to_string()), time: None })
+    }
+
+    fn visit_f64<E: de::Error>(self, id: f64) -> Result<Happened, E> {
+        whole(id, &self).map(|id| Happened { item: Id(id.to_string()), time: None })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Happened, A::Error> {
@@ -282,6 +343,8 @@ mod tests {
     fn ids_are_text_or_integers() {
         for (value, id) in [
             (json!("a b"), "a b"),
+            (json!(7.0), "7"),
+            (json!(-1e16), "-10000000000000000"),
             (json!(7), "7"),
             (json!(-7), "-7"),
             (json!(u64::MAX), "18446744073709551615"),
