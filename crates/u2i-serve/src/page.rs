@@ -93,6 +93,21 @@ mod tests {
     }
 
     #[test]
+    fn files_of_the_page_may_load_nothing_from_elsewhere() {
+        for text in [HTML, STYLE, SCRIPT] {
+            let response = file("text/plain", text);
+            let policy = response.headers().get(header::CONTENT_SECURITY_POLICY);
+            let policy = policy.expect("a policy").to_str().expect("text");
+            let mut parts: Vec<&str> = policy.split("; ").collect();
+            assert_eq!(parts.remove(0), "default-src 'none'");
+            for part in parts {
+                let (_, sources) = part.split_once(' ').expect("a kind and its sources");
+                assert!(["'self'", "'self' data:", "'none'"].contains(&sources), "{part}");
+            }
+        }
+    }
+
+    #[test]
     fn text_of_the_data_never_becomes_markup() {
         for way in [
             "innerHTML",
