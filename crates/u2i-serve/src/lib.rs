@@ -6,6 +6,7 @@
 
 mod api;
 mod app;
+mod ask;
 mod auth;
 mod body;
 mod current;
@@ -16,6 +17,7 @@ mod measures;
 mod options;
 mod page;
 mod pool;
+mod router;
 mod server;
 mod service;
 mod serving;
