@@ -29,7 +29,10 @@ pub(crate) struct Process {
 
 fn command(bundle: &Path, more: &[&str], log: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_u2i"));
-    command.arg("serve").arg(bundle).args(["--addr", "127.0.0.1:0", "--threads", "2"]).args(more);
+    command.arg("serve").arg(bundle).args(["--threads", "2"]).args(more);
+    if !more.contains(&"--addr") {
+        command.args(["--addr", "127.0.0.1:0"]);
+    }
     command.env_remove("U2I_TOKEN").stdout(Stdio::null()).stderr(File::create(log).unwrap());
     command
 }
