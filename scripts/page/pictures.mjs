@@ -22,7 +22,7 @@ export async function pictures({ tab, url, folder }) {
     await page.mouse.move(0, 0);
     await page.screenshot({
       path: join(folder, `${name}.png`),
-      clip: size === "desk" ? { x: 0, y: 0, width: 1280, height: 800 } : undefined,
+      clip: size === "desk" ? { x: 0, y: 0, width: 1280, height: 760 } : undefined,
     });
     await close();
   }

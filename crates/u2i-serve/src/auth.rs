@@ -57,6 +57,11 @@ impl Token {
     }
 }
 
+/// Paths that say nothing of the data and must work before a token is known.
+pub(crate) fn is_open(path: &str) -> bool {
+    matches!(path, "/" | "/page.css" | "/page.js" | "/favicon.ico" | "/healthz" | "/readyz" | "/openapi.json")
+}
+
 /// Whether a request may come in.
 ///
 /// Without a token anybody on this machine may ask, and so might a page in a browser that runs on it: such a page does not
@@ -79,13 +84,19 @@ pub(crate) fn check(token: Option<&Token>, headers: &HeaderMap) -> Result<(), Ap
     }
 }
 
-/// Whether the request is addressed to this machine by a name that only it has. HTTP/1.0 has none.
+/// Whether the request is addressed to this machine by a name that only it has, and by no other. HTTP/1.0 has none.
 fn is_local(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST) else { return true };
-    let Ok(host) = host.to_str() else { return false };
+    headers.get_all(header::HOST).iter().all(|host| host.to_str().is_ok_and(is_local_name))
+}
+
+fn is_local_name(host: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        None => match host.rsplit_once(':') {
+            Some((name, port)) if is_port(port) => name,
+            _ => host,
+        },
     };
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|addr| addr.is_loopback())
 }

@@ -7,6 +7,7 @@ use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
+use u2i_schema::nearest_name;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -46,16 +47,42 @@ impl FromRequest<App> for JsonBatch {
     }
 }
 
-/// A value as a `T`. The path to what does not fit is the field.
+/// An object as a `T`. The path to what does not fit is the field.
 pub(crate) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.into_inner().to_string();
-        match path.as_str() {
-            "." | "?" => ApiError::new(StatusCode::BAD_REQUEST, "invalid_field", message),
-            _ => ApiError::bad(path, message),
-        }
-    })
+    // A list would be taken for the fields in their order.
+    if !value.is_object() {
+        let message = "expected an object, {\"…\": …}";
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_field", message));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| misfit(&error, "invalid_field"))
+}
+
+/// What does not fit, at its field: also one that is missing or there twice, which the message names.
+pub(crate) fn misfit<E: std::fmt::Display>(
+    error: &serde_path_to_error::Error<E>,
+    code: &'static str,
+) -> ApiError {
+    let (path, message) = (error.path().to_string(), error.inner().to_string());
+    let after = |words: &str| message.strip_prefix(words)?.split_once('`').map(|(name, _)| name);
+    let name = after("missing field `").or_else(|| after("duplicate field `"));
+    let field = match (path.as_str(), name) {
+        ("." | "?", name) => name.map(str::to_owned),
+        (path, Some(name)) => Some(format!("{path}.{name}")),
+        (path, None) => Some(path.to_owned()),
+    };
+    ApiError { field, ..ApiError::new(StatusCode::BAD_REQUEST, code, with_nearest(message)) }
+}
+
+/// A message about an unknown word, with the known one that may have been meant.
+fn with_nearest(message: String) -> String {
+    let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let Some((found, known)) = message.split_once(", expected ") else { return message };
+    let (found, known) = (quoted(found), quoted(known));
+    let meant = found.last().and_then(|found| nearest_name(found, known.iter().map(String::as_str)));
+    match meant {
+        Some(meant) => format!("{message}; did you mean `{meant}`?"),
+        None => message,
+    }
 }
 
 async fn read(request: Request, app: &App, size: Size) -> Result<Value, ApiError> {
@@ -90,7 +117,7 @@ async fn bytes(headers: &HeaderMap, mut body: Body, app: &App, size: Size) -> Re
     if announced.is_some_and(|n: u64| n > most as u64) {
         // A client that waits for our word sends nothing.
         if !headers.contains_key(header::EXPECT) {
-            drain(&mut body, deadline).await;
+            drain(body, deadline);
         }
         return Err(too_large(size, limits));
     }
@@ -111,13 +138,13 @@ async fn bytes(headers: &HeaderMap, mut body: Body, app: &App, size: Size) -> Re
         if n > limits.one_bytes && large.is_none() {
             let begins_as_batch = begins_as_batch(&read, &data);
             if n > most || size == Size::One || !begins_as_batch {
-                drain(&mut body, deadline).await;
+                drain(body, deadline);
                 return Err(too_large(size, limits));
             }
             large = Some(app.large_body().ok_or_else(|| closing(ApiError::overloaded()))?);
         }
         if n > most {
-            drain(&mut body, deadline).await;
+            drain(body, deadline);
             return Err(too_large(size, limits));
         }
         read.extend_from_slice(&data);
@@ -131,15 +158,18 @@ fn begins_as_batch(read: &[u8], more: &[u8]) -> bool {
     head.starts_with(br#"{"requests":"#) || head.starts_with(br#"{"events":"#)
 }
 
-async fn drain(body: &mut Body, deadline: Instant) {
-    let mut left = DRAINED;
-    while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-        let n = frame.data_ref().map_or(0, |data| data.len());
-        if n > left {
-            return;
+/// Reads on behind the answer, which is sent meanwhile: a connection that ends with bytes unread may take the answer with it.
+fn drain(mut body: Body, deadline: Instant) {
+    tokio::spawn(async move {
+        let mut left = DRAINED;
+        while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
+            let n = frame.data_ref().map_or(0, |data| data.len());
+            if n > left {
+                return;
+            }
+            left -= n;
         }
-        left -= n;
-    }
+    });
 }
 
 fn too_large(size: Size, limits: &Limits) -> ApiError {
@@ -175,12 +205,19 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named_by_its_path() {
         #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct Of {
             #[serde(rename = "list")]
             _list: Vec<u8>,
         }
         let error = parse::<Of>(serde_json::json!({ "list": [1, "x"] })).unwrap_err();
         assert_eq!((error.field.as_deref(), error.status), (Some("list[1]"), StatusCode::BAD_REQUEST));
-        assert!(parse::<Of>(serde_json::json!([])).unwrap_err().message.contains("list"));
+        assert!(parse::<Of>(serde_json::json!({})).unwrap_err().field.as_deref() == Some("list"));
+        assert!(parse::<Of>(serde_json::json!([[1]])).unwrap_err().message.contains("an object"));
+        let error = parse::<Of>(serde_json::json!({ "lits": [1] })).unwrap_err();
+        assert!(
+            error.field.as_deref() == Some("lits") && error.message.ends_with("did you mean `list`?"),
+            "{error:?}"
+        );
     }
 }

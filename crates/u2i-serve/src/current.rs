@@ -13,7 +13,7 @@ use u2i_bundle::{Answer, BundleError, Manifest, Options, Request};
 use utoipa::ToSchema;
 
 use crate::ServeError;
-use crate::jobs::Ask;
+use crate::ask::Ask;
 use crate::live::Live;
 use crate::serving::{Serving, agreement, bundle_id};
 

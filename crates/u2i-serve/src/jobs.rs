@@ -11,21 +11,12 @@ use u2i_bundle::{
     Answer, AttributeValues, BundleError, Happened, Options, Recommender, Request, Seen, Strategy,
 };
 
+use crate::ask::Ask;
 use crate::current::Current;
 use crate::error::ApiError;
 use crate::live::Live;
 use crate::pool::Work;
 use crate::serving::Serving;
-
-/// A request that was read, as a recommender takes it.
-pub(crate) struct Ask {
-    pub request: Request,
-    pub options: Options,
-    /// Whether the items come with their attributes.
-    pub details: bool,
-    /// Keys of `request.context` and `request.lists` that were given as attributes of the user.
-    pub attributes: Vec<String>,
-}
 
 /// What comes back for each [`Ask`]: JSON, or what is wrong with it.
 pub(crate) type Replies = Vec<Result<Vec<u8>, ApiError>>;
@@ -95,22 +86,27 @@ fn recommend(mut jobs: Vec<Recommend>) {
     current.ask_shadow(&serving, &live, shadowed);
 }
 
-/// Adds what is known of users since the bundle was made.
+/// Adds what is known of users since the bundle was made. A history that the request gives is all that counts of it, but of
+/// who was forgotten not even columns are used.
 pub(crate) fn look_up(mut asks: Vec<&mut Ask>, live: &Live) -> Result<(), ApiError> {
+    if live.store().is_none() {
+        return Ok(());
+    }
+    for ask in &mut asks {
+        ask.request.forgotten = ask.request.user.as_ref().is_some_and(|user| live.is_forgotten(user));
+    }
     let of_user = |ask: &Ask| ask.request.user.is_some() && ask.request.history.is_none();
     let users: Vec<String> =
         asks.iter().filter(|ask| of_user(ask)).filter_map(|ask| ask.request.user.clone()).collect();
-    if users.is_empty() || live.store().is_none() {
+    if users.is_empty() {
         return Ok(());
     }
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let failed = |error: u2i_live::LiveError| ApiError::store(&error);
     let recent = live.recent(&users).map_err(failed)?;
-    let asks = asks.iter_mut().filter(|ask| of_user(ask));
-    for ((ask, events), user) in asks.zip(recent).zip(&users) {
+    for (ask, events) in asks.iter_mut().filter(|ask| of_user(ask)).zip(recent) {
         ask.request.live =
             events.into_iter().map(|event| Happened { item: event.item, at_s: event.time_s }).collect();
-        ask.request.forgotten = live.is_forgotten(user);
     }
     Ok(())
 }
@@ -151,8 +147,10 @@ fn measure(answer: &Answer<'_>, ask: &Ask) {
     if answer.unknown_user {
         counter!("u2i_unknown_users_total").increment(1);
     }
-    if !answer.unknown_items.is_empty() {
-        counter!("u2i_unknown_items_total").increment(answer.unknown_items.len() as u64);
+    let unknown = [&answer.unknown_items, &answer.unknown_allowed, &answer.unknown_denied];
+    let n_unknown: usize = unknown.iter().map(|ids| ids.len()).sum();
+    if n_unknown > 0 {
+        counter!("u2i_unknown_items_total").increment(n_unknown as u64);
     }
     if answer.items.len() < ask.options.k.get() {
         counter!("u2i_short_lists_total").increment(1);
@@ -169,6 +167,10 @@ struct Body<'a> {
     seen: Seen,
     unknown_user: bool,
     unknown_items: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unknown_allowed: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unknown_denied: &'a [String],
     n_later_events: usize,
     n_live_events: usize,
     items: Vec<ItemBody<'a>>,
@@ -203,6 +205,8 @@ fn to_json(recommender: &Recommender, answer: &Answer<'_>, ask: &Ask) -> Result<
         seen: answer.seen,
         unknown_user: answer.unknown_user,
         unknown_items: &answer.unknown_items,
+        unknown_allowed: &answer.unknown_allowed,
+        unknown_denied: &answer.unknown_denied,
         n_later_events: answer.n_later_events,
         n_live_events: answer.n_live_events,
         items,

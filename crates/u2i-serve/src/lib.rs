@@ -23,6 +23,7 @@
 
 mod api;
 mod app;
+mod ask;
 mod auth;
 mod body;
 mod current;
@@ -35,6 +36,7 @@ mod options;
 mod otel;
 mod page;
 mod pool;
+mod router;
 mod server;
 mod service;
 mod serving;

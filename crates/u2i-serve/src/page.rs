@@ -5,8 +5,6 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-use crate::app::App;
-
 const HTML: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 /// Its files stand one after another and share their names; the last one begins.
@@ -29,7 +27,8 @@ const SCRIPT: &str = concat!(
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(crate) fn routes() -> Router<App> {
+/// The paths of the page, beside whatever state the others share.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(|| async { file("text/html; charset=utf-8", HTML) }))
         .route("/page.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
@@ -91,6 +90,21 @@ mod tests {
             }
         }
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+
+    #[test]
+    fn files_of_the_page_may_load_nothing_from_elsewhere() {
+        for text in [HTML, STYLE, SCRIPT] {
+            let response = file("text/plain", text);
+            let policy = response.headers().get(header::CONTENT_SECURITY_POLICY);
+            let policy = policy.expect("a policy").to_str().expect("text");
+            let mut parts: Vec<&str> = policy.split("; ").collect();
+            assert_eq!(parts.remove(0), "default-src 'none'");
+            for part in parts {
+                let (_, sources) = part.split_once(' ').expect("a kind and its sources");
+                assert!(["'self'", "'self' data:", "'none'"].contains(&sources), "{part}");
+            }
+        }
     }
 
     #[test]

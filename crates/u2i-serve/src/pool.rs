@@ -90,9 +90,11 @@ fn answer<W: Work>(ahead: &Receiver<Queued<W>>, threads: NonZeroUsize) {
     while let Ok(first) = ahead.recv() {
         // A share of what waits: the other threads have theirs.
         let more = ahead.len().div_ceil(threads.get()).min(TOGETHER - 1);
+        // Its place is free as soon as it is taken.
+        let take = |queued: Queued<W>| queued.work;
         let mut together = Vec::with_capacity(1 + more);
-        together.push(first.work);
-        together.extend(ahead.try_iter().take(more).map(|queued| queued.work));
+        together.push(take(first));
+        together.extend(ahead.try_iter().take(more).map(take));
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| W::run(together)));
         if done.is_err() {
             // Those who wait see their channel closed, which is answered as an internal error.
@@ -104,4 +106,80 @@ fn answer<W: Work>(ahead: &Receiver<Queued<W>>, threads: NonZeroUsize) {
 /// What work sends back.
 pub(crate) async fn answered<T>(answer: oneshot::Receiver<T>) -> Result<T, ApiError> {
     answer.await.map_err(|_| ApiError::internal("the pool", &"a search did not end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use axum::http::StatusCode;
+
+    use super::*;
+
+    /// Says that it has begun, waits for a word, and says what it was done with.
+    struct Gated {
+        begun: Sender<()>,
+        go: Arc<std::sync::Mutex<Receiver<()>>>,
+        together: Sender<usize>,
+    }
+
+    impl Work for Gated {
+        fn run(together: Vec<Self>) {
+            let first = &together[0];
+            first.begun.send(()).unwrap();
+            first.go.lock().unwrap().recv().unwrap();
+            first.together.send(together.len()).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_too_many_is_refused_and_taken_when_there_is_a_place() {
+        let ((begun, has_begun), (go, gone), (together, n_together)) = (channel(), channel(), channel());
+        let gone = Arc::new(std::sync::Mutex::new(gone));
+        let work = || Gated { begun: begun.clone(), go: Arc::clone(&gone), together: together.clone() };
+        let pool = Pool::start(NonZeroUsize::MIN, 3).unwrap();
+        pool.submit(work()).unwrap();
+        has_begun.recv().unwrap();
+        // The thread is busy: three may wait, and no fourth.
+        for waiting in 0..3 {
+            assert_eq!(pool.depth(), waiting);
+            pool.submit(work()).unwrap();
+        }
+        for _ in 0..2 {
+            let error = pool.submit(work()).unwrap_err();
+            assert_eq!((error.status, error.code), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+            assert_eq!(error.header.unwrap().0, axum::http::header::RETRY_AFTER);
+        }
+        go.send(()).unwrap();
+        assert_eq!(n_together.recv().unwrap(), 1);
+        // What waited is done in one go, and its places are free.
+        has_begun.recv().unwrap();
+        assert_eq!(pool.depth(), 0);
+        pool.submit(work()).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(n_together.recv().unwrap(), 3);
+        go.send(()).unwrap();
+        assert_eq!(n_together.recv().unwrap(), 1);
+    }
+
+    struct Fails(bool, oneshot::Sender<()>);
+
+    impl Work for Fails {
+        fn run(together: Vec<Self>) {
+            for Fails(fails, reply) in together {
+                assert!(!fails, "as planned");
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_outlives_work_that_panics() {
+        let pool = Pool::start(NonZeroUsize::MIN, 3).unwrap();
+        for fails in [true, false, true, false] {
+            let (reply, answer) = oneshot::channel();
+            pool.submit(Fails(fails, reply)).unwrap();
+            assert_eq!(answer.blocking_recv().is_err(), fails);
+        }
+    }
 }

@@ -11,10 +11,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use u2i_live::Revision;
 
-use crate::app::{App, router};
+use crate::app::App;
 use crate::current::{Current, Wanted};
 use crate::live::{Live, now_s};
 use crate::pool::Pool;
+use crate::router::router;
 use crate::server::{Ended, Stop, serve};
 use crate::{ServeError, ServeOptions, measures};
 

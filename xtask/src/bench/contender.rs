@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -64,10 +66,17 @@ impl Contender {
     }
 }
 
-/// One that was not ended is not left behind.
+/// How long one may take that has servers of its own to end.
+const TO_END: Duration = Duration::from_secs(30);
+
+/// One that was not ended is not left behind, and neither is what it has started, if it waits for a line.
 impl Drop for Contender {
     fn drop(&mut self) {
         self.to = None;
+        let end = Instant::now() + TO_END;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            sleep(Duration::from_millis(20));
+        }
         // It may have ended already, and then there is nothing to be done.
         let _ = self.child.kill();
         let _ = self.child.wait();

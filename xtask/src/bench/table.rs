@@ -364,9 +364,10 @@ What a peer does stands at the head of its script in `benches/peers/`. To know w
 - `prepare-vs-pandas`: pandas runs on one thread whatever it is told, and writes all windows out; ours slices those of the
   first batch.
 - `evaluate`: faiss has no filter for each query, so it is asked for more, and numpy takes out what was seen.
-- `serve-*`: servers and clients are processes of one machine and share its cores. Processor time is that of the server
-  alone, with its children; a latency begins at the moment when a request was meant to be sent, and the moments of an open
-  load are a Poisson process. Bundles are drawn: items about 2,000 centres, histories of 8 to 24 items about three of them.
+- `serve-*`: servers and clients are processes of one machine and share its cores. A server is told how many threads (ours) or
+  workers (the peer) it may have, and nothing else of threads. Processor time is that of the server alone, with its children;
+  a latency begins at the moment when a request was meant to be sent, and the moments of an open load are a Poisson process.
+  Bundles are drawn: items about 2,000 centres, histories of 8 to 24 items about three of them.
 - `serve-overhead`: throughput is requests a second of processor time of the server, and of the process that calls the
   library. What HTTP adds to one request after another holds what the client's side of the connection takes.
 - `serve-overload` asks for exact search, which takes long enough for ten times as many requests to be sent from the cores

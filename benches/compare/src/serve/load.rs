@@ -2,7 +2,7 @@
 //! (open). Of an open load latencies begin when a request was meant to be sent, so that a server that keeps clients waiting
 //! does not hide it from them.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use u2i_random::{Purpose, Stream};
 
-use super::client::Connection;
+use super::client::{Connection, PATIENCE};
 
 /// What is asked, and by how many clients.
 #[derive(Clone, Copy)]
@@ -121,7 +121,10 @@ impl Told {
                 self.fail(format!("status {status}: {body}"));
             }
             Err(error) => {
-                self.fail(error.to_string());
+                self.fail(match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no answer in {PATIENCE:?}"),
+                    _ => error.to_string(),
+                });
                 // A server that is gone is not asked a million times.
                 thread::sleep(Duration::from_millis(10));
             }

@@ -8,6 +8,12 @@ mod datasets;
 mod disks;
 mod events;
 mod experiments;
+#[path = "../../../u2i-bundle/tests/it/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+#[path = "../../../u2i-serve/tests/it/http.rs"]
+#[allow(dead_code)]
+mod http;
 mod integrations;
 mod kinds;
 mod learning;
@@ -18,7 +24,13 @@ mod own_experiment;
 mod real_data;
 mod requests;
 mod runs;
+mod service;
+mod service_killed;
+mod service_load;
 mod serving;
+#[cfg(feature = "postgres")]
+#[path = "../../../../xtask/src/skipped.rs"]
+mod skipped;
 mod small_data;
 mod split_files;
 #[cfg(feature = "otel")]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use u2i_bundle::{AttributeValues, Sizes};
 use utoipa::ToSchema;
 
-use super::json;
+use super::reply::json;
 use crate::app::App;
 use crate::body::Json;
 use crate::current::{Exchanged, Refused, Wanted};

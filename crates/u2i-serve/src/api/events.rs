@@ -8,8 +8,8 @@ use serde_json::Value;
 use u2i_live::NewEvent;
 use utoipa::ToSchema;
 
-use super::json;
 use super::recommend::check_batch;
+use super::reply::json;
 use super::wire::{Id, Moment};
 use crate::app::App;
 use crate::body::{JsonBatch, parse};

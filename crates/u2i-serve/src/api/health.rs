@@ -7,7 +7,7 @@ use metrics::gauge;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::json;
+use super::reply::json;
 use crate::app::App;
 use crate::error::ApiError;
 

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::json;
+use super::reply::json;
 use super::wire::Id;
 use crate::app::App;
 use crate::body::Json;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::{IntoParams, ToSchema};
 
-use super::json;
 use super::params::{IdInPath, Params};
+use super::reply::json;
 use super::users::limit;
 use crate::app::App;
 use crate::error::{ApiError, Problem};

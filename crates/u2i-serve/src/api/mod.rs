@@ -9,24 +9,23 @@ mod hidden;
 mod items;
 mod params;
 mod recommend;
+mod reply;
 mod users;
 mod vectors;
+mod which;
 mod wire;
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
+use axum::response::Response;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::{App, is_open};
-use crate::error::ApiError;
+use crate::app::App;
+use crate::auth::is_open;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(info(
@@ -75,39 +74,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 pub(crate) fn openapi(document: &Arc<str>) -> Response {
-    json_bytes(document.as_bytes().to_vec())
-}
-
-fn json_bytes(body: Vec<u8>) -> Response {
-    let mut response = Body::from(body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-fn json(value: &impl Serialize) -> Result<Response, ApiError> {
-    let body = serde_json::to_vec(value).map_err(|error| ApiError::internal("writing an answer", &error))?;
-    Ok(json_bytes(body))
-}
-
-/// A bundle by the name that a request gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Which {
-    /// The bundle in force.
-    #[default]
-    Current,
-    /// The one beside it, that the service was started with.
-    Shadow,
-}
-
-impl Which {
-    fn of(self, app: &App) -> Result<Arc<crate::serving::Serving>, ApiError> {
-        match self {
-            Which::Current => Ok(app.current.serving()),
-            Which::Shadow => app.current.shadow().ok_or_else(|| {
-                let message = "this service has no shadow bundle: it was started without --shadow";
-                ApiError::new(StatusCode::CONFLICT, "no_shadow", message).at("bundle")
-            }),
-        }
-    }
+    reply::json_bytes(document.as_bytes().to_vec())
 }

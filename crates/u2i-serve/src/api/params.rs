@@ -1,11 +1,15 @@
 //! Parts of paths and queries, whose faults are told as all others are.
 
+use std::error::Error;
+
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, value};
 
+use super::wire::Id;
 use crate::app::App;
+use crate::body::misfit;
 use crate::error::ApiError;
 
 /// The query of a path: `?k=10&explain=2`.
@@ -17,9 +21,15 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let query = Query::<T>::from_request_parts(parts, app).await;
         query.map(|Query(value)| Params(value)).map_err(|error| {
-            use std::error::Error as _;
-            let reason = error.source().map_or_else(|| error.body_text(), ToString::to_string);
-            ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", reason)
+            let mut cause: Option<&dyn Error> = Some(&error);
+            while let Some(error) = cause {
+                // What axum reads queries with knows the parameter.
+                if let Some(error) = error.downcast_ref::<serde_path_to_error::Error<value::Error>>() {
+                    return misfit(error, "invalid_query");
+                }
+                cause = error.source();
+            }
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", error.body_text())
         })
     }
 }
@@ -32,7 +42,10 @@ impl FromRequestParts<App> for IdInPath {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, app).await;
-        path.map(|Path(id)| IdInPath(id))
-            .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "invalid_path", error.body_text()))
+        let bad = |reason| ApiError::new(StatusCode::BAD_REQUEST, "invalid_path", reason);
+        let Path(id) = path.map_err(|error| bad(error.body_text()))?;
+        // As it is in a body.
+        let Id(id) = Id::new(&id).map_err(|error: value::Error| bad(error.to_string()))?;
+        Ok(IdInPath(id))
     }
 }

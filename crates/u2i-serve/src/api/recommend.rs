@@ -12,12 +12,14 @@ use tokio::sync::oneshot;
 use u2i_bundle::{Options, Request, Search, Seen, Where};
 use utoipa::ToSchema;
 
+use super::reply::json_bytes;
+use super::which::Which;
 use super::wire::{ColumnValue, ColumnValues, Happened, Id, Moment, count};
-use super::{Which, json_bytes};
 use crate::app::App;
+use crate::ask::Ask;
 use crate::body::{JsonBatch, parse};
 use crate::error::ApiError;
-use crate::jobs::{Ask, Job, Recommend, Replies};
+use crate::jobs::{Job, Recommend, Replies};
 use crate::live::now_s;
 use crate::pool::answered;
 use crate::serving::Serving;
@@ -184,18 +186,20 @@ pub(crate) async fn recommend(
     let RecommendBatch { requests } = parse(body)?;
     check_batch("requests", requests.len(), &app)?;
     let mut asks = Vec::with_capacity(requests.len());
-    let mut which = None;
-    for (i, request) in requests.into_iter().enumerate() {
+    let mut of_all: Option<(Which, Arc<Serving>)> = None;
+    for request in requests {
         let ask = parse::<RecommendRequest>(request).and_then(|request| request.into_ask(&app));
-        if let Ok((_, bundle)) = &ask
-            && *which.get_or_insert(*bundle) != *bundle
-        {
-            let message = "the requests of a batch are for one bundle";
-            return Err(ApiError::bad(format!("requests[{i}].bundle"), message));
-        }
-        asks.push(ask.map(|(ask, _)| ask));
+        let ask = ask.and_then(|(ask, which)| match &of_all {
+            Some((first, _)) if *first == which => Ok(ask),
+            Some(_) => Err(ApiError::bad("bundle", "the requests of a batch are for one bundle")),
+            None => {
+                of_all = Some((which, which.of(&app)?));
+                Ok(ask)
+            }
+        });
+        asks.push(ask);
     }
-    let serving = which.unwrap_or_default().of(&app)?;
+    let serving = of_all.map_or_else(|| app.current.serving(), |(_, serving)| serving);
     let replies = each(&app, &serving, asks).await?;
     Ok(json_bytes(batch(&serving.id, &replies)))
 }

@@ -12,8 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::params::{IdInPath, Params};
 use super::recommend::{RecommendRequest, SeenItems, one};
+use super::reply::json;
+use super::which::Which;
 use super::wire::{Id, Moment};
-use super::{Which, json};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::live::RECENT;

@@ -11,12 +11,13 @@ use tokio::sync::oneshot;
 use u2i_bundle::Request;
 use utoipa::ToSchema;
 
-use super::json;
 use super::recommend::{RecommendBody, RecommendRequest, check_batch};
+use super::reply::json;
 use crate::app::App;
+use crate::ask::Ask;
 use crate::body::{JsonBatch, parse};
 use crate::error::ApiError;
-use crate::jobs::{Ask, Job, look_up, of_context};
+use crate::jobs::{Job, look_up, of_context};
 use crate::pool::answered;
 
 /// Vectors of users.

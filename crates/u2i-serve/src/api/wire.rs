@@ -24,7 +24,7 @@ impl Id {
     /// Longer ids than this are no ids.
     const BYTES: usize = u2i_live::MAX_TEXT_BYTES;
 
-    fn new<E: de::Error>(text: &str) -> Result<Self, E> {
+    pub fn new<E: de::Error>(text: &str) -> Result<Self, E> {
         match text.len() {
             0 => Err(E::custom("an id is not empty")),
             n if n > Self::BYTES => {
