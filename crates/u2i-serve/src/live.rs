@@ -190,6 +190,11 @@ impl Live {
         lock(&self.forgotten).as_ref().is_some_and(|users| users.contains(user))
     }
 
+    /// How many users were forgotten.
+    pub fn n_forgotten(&self) -> usize {
+        lock(&self.forgotten).as_ref().map_or(0, |users| users.len())
+    }
+
     /// Takes over from the store who was forgotten.
     pub fn read_forgotten(&self) -> Result<(), LiveError> {
         if let Some(store) = &self.store {

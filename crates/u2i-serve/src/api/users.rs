@@ -134,8 +134,10 @@ pub(crate) async fn find(
     Params(find): Params<FindParams>,
 ) -> Result<Response, ApiError> {
     let serving = app.current.serving();
-    let found = serving.recommender.users_from(&find.query, limit(find.limit)?);
-    let users = found.iter().filter(|id| !app.live.is_forgotten(id)).map(|id| UserFound {
+    let limit = limit(find.limit)?;
+    // Those who were forgotten take nobody's place.
+    let found = serving.recommender.users_from(&find.query, limit + app.live.n_forgotten());
+    let users = found.iter().filter(|id| !app.live.is_forgotten(id)).take(limit).map(|id| UserFound {
         id: (*id).to_owned(),
         n_events: serving.recommender.history(id).map_or(0, |events| events.len()),
     });

@@ -189,7 +189,7 @@ impl Visitor<'_> for MomentVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Moment, E> {
-        let seconds = whole(seconds, &self)?;
+        let seconds = whole::<E>(seconds, &self)?;
         Moment::at(i64::try_from(seconds).unwrap_or(i64::MAX)).map_err(E::custom)
     }
 }
