@@ -156,7 +156,7 @@ fn large_bodies_are_few_at_once() {
         client.send(first).unwrap();
     }
     // Until both have their places.
-    let refused = (0..).find_map(|_| {
+    let refused = (0..500).find_map(|_| {
         let mut client = running.client();
         let answer = client.ask("POST", "/v1/recommend", JSON, &large);
         (answer.status != 200).then_some(answer)
