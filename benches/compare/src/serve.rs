@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::rounds::serve as rounds;
 use bundle::Size;
+use load::{BUSY, OPEN, ROUND_S};
 use service::{Service, round};
 
 /// What is measured, and of which programs.
@@ -83,11 +84,6 @@ enum Side {
     Library,
 }
 
-/// Clients that keep a server busy, and those of an open load, of whom most wait for their moment.
-const BUSY: usize = 16;
-const OPEN: usize = 64;
-/// Seconds of a round.
-const ROUND_S: f64 = 4.0;
 /// Requests of a round of one client.
 const SINGLE: usize = 2_000;
 

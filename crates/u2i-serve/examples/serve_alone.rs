@@ -13,7 +13,7 @@ use u2i_models::{
     TwoTower as _, TwoTowerConfig as _, weights,
 };
 use u2i_schema::{Catalog, EventStore, ItemRows, Users};
-use u2i_serve::{Ended, ServeOptions, Service};
+use u2i_serve::{ServeOptions, Service, Shutdown};
 
 /// What training leaves, as in the example of `u2i-bundle`.
 fn write_bundle(folder: &Path, device: &Device) -> Result<(), Box<dyn Error>> {
@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(!answer.contains(r#""id":"jaws""#), "{answer}");
 
     stop.stop();
-    assert_eq!(running.join().expect("the service does not panic"), Ended::Drained);
+    assert_eq!(running.join().expect("the service does not panic"), Shutdown::Drained);
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }

@@ -49,7 +49,7 @@ pub use error::ServeError;
 pub use options::{Limits, ServeOptions};
 #[cfg(feature = "otel")]
 pub use otel::{Traces, log_and_trace};
-pub use server::{Ended, Stop};
+pub use server::{Shutdown, Stop};
 pub use service::Service;
 pub use trace::{LogFormat, log_to_stderr};
 pub use tracing::level_filters::LevelFilter;

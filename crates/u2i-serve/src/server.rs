@@ -23,12 +23,12 @@ use crate::options::Limits;
 const HEADER_BYTES: usize = 32 << 10;
 /// What a client gets when there are too many connections.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-content-type: application/json\r\ncontent-length: 71\r\n\r\n\
+content-type: application/json\r\ncontent-length: 72\r\n\r\n\
 {\"code\":\"overloaded\",\"message\":\"too many connections; try again later\"}\n";
 
 /// How a service ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum Shutdown {
     /// Every request that had begun was answered.
     Drained,
     /// The time for that was over, and so many connections were cut.
@@ -57,7 +57,7 @@ impl Stop {
 }
 
 /// Serves connections until it is told to stop and they have ended.
-pub(crate) async fn serve(listener: TcpListener, app: App, router: Router, stop: Stop) -> Ended {
+pub(crate) async fn serve(listener: TcpListener, app: App, router: Router, stop: Stop) -> Shutdown {
     let limits = app.limits().clone();
     let places = Arc::new(Semaphore::new(limits.connections));
     loop {
@@ -91,8 +91,8 @@ pub(crate) async fn serve(listener: TcpListener, app: App, router: Router, stop:
     tracing::info!("stopping: no new connections, requests under way are answered");
     let all = limits.connections as u32;
     match timeout(limits.drain, places.acquire_many(all)).await {
-        Ok(_) => Ended::Drained,
-        Err(_) => Ended::Cut(limits.connections - places.available_permits()),
+        Ok(_) => Shutdown::Drained,
+        Err(_) => Shutdown::Cut(limits.connections - places.available_permits()),
     }
 }
 

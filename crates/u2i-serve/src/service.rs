@@ -16,7 +16,7 @@ use crate::current::{Current, Wanted};
 use crate::live::{Live, now_s};
 use crate::pool::Pool;
 use crate::router::router;
-use crate::server::{Ended, Stop, serve};
+use crate::server::{Shutdown, Stop, serve};
 use crate::{ServeError, ServeOptions, measures};
 
 /// How often the folder of the bundle is looked at.
@@ -106,7 +106,7 @@ impl Service {
 
     /// Answers requests until it is [stopped](Stop::stop). Then no more are let in, and those under way are answered, within
     /// [`Limits::drain`](crate::Limits::drain).
-    pub fn run(self) -> Ended {
+    pub fn run(self) -> Shutdown {
         let Service { runtime, listener, addr, app: AppAndRouter(app, router), stop, chores } = self;
         tracing::info!(page = %format!("http://{addr}/"), bundle_id = app.current.serving().id, "serving");
         let told = stop.clone();

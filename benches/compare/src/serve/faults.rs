@@ -12,10 +12,9 @@ use u2i_random::{Purpose, Stream};
 use super::bundle::{K, REQUESTS, Size};
 use super::client::{PATIENCE, post};
 use super::drip::Drippers;
-use super::load::{Load, Told};
+use super::load::{BUSY, Load, OPEN, ROUND_S, Told};
 use super::process::Taken;
 use super::service::{Service, Spent, round};
-use super::{BUSY, OPEN, ROUND_S};
 use crate::rounds::serve as rounds;
 
 /// Requests of the run that looks at memory, and the seconds that they may take.

@@ -13,6 +13,12 @@ use u2i_random::{Purpose, Stream};
 
 use super::client::{Connection, PATIENCE};
 
+/// Clients that keep a server busy, and those of an open load, of whom most wait for their moment.
+pub const BUSY: usize = 16;
+pub const OPEN: usize = 64;
+/// Seconds of a round.
+pub const ROUND_S: f64 = 4.0;
+
 /// What is asked, and by how many clients.
 #[derive(Clone, Copy)]
 pub struct Load<'a> {

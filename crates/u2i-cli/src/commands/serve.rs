@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use u2i::{Error, ErrorKind};
-use u2i_serve::{Ended, LevelFilter, LogFormat, ServeError, ServeOptions, Service, Token, log_to_stderr};
+use u2i_serve::{LevelFilter, LogFormat, ServeError, ServeOptions, Service, Shutdown, Token, log_to_stderr};
 
 use super::serve_check::check;
 use super::shared::ServingDevice;
@@ -107,8 +107,8 @@ impl Arguments {
             serving.join()
         });
         match ended {
-            Ok(Ended::Drained) => Ok(()),
-            Ok(Ended::Cut(n)) => Err(Error::Other {
+            Ok(Shutdown::Drained) => Ok(()),
+            Ok(Shutdown::Cut(n)) => Err(Error::Other {
                 kind: ErrorKind::Stopped,
                 source: format!("{n} connections were cut: their requests took too long").into(),
             }),

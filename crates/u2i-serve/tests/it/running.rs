@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use serde_json::Value;
 use tempfile::TempDir;
 use u2i_bundle::{Answer, IndexPlan, Options, Recommender, Request};
-use u2i_serve::{Ended, ServeOptions, Service, Stop};
+use u2i_serve::{ServeOptions, Service, Shutdown, Stop};
 
 use crate::fixture::{Fixture, Kind, SMALL, Size, device};
 use crate::http::Client;
@@ -72,7 +72,7 @@ pub struct Running {
     pub addr: SocketAddr,
     pub bundle_id: String,
     pub stop: Stop,
-    thread: Option<JoinHandle<Ended>>,
+    thread: Option<JoinHandle<Shutdown>>,
 }
 
 impl Running {
