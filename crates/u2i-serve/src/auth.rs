@@ -72,7 +72,8 @@ pub(crate) fn check(token: Option<&Token>, headers: &HeaderMap) -> Result<(), Ap
         Some(_) => {
             let message = "a token is needed: the header `Authorization: Bearer TOKEN`";
             let mut error = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
-            error.header = Some((header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer")));
+            error.header =
+                Some(Box::new((header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"))));
             Err(error)
         }
         None if is_local(headers) => Ok(()),

@@ -99,7 +99,7 @@ pub(crate) struct ApiError {
     pub field: Option<String>,
     pub message: String,
     /// The methods that would be allowed, or the seconds after which to try again.
-    pub header: Option<(header::HeaderName, HeaderValue)>,
+    pub header: Option<Box<(header::HeaderName, HeaderValue)>>,
     /// Whether the connection cannot go on, since the request was not read to its end.
     pub closes: bool,
 }
@@ -131,7 +131,7 @@ impl ApiError {
     pub fn overloaded() -> Self {
         let message = "too many requests are waiting; try again later";
         let mut error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message);
-        error.header = Some((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        error.header = Some(Box::new((header::RETRY_AFTER, HeaderValue::from_static("1"))));
         error
     }
 
@@ -150,7 +150,7 @@ impl ApiError {
         tracing::error!(%error, "the store of events failed");
         let message = "the store of events does not answer; nothing was changed";
         let mut error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message);
-        error.header = Some((header::RETRY_AFTER, HeaderValue::from_static("5")));
+        error.header = Some(Box::new((header::RETRY_AFTER, HeaderValue::from_static("5"))));
         error
     }
 
@@ -168,7 +168,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some((name, value)) = self.header.clone() {
+        if let Some((name, value)) = self.header.as_deref().cloned() {
             response.headers_mut().insert(name, value);
         }
         if self.closes {

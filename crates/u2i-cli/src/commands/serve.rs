@@ -1,3 +1,5 @@
+#[cfg(not(feature = "otel"))]
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -132,11 +134,15 @@ fn log(
 
 /// Starts the log, and says so where a collector is named, of which this build knows nothing.
 #[cfg(not(feature = "otel"))]
-fn log(format: LogFormat, level: LevelFilter, terminal: &mut Terminal<'_>) -> Result<(), ServeError> {
+fn log(
+    format: LogFormat,
+    level: LevelFilter,
+    terminal: &mut Terminal<'_>,
+) -> Result<Option<Infallible>, ServeError> {
     if is_traced() {
         terminal.say("no traces are sent: this build lacks the feature otel");
     }
-    log_to_stderr(format, level)
+    log_to_stderr(format, level).map(|()| None)
 }
 
 /// Whether a collector is named, and not switched off.

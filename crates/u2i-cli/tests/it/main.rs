@@ -29,6 +29,7 @@ mod service_killed;
 mod service_load;
 mod serving;
 #[cfg(feature = "postgres")]
+#[allow(clippy::duplicate_mod, reason = "`real_data` keeps its own to itself")]
 #[path = "../../../../xtask/src/skipped.rs"]
 mod skipped;
 mod small_data;
