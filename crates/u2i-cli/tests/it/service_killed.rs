@@ -57,7 +57,7 @@ fn killed(store: &str, folder: &Path) {
     let mut rng = Stream::new(3, Purpose::SYNTHETIC, 0, 0);
     let n_rounds = if full() { 200 } else { 5 };
     for round in 0..n_rounds {
-        let mut process = Process::start(&bundle, &["--events", store, "--log-level", "warn"]);
+        let mut process = Process::start(&bundle, &["--events", store]);
         let before = acknowledged.lock().unwrap().len();
         let unknown: Vec<Value> = std::thread::scope(|scope| {
             let writers: Vec<_> = (0..4)
@@ -77,7 +77,7 @@ fn killed(store: &str, folder: &Path) {
         drop(process);
         // Whoever heard nothing sends again: now or before, it is there once.
         if round % 2 == 0 {
-            let process = Process::start(&bundle, &["--events", store, "--log-level", "warn"]);
+            let process = Process::start(&bundle, &["--events", store]);
             let taken = process.client().post("/v1/events", &json!({ "events": unknown })).ok();
             let sum = taken["accepted"].as_u64().unwrap() + taken["duplicates"].as_u64().unwrap();
             assert_eq!(sum, unknown.len() as u64);

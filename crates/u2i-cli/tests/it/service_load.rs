@@ -55,7 +55,7 @@ fn load(process: &Process, from: usize, n: usize) {
 #[test]
 fn memory_and_descriptors_do_not_grow_with_requests() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(&bundle(folder.path()), &["--log-level", "warn"]);
+    let process = Process::start(&bundle(folder.path()), &[]);
     let n = if full() { 1_000_000 } else { 10_000 };
     load(&process, 0, n / 4);
     let (before_kib, _) = taken(&process);
