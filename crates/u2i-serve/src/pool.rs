@@ -134,10 +134,11 @@ mod tests {
 
     #[test]
     fn one_too_many_is_refused_and_taken_when_there_is_a_place() {
+        // Before the channels, so that it outlives them: its thread waits for them if an assertion fails.
+        let pool = Pool::start(NonZeroUsize::MIN, 3).unwrap();
         let ((begun, has_begun), (go, gone), (together, n_together)) = (channel(), channel(), channel());
         let gone = Arc::new(std::sync::Mutex::new(gone));
         let work = || Gated { begun: begun.clone(), go: Arc::clone(&gone), together: together.clone() };
-        let pool = Pool::start(NonZeroUsize::MIN, 3).unwrap();
         pool.submit(work()).unwrap();
         has_begun.recv().unwrap();
         // The thread is busy: three may wait, and no fourth.
