@@ -69,6 +69,13 @@ enum Contest {
     Memory,
     /// Ten times as many requests as can be answered
     Overload,
+    /// Nothing: with `--write` there is a bundle of any size, for `scripts/serving/capacity.py`
+    Bundle {
+        #[arg(long)]
+        items: usize,
+        #[arg(long)]
+        dim: usize,
+    },
     /// A good client beside a thousand that send a byte now and then
     SlowClients,
 }
@@ -112,6 +119,7 @@ impl Options {
             Contest::Million => million(&self.start(data, Side::Ours)?),
             Contest::Memory => faults::memory(&self.start(data, Side::Ours)?),
             Contest::Overload => faults::overload(&self.start(data, Side::Ours)?, data),
+            Contest::Bundle { .. } => anyhow::bail!("a bundle is written, with `--write`"),
             Contest::SlowClients => faults::slow_clients(&self.start(data, Side::Ours)?),
         }
     }
@@ -135,10 +143,11 @@ impl Contest {
     fn size(self) -> Size {
         match self {
             Contest::Peak { .. } | Contest::Half { .. } | Contest::One { .. } | Contest::SlowClients => {
-                Size::Medium
+                Size::MEDIUM
             }
-            Contest::Million | Contest::Overload => Size::Large,
-            Contest::Memory => Size::Small,
+            Contest::Million | Contest::Overload => Size::LARGE,
+            Contest::Memory => Size::SMALL,
+            Contest::Bundle { items, dim } => Size { items, dim },
         }
     }
 }

@@ -59,6 +59,6 @@ pub use manifest::{
 pub use part::Part;
 pub use read::verify;
 pub use recommender::{IndexState, Item, Recommender};
-pub use request::{Happened, Now, Options, Request, Search};
+pub use request::{Happened, Now, Options, PopularNow, Request, Search};
 pub use u2i_index::{ItemSet, Seen};
 pub use write::{BundleColumn, Contents, IndexPlan, write};

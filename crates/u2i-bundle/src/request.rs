@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,19 @@ pub enum Search {
 pub struct Now<'a> {
     /// Rows (`item_idx`) of items that nobody gets, by whatever strategy; `None` for none.
     pub hidden: Option<&'a ItemSet>,
-    /// Rows of the items that are popular now with how popular they are, best first. They go before the order of training
-    /// events where nothing is known of somebody; those without a vector are passed over.
-    pub popular: Option<&'a [(u32, f32)]>,
+    /// Items that are popular now. They go before the order of training events where nothing is known of somebody; those
+    /// without a vector are passed over.
+    pub popular: Option<&'a dyn PopularNow>,
+}
+
+/// Items that are popular at a moment. Nobody asks for them unless a request needs them, so they may be counted then.
+pub trait PopularNow: fmt::Debug + Sync {
+    /// Rows (`item_idx`) of items with how popular they are, best first.
+    fn items(&self) -> &[(u32, f32)];
+}
+
+impl PopularNow for Vec<(u32, f32)> {
+    fn items(&self) -> &[(u32, f32)] {
+        self
+    }
 }

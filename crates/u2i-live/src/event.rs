@@ -81,13 +81,15 @@ impl Appended {
     }
 }
 
-/// Events of one item in one hour.
+/// Events of one kind, with one item, in one hour.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HourCount {
     /// Id of the item.
     pub item: String,
     /// Hours since 1970 in UTC: the seconds by 3,600, rounded down.
     pub hour: i64,
+    /// Their kind, where that is known.
+    pub kind: Option<String>,
     /// Events.
     pub n: u64,
 }

@@ -58,7 +58,7 @@ pub trait LiveStore: EventLog + Send + Sync {
     /// The newest `n` events of each user, oldest first by (`time_s`, arrival).
     fn recent(&self, users: &[&str], n: usize) -> Result<Vec<Vec<LiveEvent>>, LiveError>;
 
-    /// Events of each item in each hour, of those that happened at `time_s` (Unix seconds) or later; in no order.
+    /// Events of each item and kind in each hour, of those that happened at `time_s` (Unix seconds) or later; in no order.
     fn counts_since(&self, time_s: i64) -> Result<Vec<HourCount>, LiveError>;
 
     /// Removes all events of a user and the user's id, at once and for good, and remembers by a hash that the user is

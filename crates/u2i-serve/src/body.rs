@@ -141,7 +141,11 @@ async fn bytes(headers: &HeaderMap, mut body: Body, app: &App, size: Size) -> Re
                 drain(body, deadline);
                 return Err(too_large(size, limits));
             }
-            large = Some(app.large_body().ok_or_else(|| closing(ApiError::overloaded()))?);
+            let Some(place) = app.large_body() else {
+                drain(body, deadline);
+                return Err(closing(ApiError::overloaded()));
+            };
+            large = Some(place);
         }
         if n > most {
             drain(body, deadline);

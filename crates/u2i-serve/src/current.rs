@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::ServeError;
 use crate::ask::Ask;
+use crate::error::ApiError;
 use crate::live::Live;
 use crate::serving::{Serving, agreement, bundle_id};
 
@@ -47,7 +48,8 @@ pub(crate) struct Exchanged {
     pub previous_bundle_id: String,
     /// The bundle in force.
     pub bundle_id: String,
-    /// Share of the exact best 100 items that the new index finds, for users of the bundle; none where it searches exactly.
+    /// Share of the exact best items that the new index finds, for users of the bundle, of as many as it was published
+    /// with; none where it searches exactly.
     pub recall: Option<f64>,
     /// Share of items that the new bundle's answers have in common with the old one's, for requests that came before.
     pub agreement: Option<f64>,
@@ -111,7 +113,7 @@ impl Current {
     }
 
     /// Keeps some of the requests.
-    pub fn record(&self, asks: &[&Ask]) {
+    pub fn record(&self, asks: &[Ask]) {
         for ask in asks {
             if self.n_asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY)
                 && let Ok(mut recorded) = self.recorded.try_lock()
@@ -129,20 +131,22 @@ impl Current {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Asks the shadow, too, and counts how far the two agree. The answers have been sent already.
-    pub fn ask_shadow(&self, serving: &Arc<Serving>, live: &Live, asks: Vec<Ask>) {
-        let Some(shadow) = &self.shadow else { return };
-        if Arc::ptr_eq(shadow, serving) {
+    /// Asks the shadow, too, and counts how far it agrees with the answers, which have been sent already.
+    pub fn ask_shadow(
+        &self,
+        serving: &Arc<Serving>,
+        live: &Live,
+        asked: &[(&Request, &Options)],
+        answers: &[Result<Answer<'_>, ApiError>],
+    ) {
+        let Some(shadow) = self.shadow.as_ref().filter(|shadow| !Arc::ptr_eq(shadow, serving)) else {
             return;
-        }
-        let pairs: Vec<(&Request, &Options)> = asks.iter().map(|ask| (&ask.request, &ask.options)).collect();
-        let (ours, theirs) = (serving.rows_now(live), shadow.rows_now(live));
-        let ours = serving.recommender.recommend_each(&pairs, &ours.now());
-        let theirs = shadow.recommender.recommend_each(&pairs, &theirs.now());
-        for pair in ours.iter().zip(&theirs) {
+        };
+        let rows = shadow.rows_now(live);
+        for pair in answers.iter().zip(shadow.recommender.recommend_each(asked, &rows.now())) {
             match pair {
                 (Ok(ours), Ok(theirs)) => {
-                    if let Some(share) = agreement(std::iter::once((ids(theirs), ids(ours)))) {
+                    if let Some(share) = agreement(std::iter::once((ids(&theirs), ids(ours)))) {
                         histogram!("u2i_shadow_agreement").record(share);
                     }
                 }

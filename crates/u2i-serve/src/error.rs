@@ -118,7 +118,7 @@ impl ApiError {
         ApiError { field: Some(field.into()), ..self }
     }
 
-    /// The same, its field below that of an entry.
+    /// Puts its field below that of an entry of a batch.
     pub fn below(self, entry: &str) -> Self {
         let field = match &self.field {
             Some(field) => format!("{entry}.{field}"),

@@ -7,9 +7,7 @@ use metrics::{counter, histogram};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tracing::Span;
-use u2i_bundle::{
-    Answer, AttributeValues, BundleError, Happened, Options, Recommender, Request, Seen, Strategy,
-};
+use u2i_bundle::{Answer, AttributeValues, Happened, Options, Recommender, Request, Seen, Strategy};
 
 use crate::ask::Ask;
 use crate::current::Current;
@@ -60,30 +58,43 @@ impl Work for Job {
 }
 
 /// Answers requests for one bundle together.
-fn recommend(mut jobs: Vec<Recommend>) {
-    let n = jobs.iter().map(|job| job.asks.len()).sum::<usize>();
-    histogram!("u2i_answered_together").record(n as f64);
+fn recommend(jobs: Vec<Recommend>) {
     let (serving, current, live) =
         (Arc::clone(&jobs[0].serving), Arc::clone(&jobs[0].current), Arc::clone(&jobs[0].live));
-    let asks: Vec<&mut Ask> = jobs.iter_mut().flat_map(|job| &mut job.asks).collect();
-    let looked_up = look_up(asks, &live);
-    let mut replies = match looked_up {
-        Ok(()) => {
-            let asks: Vec<&Ask> = jobs.iter().flat_map(|job| &job.asks).collect();
-            answer(&serving, &current, &live, &asks)
-        }
-        Err(error) => vec![Err(error); n],
-    }
-    .into_iter();
-    let mut shadowed = Vec::new();
+    let (mut asks, mut clients) = (Vec::new(), Vec::new());
     for job in jobs {
-        let own: Replies = replies.by_ref().take(job.asks.len()).collect();
-        let _entered = job.span.enter();
-        // A client that has gone needs no answer.
-        let _ = job.reply.send(own);
-        shadowed.extend(job.asks);
+        clients.push((job.asks.len(), job.span, job.reply));
+        asks.extend(job.asks);
     }
-    current.ask_shadow(&serving, &live, shadowed);
+    histogram!("u2i_answered_together").record(asks.len() as f64);
+    // A client that has gone needs no answer.
+    if let Err(error) = look_up(asks.iter_mut().collect(), &live) {
+        for (n, _, reply) in clients {
+            let _ = reply.send(vec![Err(error.clone()); n]);
+        }
+        return;
+    }
+    current.record(&asks);
+    let rows = serving.rows_now(&live);
+    let pairs: Vec<(&Request, &Options)> = asks.iter().map(|ask| (&ask.request, &ask.options)).collect();
+    let answers = serving.recommender.recommend_each(&pairs, &rows.now());
+    let answers: Vec<Result<Answer<'_>, ApiError>> = answers
+        .into_iter()
+        .zip(&asks)
+        .map(|(answer, ask)| answer.map_err(|error| of_context(error.into(), ask)))
+        .collect();
+    let mut replies = answers.iter().zip(&asks).map(|(answer, ask)| match answer {
+        Ok(answer) => {
+            measure(answer, ask);
+            to_json(&serving.recommender, answer, ask)
+        }
+        Err(error) => Err(error.clone()),
+    });
+    for (n, span, reply) in clients {
+        let _entered = span.enter();
+        let _ = reply.send(replies.by_ref().take(n).collect());
+    }
+    current.ask_shadow(&serving, &live, &pairs, &answers);
 }
 
 /// Adds what is known of users since the bundle was made. A history that the request gives is all that counts of it, but of
@@ -109,21 +120,6 @@ pub(crate) fn look_up(mut asks: Vec<&mut Ask>, live: &Live) -> Result<(), ApiErr
             events.into_iter().map(|event| Happened { item: event.item, at_s: event.time_s }).collect();
     }
     Ok(())
-}
-
-fn answer(serving: &Serving, current: &Current, live: &Live, asks: &[&Ask]) -> Replies {
-    current.record(asks);
-    let rows = serving.rows_now(live);
-    let pairs: Vec<(&Request, &Options)> = asks.iter().map(|ask| (&ask.request, &ask.options)).collect();
-    let answers = serving.recommender.recommend_each(&pairs, &rows.now());
-    let one = |(answer, ask): (Result<Answer<'_>, BundleError>, &&Ask)| match answer {
-        Ok(answer) => {
-            measure(&answer, ask);
-            to_json(&serving.recommender, &answer, ask)
-        }
-        Err(error) => Err(of_context(error.into(), ask)),
-    };
-    answers.into_iter().zip(asks).map(one).collect()
 }
 
 /// A fault in a column, at the field that it came in.

@@ -103,7 +103,7 @@ impl Live {
         // Some of these may have been read, too: rather twice until the next time than not at all.
         let meanwhile = day.meanwhile.take().unwrap_or_default();
         let mut new = Day { newest, ..Day::default() };
-        for count in counts? {
+        for count in counts?.iter().filter(|count| self.counts(count.kind.as_deref())) {
             new.count(&count.item, count.hour, count.n);
         }
         for (item, hour) in meanwhile {

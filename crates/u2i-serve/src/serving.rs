@@ -1,12 +1,13 @@
 //! A bundle that is open, with what is derived from it.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use burn::tensor::Device;
-use u2i_bundle::{IndexState, Now, Options, Recommender, Request, Search, Strategy};
+use u2i_bundle::{IndexState, Now, Options, PopularNow, Recommender, Request, Search, Strategy};
 use u2i_index::ItemSet;
 
 use crate::ServeError;
@@ -49,12 +50,31 @@ struct Rows {
 struct ItemSetOf(Option<ItemSet>);
 
 /// What is hidden and popular at a moment.
-pub(crate) struct RowsNow {
+pub(crate) struct RowsNow<'a> {
     hidden: Arc<ItemSetOf>,
-    popular: Arc<Vec<(u32, f32)>>,
+    popular: PopularRows<'a>,
 }
 
-impl RowsNow {
+/// What is popular today. Events change it all the time, and few answers need it, so it waits until one does.
+struct PopularRows<'a> {
+    serving: &'a Serving,
+    live: &'a Live,
+    rows: OnceLock<Arc<Vec<(u32, f32)>>>,
+}
+
+impl PopularNow for PopularRows<'_> {
+    fn items(&self) -> &[(u32, f32)] {
+        self.rows.get_or_init(|| self.serving.popular_rows(self.live))
+    }
+}
+
+impl fmt::Debug for PopularRows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PopularRows").field(&self.rows.get()).finish()
+    }
+}
+
+impl RowsNow<'_> {
     pub fn now(&self) -> Now<'_> {
         Now { hidden: self.hidden.0.as_ref(), popular: Some(&self.popular) }
     }
@@ -146,21 +166,30 @@ impl Serving {
         by_id.into_iter().chain(by_title.into_iter().filter(|item| Some(*item) != by_id)).take(n).collect()
     }
 
+    fn row(&self, item: &str) -> Option<u32> {
+        Some(self.recommender.item(item)?.item_idx)
+    }
+
     /// Hidden and popular items as rows of this bundle; looked up anew only where they have changed.
-    pub fn rows_now(&self, live: &Live) -> RowsNow {
-        let row = |item: &str| Some(self.recommender.item(item)?.item_idx);
+    pub fn rows_now<'a>(&'a self, live: &'a Live) -> RowsNow<'a> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let hidden = live.hidden();
         if rows.hidden_version != hidden.version {
-            let known: Vec<u32> = hidden.items.iter().filter_map(|item| row(item)).collect();
+            let known: Vec<u32> = hidden.items.iter().filter_map(|item| self.row(item)).collect();
             let set = (!known.is_empty()).then(|| ItemSet::new(known));
             (rows.hidden, rows.hidden_version) = (Arc::new(ItemSetOf(set)), hidden.version);
         }
+        let popular = PopularRows { serving: self, live, rows: OnceLock::new() };
+        RowsNow { hidden: Arc::clone(&rows.hidden), popular }
+    }
+
+    fn popular_rows(&self, live: &Live) -> Arc<Vec<(u32, f32)>> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let version = live.day_version();
         if rows.day_version != version {
-            (rows.popular, rows.day_version) = (Arc::new(live.popular(row)), version);
+            (rows.popular, rows.day_version) = (Arc::new(live.popular(|item| self.row(item))), version);
         }
-        RowsNow { hidden: Arc::clone(&rows.hidden), popular: Arc::clone(&rows.popular) }
+        Arc::clone(&rows.popular)
     }
 }
 

@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use clap::ValueEnum;
 use serde_json::{Value, json};
 use u2i::bundle::{Contents, IndexPlan, Options, Recommender, Request, Seen, write};
 use u2i::schema::{Catalog, EventStore, Users};
@@ -16,18 +15,13 @@ use u2i_models::{
 };
 use u2i_random::{Purpose, Stream};
 
-/// How many items, and how they are searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Size {
-    /// 10⁴, exactly
-    Small,
-    /// 10⁵, HNSW
-    Medium,
-    /// 10⁶, IVF
-    Large,
+/// How many items, of how many dimensions each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub items: usize,
+    pub dim: usize,
 }
 
-const DIM: usize = 64;
 /// Events that the model looks back on.
 const HISTORY: usize = 50;
 /// Centres that items lie about.
@@ -48,26 +42,25 @@ const EXPECTED: usize = 256;
 pub const LEAST_RECALL: f64 = 0.95;
 
 impl Size {
-    fn items(self) -> usize {
-        match self {
-            Size::Small => 10_000,
-            Size::Medium => 100_000,
-            Size::Large => 1_000_000,
-        }
-    }
+    pub const SMALL: Size = Size { items: 10_000, dim: 64 };
+    pub const MEDIUM: Size = Size { items: 100_000, dim: 64 };
+    pub const LARGE: Size = Size { items: 1_000_000, dim: 64 };
 
+    /// How it is searched; `None` for exactly.
     fn spec(self) -> Option<FaissSpec> {
         let n = |n| NonZeroUsize::new(n).expect("settings are not 0");
-        match self {
-            Size::Small => None,
+        match self.items {
+            ..=20_000 => None,
             // A walk reaches as far as the longest history and the items that are asked for.
-            Size::Medium => Some(FaissSpec::Hnsw { m: n(16), ef_construction: n(200), ef_search: n(128) }),
-            Size::Large => Some(FaissSpec::Ivf { nlist: n(1_024), nprobe: n(8) }),
+            20_001..=500_000 => {
+                Some(FaissSpec::Hnsw { m: n(16), ef_construction: n(200), ef_search: n(128) })
+            }
+            _ => Some(FaissSpec::Ivf { nlist: n(1_024), nprobe: n(8) }),
         }
     }
 
     fn folder(self, data: &Path) -> PathBuf {
-        data.join(format!("serve-{}", self.items()))
+        data.join(format!("serve-{}x{}", self.items, self.dim))
     }
 
     /// Where its bundle is.
@@ -97,7 +90,7 @@ impl Size {
         // What was left half made.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let made = Made::new(self.items());
+        let made = Made::new(self);
         let histories: Vec<Vec<String>> =
             made.histories(7).iter().map(|items| items.iter().map(u32::to_string).collect()).collect();
         let requests: Vec<Request> = histories.iter().map(|history| request(history)).collect();
@@ -145,31 +138,32 @@ pub fn request(history: &[String]) -> Request {
 
 /// Items and their vectors, drawn.
 struct Made {
+    dim: usize,
     vectors: Vec<f32>,
     /// Items about each centre.
     about: Vec<Vec<u32>>,
 }
 
 impl Made {
-    fn new(n_items: usize) -> Self {
+    fn new(Size { items: n_items, dim }: Size) -> Self {
         let mut stream = Stream::new(11, Purpose::SYNTHETIC, 0, 0);
-        let centres: Vec<f32> = (0..CENTRES * DIM).map(|_| stream.normal() as f32).collect();
+        let centres: Vec<f32> = (0..CENTRES * dim).map(|_| stream.normal() as f32).collect();
         let mut about = vec![Vec::new(); CENTRES];
-        let mut vectors = Vec::with_capacity(n_items * DIM);
+        let mut vectors = Vec::with_capacity(n_items * dim);
         for item in 1..=n_items as u32 {
             let centre = stream.index(CENTRES);
             about[centre].push(item);
             let vector: Vec<f32> =
-                centres[centre * DIM..][..DIM].iter().map(|x| x + SPREAD * stream.normal() as f32).collect();
+                centres[centre * dim..][..dim].iter().map(|x| x + SPREAD * stream.normal() as f32).collect();
             let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
             vectors.extend(vector.iter().map(|x| x / length));
         }
         about.retain(|items| !items.is_empty());
-        Made { vectors, about }
+        Made { dim, vectors, about }
     }
 
     fn n_items(&self) -> usize {
-        self.vectors.len() / DIM
+        self.vectors.len() / self.dim
     }
 
     fn histories(&self, seed: u64) -> Vec<Vec<u32>> {
@@ -208,7 +202,7 @@ impl Made {
         let events = EventStore::new(offsets, items, times, vec![])?;
         let users = Users::new((0..REQUESTS).map(|user| format!("user {user}")).collect(), vec![]);
 
-        let config = config();
+        let config = config(self.dim);
         let history = HistoryInput { length: HISTORY, shares_item_id: true, gap_edges_s: vec![] };
         let inputs = Inputs {
             n_ids: catalog.n_id_rows(),
@@ -223,8 +217,8 @@ impl Made {
         let mut n_set = 0;
         for (name, tensor) in &mut weights {
             if name.ends_with("items.weight") {
-                ensure!(tensor.data.len() == (n_items + 1) * DIM, "a table of {:?}", tensor.shape);
-                tensor.data[DIM..].copy_from_slice(&self.vectors);
+                ensure!(tensor.data.len() == (n_items + 1) * self.dim, "a table of {:?}", tensor.shape);
+                tensor.data[self.dim..].copy_from_slice(&self.vectors);
                 n_set += 1;
             }
             // As in a trained model, what is added to the pooled history moves users, and not all to one place.
@@ -234,7 +228,7 @@ impl Made {
             }
         }
         ensure!(n_set == 3, "{n_set} weights were set, of {:?}", weights.keys());
-        let vectors = ItemVectors::new((1..=n_items as u32).collect(), DIM, self.vectors.clone())?;
+        let vectors = ItemVectors::new((1..=n_items as u32).collect(), self.dim, self.vectors.clone())?;
         write(
             dir,
             &Contents {
@@ -259,10 +253,10 @@ impl Made {
     }
 }
 
-fn config() -> ModelConfig {
+fn config(dim: usize) -> ModelConfig {
     let pooling = PoolingConfig::Recency { slopes: vec![0.0, 0.05, 0.3, 2.0] };
     ModelConfig::YoutubeDnn(YoutubeDnnConfig {
-        dim: DIM,
+        dim,
         init_sd: 0.05,
         normalization: Normalization::L2,
         item_attributes: false,
@@ -274,7 +268,7 @@ fn config() -> ModelConfig {
             example_age: false,
             skip: true,
             mlp: MlpConfig {
-                layers: vec![128, DIM],
+                layers: vec![2 * dim, dim],
                 activation: ActivationKind::Gelu,
                 norm: NormKind::None,
                 output: OutputKind::Linear,

@@ -108,7 +108,7 @@ const TIMES: f64 = 10.0;
 /// cores, which this process shares, little beside them.
 pub fn overload(service: &Service, data: &Path) -> Result<()> {
     let body = |history: &Vec<String>| json!({ "history": history, "k": K, "exact": true }).to_string();
-    let histories = Size::Large.asked(data)?.histories;
+    let histories = Size::LARGE.asked(data)?.histories;
     let requests: Vec<Vec<u8>> =
         histories.iter().map(|history| post("/v1/recommend", &body(history))).collect();
     let address = service.server.address;
@@ -151,7 +151,7 @@ const GOOD_S: f64 = 8.0;
 /// Time for the drippers to come, longer than a header may take.
 const TO_COME: Duration = Duration::from_secs(7);
 
-/// The same load alone and beside drippers.
+/// One load, alone and beside drippers.
 pub fn slow_clients(service: &Service) -> Result<()> {
     let limit = open_files();
     ensure!(limit.is_none_or(|limit| limit >= FILES), "`ulimit -n` is {limit:?}, and {FILES} are needed");

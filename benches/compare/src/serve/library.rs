@@ -21,7 +21,7 @@ struct Library {
 
 impl Library {
     fn open(data: &Path) -> Result<Self> {
-        let size = Size::Medium;
+        let size = Size::MEDIUM;
         let recommender = Recommender::open(&size.bundle(data), &u2i_device::cpu())?;
         let requests = size.asked(data)?.histories.iter().map(|history| request(history)).collect();
         let options = Options::top(NonZeroUsize::new(K).context("K")?);

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use u2i_index::ItemSet;
 
 use super::Recommender;
-use crate::Now;
+use crate::{Now, PopularNow};
 
 /// What is popular now, best first.
 pub(super) struct Popular<'a>(Cow<'a, [(u32, f32)]>);
@@ -16,7 +16,7 @@ impl<'a> Popular<'a> {
     /// In the order of scores, ties to the lower `item_idx`.
     pub(super) fn new(now: &Now<'a>) -> Self {
         let best_first = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        let mut popular = Cow::Borrowed(now.popular.unwrap_or_default());
+        let mut popular = Cow::Borrowed(now.popular.map(PopularNow::items).unwrap_or_default());
         if !popular.is_sorted_by(|a, b| best_first(a, b).is_le()) {
             popular.to_mut().sort_by(best_first);
         }

@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
-use u2i_bundle::{Answer, IndexPlan, ItemSet, Now, Options, Recommender, Request, Search, Seen, Strategy};
+use u2i_bundle::{
+    Answer, IndexPlan, ItemSet, Now, Options, PopularNow, Recommender, Request, Search, Seen, Strategy,
+};
 use u2i_random::{Purpose, Stream};
 
 use crate::fixture::{Fixture, Kind, SMALL, Size, history, top, user};
@@ -50,7 +52,7 @@ fn limits_leave_what_a_plain_filter_leaves() {
                 .collect();
             let now = Now {
                 hidden: (round % 4 < 2).then_some(&hidden),
-                popular: (round % 7 < 4).then_some(&popular),
+                popular: (round % 7 < 4).then_some(&popular as &dyn PopularNow),
             };
             let k = [1, 7, 50][rng.index(3)];
             let options = Options {
@@ -99,7 +101,7 @@ fn hidden_items_come_back_to_nobody() {
         Request { allow: Some(ids(&[1, 2, 3, 5, 8])), ..history(&[]) },
     ];
     let hidden: ItemSet = [2, 5, 8, 33, 40, 9_999].into_iter().collect();
-    let popular = [(5, 9.0), (8, 8.0), (1, 7.0)];
+    let popular = vec![(5, 9.0), (8, 8.0), (1, 7.0)];
     let now = Now { hidden: Some(&hidden), popular: Some(&popular) };
     let kept = Options { seen: Some(Seen::Kept), ..top(50) };
     for request in &requests {
@@ -131,7 +133,7 @@ fn what_is_popular_now_goes_before_what_was() {
     let mut by_count: Vec<u32> = (1..=n_ranked).collect();
     by_count.sort_by_key(|&item| (Reverse(count(item)), item));
     // Not in order, one twice, two of one score, and two that are no items.
-    let popular = [(7, 2.0), (30, 5.0), (12, 5.0), (7, 1.0), (0, 99.0), (n_ranked + 1, 98.0)];
+    let popular = vec![(7, 2.0), (30, 5.0), (12, 5.0), (7, 1.0), (0, 99.0), (n_ranked + 1, 98.0)];
     let now = Now { popular: Some(&popular), hidden: None };
     let of_now = [(12, 5.0), (30, 5.0), (7, 2.0)];
     let rest = by_count.iter().filter(|item| ![7, 12, 30].contains(*item));
@@ -164,7 +166,7 @@ fn an_item_without_a_vector_is_never_recommended() {
     }
     let folder = tempfile::tempdir().unwrap();
     let recommender = fixture.opened(folder.path(), IndexPlan::Exact);
-    let popular = [(cold, 50.0), (3, 2.0)];
+    let popular = vec![(cold, 50.0), (3, 2.0)];
     let now = Now { popular: Some(&popular), hidden: None };
     for strategy in [history(&[]), history(&["film 3"])] {
         let allowed = Request { allow: Some(ids(&[cold, 8])), ..strategy.clone() };

@@ -113,7 +113,7 @@ fn asked(size: Size, rng: &mut Stream) -> (Request, Options) {
 fn each_gets_what_it_gets_alone(recommender: &Recommender, size: Size, seed: u64) {
     let mut rng = Stream::new(seed, Purpose::SYNTHETIC, 6, 0);
     let hidden: ItemSet = [3, 4, 17, 40, 41].into_iter().collect();
-    let popular = [(17, 9.0), (5, 8.0), (6, 8.0)];
+    let popular = vec![(17, 9.0), (5, 8.0), (6, 8.0)];
     let (mut n_errors, mut n_answers) = (0, 0);
     for round in 0..60 {
         let now = match round % 3 {

@@ -109,7 +109,7 @@ fn after_kill_9_every_event_acknowledged_over_http_is_there_once() {
     killed(store.to_str().unwrap(), folder.path());
 }
 
-/// The same with PostgreSQL, where there is a server.
+/// As above, with PostgreSQL, where there is a server.
 #[cfg(feature = "postgres")]
 #[test]
 fn after_kill_9_every_event_acknowledged_over_http_is_in_postgresql_once() {

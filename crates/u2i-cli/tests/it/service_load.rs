@@ -1,5 +1,6 @@
 //! H10: memory and descriptors do not grow with the number of requests.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
@@ -14,6 +15,13 @@ fn taken(process: &Process) -> (u64, usize) {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     let kib = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     (kib, std::fs::read_dir(format!("{folder}/fd")).unwrap().count())
+}
+
+/// The measures, without their values.
+fn series(process: &Process) -> BTreeSet<String> {
+    let text = process.client().get("/metrics").text();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 
 /// `n` requests by four clients, each of which opens a connection for every 50; a tenth write an event.
@@ -49,8 +57,8 @@ fn load(process: &Process, from: usize, n: usize) {
     });
 }
 
-/// 10,000 requests, a million in full, after as many as it takes to have met everything once: at most 8 MiB more, and no
-/// descriptor.
+/// 10,000 requests, a million in full, after as many as it takes to have met everything once: at most 8 MiB more, no
+/// descriptor, and no measure of its own for what a client makes up.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_and_descriptors_do_not_grow_with_requests() {
@@ -59,9 +67,14 @@ fn memory_and_descriptors_do_not_grow_with_requests() {
     let n = if full() { 1_000_000 } else { 10_000 };
     load(&process, 0, n / 4);
     let (before_kib, _) = taken(&process);
+    // Reading them is measured, too.
+    series(&process);
+    let measured = series(&process);
+    assert!(measured.len() > 100, "{measured:?}");
     load(&process, n / 4, n);
     let (after_kib, _) = taken(&process);
     assert!(after_kib < before_kib + (8 << 10), "{before_kib} KiB, then {after_kib} KiB");
+    assert_eq!(series(&process).difference(&measured).collect::<Vec<_>>(), Vec::<&String>::new());
     // Connections end a moment after their clients.
     let (_, descriptors) = taken(&process);
     assert!(descriptors < 40, "{descriptors} descriptors");

@@ -26,7 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &["
         kind text
     );
     CREATE INDEX u2i_events_of_user ON u2i_events (user_id, time_s, arrival) INCLUDE (item_id, kind);
-    CREATE INDEX u2i_events_by_time ON u2i_events (time_s, item_id);
+    CREATE INDEX u2i_events_by_time ON u2i_events (time_s, item_id, kind);
     CREATE TABLE u2i_hidden (item_id text PRIMARY KEY);
     CREATE TABLE u2i_forgotten (mark bytea PRIMARY KEY);
 "];

@@ -30,8 +30,8 @@ const RECENT: &str = "SELECT place, newest.item_id, newest.time_s, newest.kind
         SELECT item_id, time_s, kind, arrival FROM u2i_events
         WHERE user_id = asked.user_id ORDER BY time_s DESC, arrival DESC LIMIT $2
     ) AS newest ORDER BY place, newest.time_s, newest.arrival";
-const COUNTS: &str = "SELECT item_id, time_s / 3600 - (time_s % 3600 < 0)::int AS hour, count(*)
-    FROM u2i_events WHERE time_s >= $1 GROUP BY item_id, hour";
+const COUNTS: &str = "SELECT item_id, time_s / 3600 - (time_s % 3600 < 0)::int AS hour, kind, count(*)
+    FROM u2i_events WHERE time_s >= $1 GROUP BY item_id, hour, kind";
 const EXPORT: &str = "SELECT arrival, event_id, user_id, item_id, time_s, kind FROM u2i_events
     WHERE arrival > $1 AND time_s >= $2 ORDER BY arrival LIMIT $3";
 const FORGET: &str = "WITH gone AS (DELETE FROM u2i_events WHERE user_id = $1 RETURNING 1),
@@ -202,8 +202,9 @@ impl LiveStore for PostgresStore {
     fn counts_since(&self, time_s: i64) -> Result<Vec<HourCount>, LiveError> {
         self.sessions.run("count events", |client| {
             let count = |row: &Row| -> Result<HourCount, Error> {
-                let n: i64 = row.try_get(2)?;
-                Ok(HourCount { item: row.try_get(0)?, hour: row.try_get(1)?, n: n.unsigned_abs() })
+                let n: i64 = row.try_get(3)?;
+                let (item, hour, kind) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                Ok(HourCount { item, hour, kind, n: n.unsigned_abs() })
             };
             client.query_typed(COUNTS, &[(&time_s, Type::INT8)])?.iter().map(count).collect()
         })

@@ -18,8 +18,8 @@ const CHUNK: usize = 4096;
 
 const RECENT: &str = "SELECT item_id, time_s, kind FROM events
     WHERE user = (SELECT user FROM users WHERE mark = ?1) ORDER BY time_s DESC, arrival DESC LIMIT ?2";
-const COUNTS: &str = "SELECT item_id, time_s / 3600 - (time_s % 3600 < 0) AS hour, count(*)
-    FROM events WHERE time_s >= ?1 GROUP BY item_id, hour";
+const COUNTS: &str = "SELECT item_id, time_s / 3600 - (time_s % 3600 < 0) AS hour, kind, count(*)
+    FROM events WHERE time_s >= ?1 GROUP BY item_id, hour, kind";
 // In this order, whatever the planner thinks of the index over times: a chunk is a piece of the table.
 const EXPORT: &str =
     "SELECT arrival, event_id, user_id, item_id, time_s, kind FROM events CROSS JOIN users USING (user)
@@ -102,8 +102,10 @@ impl Readers {
 
     pub fn counts_since(&self, time_s: i64) -> Result<Vec<HourCount>, LiveError> {
         self.read("count events", |connection| {
-            let count =
-                |row: &Row<'_>| Ok(HourCount { item: row.get(0)?, hour: row.get(1)?, n: number(row, 2)? });
+            let count = |row: &Row<'_>| {
+                let (item, hour, kind) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(HourCount { item, hour, kind, n: number(row, 3)? })
+            };
             connection.prepare_cached(COUNTS)?.query_map([time_s], count)?.collect()
         })
     }

@@ -40,7 +40,7 @@ pub(super) const MIGRATIONS: &[&str] = &["
     ) STRICT;
     CREATE UNIQUE INDEX event_of_mark ON events (mark);
     CREATE INDEX events_of_user ON events (user, time_s, arrival, item_id, kind);
-    CREATE INDEX events_by_time ON events (time_s, item_id);
+    CREATE INDEX events_by_time ON events (time_s, item_id, kind);
     CREATE TABLE hidden (item_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "];
 

@@ -180,13 +180,18 @@ fn counts_are_those_of_each_item_and_hour_from_a_second_on() {
             counts.sort();
             counts
         };
-        let count = |item: &str, hour, n| HourCount { item: item.to_owned(), hour, n };
+        let count = |item: &str, hour, n| HourCount { item: item.to_owned(), hour, kind: None, n };
         let of_i =
             |counts: &[(i64, u64)]| counts.iter().map(|&(hour, n)| count("i", hour, n)).collect::<Vec<_>>();
         let all = of_i(&[(-2, 1), (-1, 2), (0, 2), (1, 2), (2, 1)]);
         assert_eq!(counts(i64::MIN), [all, vec![count("j", 0, 1)]].concat());
         assert_eq!(counts(3599), [of_i(&[(0, 1), (1, 2), (2, 1)]), vec![count("j", 0, 1)]].concat());
         assert_eq!(counts(7201), []);
+        let of_kind =
+            |id: &str, kind: &str| NewEvent { kind: Some(kind.to_owned()), ..event(id, "u", "k", 9000) };
+        store.append(&[of_kind("a", "buy"), of_kind("b", "view"), of_kind("c", "buy")]).unwrap();
+        let kind = |kind: &str, n| HourCount { kind: Some(kind.to_owned()), ..count("k", 2, n) };
+        assert_eq!(counts(7201), [kind("buy", 2), kind("view", 1)]);
     });
 }
 

@@ -27,8 +27,8 @@ pub(crate) struct Vectors {
     bundle_id: String,
     /// Numbers of each vector.
     dim: usize,
-    /// One for each request, or none for a user of whom the model knows nothing.
-    vectors: Vec<Option<Vec<f32>>>,
+    /// One for each request; for a user of whom nothing is known, what the model makes of an empty history.
+    vectors: Vec<Vec<f32>>,
 }
 
 #[derive(Deserialize)]
@@ -55,12 +55,16 @@ pub(crate) async fn vectors(
     check_batch("requests", requests.len(), &app)?;
     let entry = |i: usize| format!("requests[{i}]");
     let mut asks = Vec::with_capacity(requests.len());
+    let mut of_all = None;
     for (i, request) in requests.into_iter().enumerate() {
         let ask = parse::<RecommendRequest>(request).and_then(|request| request.into_ask(&app));
-        let (ask, _) = ask.map_err(|error| if is_batch { error.below(&entry(i)) } else { error })?;
-        asks.push(ask);
+        let ask = ask.and_then(|(ask, which)| match *of_all.get_or_insert(which) == which {
+            true => Ok(ask),
+            false => Err(ApiError::bad("bundle", "the requests of a batch are for one bundle")),
+        });
+        asks.push(ask.map_err(|error| if is_batch { error.below(&entry(i)) } else { error })?);
     }
-    let (serving, live) = (app.current.serving(), Arc::clone(&app.live));
+    let (serving, live) = (of_all.unwrap_or_default().of(&app)?, Arc::clone(&app.live));
     let (reply, answer) = oneshot::channel();
     let span = tracing::Span::current();
     app.pool.submit(Job::Call(Box::new(move || {
@@ -89,6 +93,6 @@ fn encode(serving: &crate::serving::Serving, asks: &[Ask], is_batch: bool) -> Re
             error
         }
     })?;
-    let vectors = numbers.chunks_exact(dim).map(|vector| Some(vector.to_vec())).collect();
+    let vectors = numbers.chunks_exact(dim).map(<[f32]>::to_vec).collect();
     Ok(Vectors { bundle_id: serving.id.clone(), dim, vectors })
 }

@@ -121,17 +121,19 @@ fn an_event_that_comes_again_counts_once() {
     assert_eq!(items(&mut client), ["film 1", "film 3", "film 5", "film 5"]);
 }
 
+/// What somebody gets of whom nothing is known.
+fn nobody(client: &mut Client) -> Vec<String> {
+    let answer = client.post("/v1/recommend", &json!({ "user": "nobody", "k": 40 })).ok();
+    assert_eq!(answer["strategy"], "popular");
+    listed(&answer).into_iter().map(|(id, _)| id).collect()
+}
+
 /// Whoever is not known gets what is popular today before what was popular in training.
 #[test]
 fn the_popularity_of_the_day_is_that_of_its_events() {
     let bundle = Bundle::small();
     let running = bundle.serve();
     let mut client = running.client();
-    let nobody = |client: &mut Client| -> Vec<String> {
-        let answer = client.post("/v1/recommend", &json!({ "user": "nobody", "k": 40 })).ok();
-        assert_eq!(answer["strategy"], "popular");
-        listed(&answer).into_iter().map(|(id, _)| id).collect()
-    };
     let before = nobody(&mut client);
     // Not the first ones anyway.
     let (last, other) = (before[38].clone(), before[37].clone());
@@ -175,6 +177,15 @@ fn kinds_that_do_not_count_are_kept_and_no_more() {
     let own = Request { user: Some("u".into()), at_s: Some(AT_S), ..history(&["film 1", "film 3"]) };
     assert_eq!(listed(&answer), wanted(&recommender, &own, &top(10)));
     assert_eq!(client.get("/v1/users/u").ok()["live"].as_array().unwrap().len(), 3);
+    // Nor do they make anything popular, now or after a restart.
+    for (item, kind) in [("film 5", "view"), ("film 5", "view"), ("film 6", "buy")] {
+        client.post("/v1/events", &json!({ "user": "v", "item": item, "kind": kind })).ok();
+    }
+    let first = nobody(&mut client)[0].clone();
+    assert_eq!(first, "film 6");
+    drop(running);
+    let running = Running::start(&options);
+    assert_eq!(nobody(&mut running.client())[0], first);
 }
 
 #[test]

@@ -334,6 +334,8 @@ fn a_shadow_answers_beside_the_bundle_in_force() {
             let answer = client.post("/v1/recommend", &body).ok();
             assert_eq!(answer["bundle_id"], **id);
             asked.look(&answer["bundle_id"], i, &answer);
+            let vectors = client.post("/v1/vectors", &json!({ "user": "user 1", "bundle": which })).ok();
+            assert_eq!(vectors["bundle_id"], **id);
         }
     }
     let shown = client.get("/v1/bundle").ok();
