@@ -8,7 +8,9 @@ use std::time::Instant;
 use axum::http::StatusCode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use u2i_bundle::{IndexState, Search};
 
+use crate::ask::Ask;
 use crate::auth::Token;
 use crate::current::Current;
 use crate::error::ApiError;
@@ -16,6 +18,7 @@ use crate::jobs::Job;
 use crate::live::Live;
 use crate::options::{Limits, ServeOptions};
 use crate::pool::Pool;
+use crate::serving::Serving;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -29,6 +32,8 @@ pub(crate) struct Shared {
     pub measures: PrometheusHandle,
     pub begun: Instant,
     token: Option<Token>,
+    /// Whether events of users come from another machine.
+    waits_for_events: bool,
     large_bodies: Arc<Semaphore>,
     /// Events that are being written at once: each waits on a thread.
     writes: Arc<Semaphore>,
@@ -68,6 +73,8 @@ impl std::ops::Deref for App {
     }
 }
 
+/// Items that are compared one by one in less than a millisecond.
+const FEW_ITEMS: usize = 20_000;
 /// Appends that wait for the disk at once. Those that wait together are written together.
 const WRITES: usize = 256;
 
@@ -87,6 +94,7 @@ impl App {
             measures,
             begun: Instant::now(),
             token: options.token.clone(),
+            waits_for_events: options.shares_events(),
             large_bodies: Arc::new(Semaphore::new(options.limits.large_bodies)),
             writes: Arc::new(Semaphore::new(WRITES)),
             stopping: AtomicBool::new(false),
@@ -96,6 +104,15 @@ impl App {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether a request takes about a millisecond: it searches an index, or few items, waits for no other machine, and no
+    /// other bundle is asked as well.
+    pub fn is_short(&self, serving: &Serving, ask: &Ask) -> bool {
+        let searches_index = ask.options.search == Search::Index
+            && matches!(serving.recommender.index(), IndexState::Ready(_));
+        let is_small = serving.recommender.by_popularity().len() <= FEW_ITEMS;
+        (searches_index || is_small) && !self.waits_for_events && self.current.shadow().is_none()
     }
 
     /// What callers must know, if there is such a thing.

@@ -31,6 +31,11 @@ pub struct ServeOptions {
 }
 
 impl ServeOptions {
+    /// Whether other services may write to the store of events.
+    pub(crate) fn shares_events(&self) -> bool {
+        self.events.as_deref().is_some_and(|address| address.starts_with("postgres"))
+    }
+
     /// The bundle at `bundle`, on port 8080 of this machine, without events, with a thread for each core.
     pub fn new(bundle: impl Into<PathBuf>) -> Self {
         ServeOptions {

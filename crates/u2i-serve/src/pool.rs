@@ -1,11 +1,12 @@
 //! Threads that encode and search, behind a bounded queue. Requests that wait are answered together; nothing waits for
-//! others to come.
+//! others to come. Where nothing waits and not all threads are busy, short work is done by the thread that brings it: being
+//! handed to another and back takes longer than HTTP does.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ServeError;
@@ -22,6 +23,43 @@ pub(crate) trait Work: Send + 'static {
 /// The most that is done in one go: one's own wait is for others' work, too.
 const TOGETHER: usize = 64;
 
+/// As much work as is done at once, by whichever threads: whoever takes one of these does some.
+#[derive(Clone)]
+struct Turns {
+    free: Receiver<()>,
+    back: Sender<()>,
+}
+
+/// A turn, which is given back in the end, whatever happens.
+struct Turn<'a>(&'a Sender<()>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+impl Turns {
+    fn new(n: NonZeroUsize) -> Self {
+        let (back, free) = bounded(n.get());
+        for _ in 0..n.get() {
+            let _ = back.try_send(());
+        }
+        Turns { free, back }
+    }
+
+    /// Waits for a turn.
+    fn next(&self) -> Turn<'_> {
+        // Never an error: `back` is there.
+        let _ = self.free.recv();
+        Turn(&self.back)
+    }
+
+    fn try_next(&self) -> Option<Turn<'_>> {
+        self.free.try_recv().ok().map(|()| Turn(&self.back))
+    }
+}
+
 struct Queued<W> {
     work: W,
     _place: OwnedSemaphorePermit,
@@ -32,20 +70,35 @@ pub(crate) struct Pool<W: Work> {
     queue: Option<Sender<Queued<W>>>,
     places: Arc<Semaphore>,
     waiting: usize,
+    turns: Turns,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl<W: Work> Pool<W> {
     pub fn start(threads: NonZeroUsize, waiting: usize) -> Result<Self, ServeError> {
         let (queue, ahead) = unbounded::<Queued<W>>();
+        let turns = Turns::new(threads);
         let one = |i: usize| {
-            let ahead = ahead.clone();
-            Builder::new().name(format!("u2i-search-{i}")).spawn(move || answer(&ahead, threads))
+            let (ahead, turns) = (ahead.clone(), turns.clone());
+            Builder::new().name(format!("u2i-search-{i}")).spawn(move || answer(&ahead, &turns, threads))
         };
         let threads = (0..threads.get()).map(one).collect::<Result<_, _>>().map_err(|error| {
             ServeError::Start { what: "the threads that search", reason: error.to_string() }
         })?;
-        Ok(Pool { queue: Some(queue), places: Arc::new(Semaphore::new(waiting)), waiting, threads })
+        Ok(Pool { queue: Some(queue), places: Arc::new(Semaphore::new(waiting)), waiting, turns, threads })
+    }
+
+    /// Does work at once if nothing waits and it is somebody's turn, else gives it to the threads as
+    /// [`submit`](Self::submit) does. For work that takes about a millisecond: the calling thread does nothing else meanwhile.
+    pub fn do_or_submit(&self, work: W) -> Result<(), ApiError> {
+        if self.depth() == 0
+            && let Some(_turn) = self.turns.try_next()
+        {
+            to_this_thread();
+            run(vec![work]);
+            return Ok(());
+        }
+        self.submit(work)
     }
 
     /// Gives work to the threads, unless too much waits.
@@ -82,12 +135,17 @@ impl<W: Work> Drop for Pool<W> {
     }
 }
 
-fn answer<W: Work>(ahead: &Receiver<Queued<W>>, threads: NonZeroUsize) {
-    // A search that spread over other threads would take them from other requests.
+/// A search that spread over other threads would take them from other requests.
+fn to_this_thread() {
     if let Err(error) = u2i_index::keep_to_this_thread() {
         tracing::warn!(%error, "searches use several threads");
     }
+}
+
+fn answer<W: Work>(ahead: &Receiver<Queued<W>>, turns: &Turns, threads: NonZeroUsize) {
+    to_this_thread();
     while let Ok(first) = ahead.recv() {
+        let _turn = turns.next();
         // A share of what waits: the other threads have theirs.
         let more = ahead.len().div_ceil(threads.get()).min(TOGETHER - 1);
         // Its place is free as soon as it is taken.
@@ -95,11 +153,15 @@ fn answer<W: Work>(ahead: &Receiver<Queued<W>>, threads: NonZeroUsize) {
         let mut together = Vec::with_capacity(1 + more);
         together.push(take(first));
         together.extend(ahead.try_iter().take(more).map(take));
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| W::run(together)));
-        if done.is_err() {
-            // Those who wait see their channel closed, which is answered as an internal error.
-            tracing::error!("a search panicked");
-        }
+        run(together);
+    }
+}
+
+fn run<W: Work>(together: Vec<W>) {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| W::run(together)));
+    if done.is_err() {
+        // Those who wait see their channel closed, which is answered as an internal error.
+        tracing::error!("a search panicked");
     }
 }
 
@@ -161,6 +223,40 @@ mod tests {
         assert_eq!(n_together.recv().unwrap(), 3);
         go.send(()).unwrap();
         assert_eq!(n_together.recv().unwrap(), 1);
+    }
+
+    /// Says which thread does it.
+    struct Names(Sender<Option<String>>);
+
+    impl Work for Names {
+        fn run(together: Vec<Self>) {
+            for Names(name) in together {
+                name.send(std::thread::current().name().map(str::to_owned)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn short_work_is_done_at_once_where_nothing_waits() {
+        let pool = Pool::start(NonZeroUsize::MIN, 3).unwrap();
+        let (name, named) = channel();
+        let own = std::thread::current().name().map(str::to_owned);
+        pool.do_or_submit(Names(name.clone())).unwrap();
+        assert_eq!(named.try_recv().unwrap(), own);
+        // Not while all turns are taken: then it waits as any other.
+        let turn = pool.turns.try_next().unwrap();
+        pool.do_or_submit(Names(name.clone())).unwrap();
+        assert!(named.try_recv().is_err());
+        drop(turn);
+        assert_eq!(named.recv().unwrap().as_deref(), Some("u2i-search-0"));
+        // A turn comes back from work that panics, too.
+        let (reply, answer) = oneshot::channel();
+        let fails = Pool::start(NonZeroUsize::MIN, 3).unwrap();
+        fails.do_or_submit(Fails(true, reply)).unwrap();
+        assert!(answer.blocking_recv().is_err());
+        let (reply, answer) = oneshot::channel();
+        fails.do_or_submit(Fails(false, reply)).unwrap();
+        answer.blocking_recv().unwrap();
     }
 
     struct Fails(bool, oneshot::Sender<()>);

@@ -67,7 +67,8 @@ impl Service {
             |what| move |error: std::io::Error| ServeError::Start { what, reason: error.to_string() };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("u2i-http")
-            .worker_threads(options.threads.get())
+            // One more than may search at once, so that connections are looked after, and requests refused, meanwhile.
+            .worker_threads(options.threads.get() + 1)
             .enable_io()
             .enable_time()
             .build()
@@ -133,8 +134,7 @@ impl Chores {
     fn start(app: &App, options: &ServeOptions) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let (app, watch, keep) = (app.clone(), options.watch, options.keep_events);
-        let is_shared = options.events.as_deref().is_some_and(|address| address.starts_with("postgres"));
-        let count = if is_shared { COUNT_SHARED } else { COUNT_OWN };
+        let count = if options.shares_events() { COUNT_SHARED } else { COUNT_OWN };
         let work = move || {
             let mut watched = Watched::default();
             let mut followed = None;

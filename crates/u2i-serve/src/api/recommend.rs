@@ -207,8 +207,12 @@ pub(crate) async fn recommend(
 /// Answers one request.
 pub(crate) async fn one(app: &App, ask: Ask, which: Which) -> Result<Response, ApiError> {
     let serving = which.of(app)?;
+    let is_short = app.is_short(&serving, &ask);
     let (job, answer) = job(app, &serving, vec![ask]);
-    app.pool.submit(job)?;
+    match is_short {
+        true => app.pool.do_or_submit(job)?,
+        false => app.pool.submit(job)?,
+    }
     let reply = answered(answer).await?.pop();
     let reply = reply.ok_or_else(|| ApiError::internal("the pool", &"no answer"))??;
     Ok(json_bytes(with_bundle(&serving.id, &reply)))
