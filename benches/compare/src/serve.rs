@@ -69,7 +69,7 @@ enum Contest {
     Memory,
     /// Ten times as many requests as can be answered
     Overload,
-    /// Nothing: with `--write` there is a bundle of any size, for `scripts/serving/capacity.py`
+    /// No contest: `--write` makes a bundle of any size, for `scripts/serving/capacity.py`
     Bundle {
         #[arg(long)]
         items: usize,

@@ -106,13 +106,14 @@ impl App {
         &self.limits
     }
 
-    /// Whether a request takes about a millisecond: it searches an index, or few items, waits for no other machine, and no
-    /// other bundle is asked as well.
+    /// Whether a request takes about a millisecond: it searches an index, or few items, has no condition, which may have to
+    /// look at all items, waits for no other machine, and no other bundle is asked as well.
     pub fn is_short(&self, serving: &Serving, ask: &Ask) -> bool {
         let searches_index = ask.options.search == Search::Index
             && matches!(serving.recommender.index(), IndexState::Ready(_));
         let is_small = serving.recommender.by_popularity().len() <= FEW_ITEMS;
-        (searches_index || is_small) && !self.waits_for_events && self.current.shadow().is_none()
+        let is_quick = (searches_index || is_small) && ask.options.only.is_none();
+        is_quick && !self.waits_for_events && self.current.shadow().is_none()
     }
 
     /// What callers must know, if there is such a thing.
