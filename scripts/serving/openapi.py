@@ -5,6 +5,7 @@ allows and what it does not, with all of its checks. Ends with 1 where an answer
 has, or a 5xx. Run by `scripts/peers.sh --openapi`, which makes the environment.
 """
 
+import copy
 import json
 import os
 import socket
@@ -81,6 +82,16 @@ def narrowed(document: dict) -> dict:
     batch |= {"required": ["requests"], "additionalProperties": False}
     body = {"oneOf": [{"$ref": "#/components/schemas/RecommendRequest"}, batch]}
     document["paths"]["/v1/recommend"]["post"]["requestBody"]["content"]["application/json"]["schema"] = body
+    # The vectors of a batch belong to one bundle, which the document's schema cannot say.
+    batches = []
+    for which, required in [("current", []), ("shadow", ["bundle"])]:
+        one = copy.deepcopy(document["components"]["schemas"]["RecommendRequest"])
+        one["properties"]["bundle"] = {"const": which}
+        one["required"] = [*one.get("required", []), *required]
+        array = {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}
+        batches.append({**batch, "properties": {"requests": array}})
+    body = {"oneOf": [{"$ref": "#/components/schemas/RecommendRequest"}, *batches]}
+    document["paths"]["/v1/vectors"]["post"]["requestBody"]["content"]["application/json"]["schema"] = body
     return document
 
 
