@@ -156,5 +156,11 @@ pub(crate) fn tiles(view: &View) -> Markup {
             "Means over " (count(view.n_users as u64)) " test users, each with one held-out target; ± is half of a 95 % "
             "interval over users. Every figure is of the whole catalogue, ranked by exact search."
         }
+        @if let Some(pruned) = &view.baselines.markov_window_pruned {
+            p.fine {
+                "The Markov window is made of the " (count(pruned.successors_per_item)) " heaviest successors of each item: "
+                (count(pruned.kept)) " of " (count(pruned.pairs)) " pairs."
+            }
+        }
     }
 }

@@ -157,6 +157,16 @@ fn tags_are_closed_in_the_order_they_are_opened() {
 }
 
 /// A change to a run, and the verdict on it.
+#[test]
+fn pairs_that_the_markov_window_is_not_made_of_are_told() {
+    let mut run = run();
+    assert!(!render(&run).unwrap().contains("heaviest successors"));
+    run.report["baselines"]["markov_window_pruned"] =
+        json!({"pairs": 123_456_789, "kept": 60_000_000, "successors_per_item": 64});
+    let said = "The Markov window is made of the 64 heaviest successors of each item: 60,000,000 of 123,456,789 pairs.";
+    assert!(render(&run).unwrap().contains(said));
+}
+
 type Case<'a> = (&'a dyn Fn(&mut RunFiles), &'a str);
 
 #[test]

@@ -77,6 +77,15 @@ pub(crate) struct BaselineMeans {
     pub random: Means,
     pub popularity: Means,
     pub markov_window: Means,
+    pub markov_window_pruned: Option<PrunedView>,
+}
+
+/// The pairs that the Markov window is made of, where there were too many for it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct PrunedView {
+    pub pairs: u64,
+    pub kept: u64,
+    pub successors_per_item: u64,
 }
 
 /// Cold and warm targets apart.

@@ -74,4 +74,7 @@ pub fn print(report: &Report, output: Output, terminal: &Terminal<'_>) {
     if report.below_markov_window {
         terminal.print("The model does worse than counting which item follows which (the Markov window).");
     }
+    if let Some(note) = report.baselines.note() {
+        terminal.print(&note);
+    }
 }

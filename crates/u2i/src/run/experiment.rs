@@ -123,7 +123,10 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let stage = Stage::begin();
         let prepared = prepare_features(experiment, self.raw)?;
         let prepare = self.read.and(stage.cost());
-        let counted = counted.get_or_insert_with(|| Counted::new(&prepared, experiment, progress));
+        let counted = match counted {
+            Some(counted) => counted,
+            None => counted.insert(Counted::new(&prepared, experiment, progress)?),
+        };
         let (checkpoints, state) = self.checkpoints(folder, settings.resume, &prepared, progress)?;
         write_text(&folder.join(CONFIG), &experiment.to_toml())?;
         let (step, epochs) = state

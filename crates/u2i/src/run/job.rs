@@ -159,7 +159,7 @@ impl<'a> Job<'a> {
         let _lock = RunLock::take(&self.folder)?;
         let finished = self.finished::<C, L>(progress)?;
         let Finished { experiment, raw, prepared, trained, train, names, read, prepare, .. } = finished;
-        let counted = Counted::new(&prepared, &experiment, progress);
+        let counted = Counted::new(&prepared, &experiment, progress)?;
         let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: self.device };
         let measures = self.settings.measures;
         run.announce(&trained, measures, progress);
