@@ -5,17 +5,20 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use u2i_host::read;
 use u2i_losses::Loss;
-use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
+use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch};
 
 use crate::batches::{self, Batch, Batches};
+use crate::best::Best;
 use crate::dense::{DenseParameters, parameters};
 use crate::gradients::gradient_sums;
 use crate::learned::{LOSS, Learned};
+use crate::module_tensors::{fill_module, view_module};
 use crate::objective::loss_of;
 use crate::sparse::SparseTables;
+use crate::view::first_not_finite;
 use crate::{
-    Ended, EpochReport, Fitted, Flow, Observer, Schedule, StepReport, TrainConfig, TrainData, TrainDevice,
-    TrainError, TrainProgress, TrainState, Validated,
+    Ended, EpochReport, Fitted, Flow, Observer, Schedule, StateView, StepReport, TrainConfig, TrainData,
+    TrainDevice, TrainError, TrainProgress, Validated,
 };
 
 /// The moments of what the loss learns, in a state.
@@ -30,7 +33,7 @@ pub(crate) struct Run<'a, M> {
     dense: DenseParameters,
     /// Finished epochs and the sums of the one that runs.
     progress: TrainProgress,
-    best: Option<M>,
+    best: Option<Best<M>>,
     loss: &'a dyn Loss,
     /// What the loss learns.
     learned: Learned,
@@ -87,26 +90,30 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok((run, batches))
     }
 
-    fn state(&self) -> Result<TrainState, TrainError> {
+    /// The state where it is. All of it is finite.
+    fn state(&self) -> Result<StateView<'_>, TrainError> {
         let mut tensors = BTreeMap::new();
         // Off the autodiff device running statistics are up to date.
-        save_weights(&self.model.valid(), "model", &self.table_ids, &mut tensors);
-        self.tables.save(&mut tensors);
-        self.dense.save(&parameters(&self.model), "moment", &mut tensors);
-        self.learned.save(&mut tensors);
-        self.dense.save(&self.learned.named(), LOSS_MOMENT, &mut tensors);
-        if let Some(best) = &self.best {
-            save_weights(best, "best", &BTreeSet::new(), &mut tensors);
+        view_module(&self.model.valid(), "model", &self.table_ids, &mut tensors);
+        self.tables.view(&mut tensors);
+        self.dense.view(&parameters(&self.model), "moment", &mut tensors);
+        self.learned.view(&mut tensors);
+        self.dense.view(&self.learned.named(), LOSS_MOMENT, &mut tensors);
+        if let Some(best) = self.best.as_ref().filter(|best| best.is_in_memory()) {
+            best.view(&mut tensors);
         }
-        let broken = tensors.iter().find(|(_, tensor)| !tensor.data.iter().all(|value| value.is_finite()));
-        if let Some((name, _)) = broken {
-            return Err(self.not_finite(name.clone(), self.progress.step.saturating_sub(1)));
+        if let Some(name) = first_not_finite(&tensors)? {
+            return Err(self.not_finite(name, self.progress.step.saturating_sub(1)));
         }
-        Ok(TrainState { progress: self.progress.clone(), tensors })
+        // What is kept elsewhere was looked at when it was.
+        if let Some(best) = self.best.as_ref().filter(|best| !best.is_in_memory()) {
+            best.view(&mut tensors);
+        }
+        Ok(StateView { progress: self.progress.clone(), tensors })
     }
 
-    pub fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
-        let TrainState { progress, mut tensors } = state;
+    pub fn restore(&mut self, state: StateView<'_>, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let StateView { progress, mut tensors } = state;
         let wrong = |name: &str, found: String, expected: String| TrainError::State {
             name: name.to_owned(),
             found,
@@ -139,11 +146,11 @@ impl<'a, M: TwoTower> Run<'a, M> {
         self.dense.load(&self.learned.named(), LOSS_MOMENT, &mut tensors, &self.on.device)?;
         self.learned.load(&mut tensors)?;
         if progress.best.is_some() {
-            let mut model = self.model.clone();
-            self.tables.give_back(&mut model);
-            self.best = Some(load_weights(model.valid(), "best", &BTreeSet::new(), &mut tensors)?);
+            let mut like = self.model.clone();
+            self.tables.give_back(&mut like);
+            self.best = Some(Best::restore(like.valid(), best, &mut tensors, observer)?);
         }
-        self.model = load_weights(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
+        self.model = fill_module(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
         if let Some(name) = tensors.keys().next() {
             return Err(wrong(name, "a tensor".into(), "nothing of that name".into()));
         }
@@ -167,17 +174,27 @@ impl<'a, M: TwoTower> Run<'a, M> {
             .loss
             .temperature(&learned)
             .map_err(|_| self.not_finite(format!("the temperature of the {LOSS}"), last))?;
-        let model = self.best.take().unwrap_or_else(|| {
-            self.tables.give_back(&mut self.model);
-            self.model.valid()
-        });
+        let Run { mut model, tables, best, progress, .. } = self;
+        let model = match best {
+            Some(Best::InMemory(model)) => model,
+            other => {
+                tables.give_back(&mut model);
+                let plain = model.valid();
+                // The moments go, and nobody else has the tables: what is kept elsewhere is read into their memory.
+                drop((model, tables));
+                match other {
+                    Some(Best::Elsewhere(mut kept)) => fill_module(plain, "", &BTreeSet::new(), &mut kept)?,
+                    _ => plain,
+                }
+            }
+        };
         Ok(Fitted {
             model,
             ended,
-            best_epoch: self.progress.best.map(|(epoch, _)| epoch),
-            epochs: self.progress.finished(),
-            steps: self.progress.step,
-            targets: self.progress.targets,
+            best_epoch: progress.best.map(|(epoch, _)| epoch),
+            epochs: progress.finished(),
+            steps: progress.step,
+            targets: progress.targets,
             temperature: temperature.map(f32::from),
             learned,
         })
@@ -205,7 +222,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
                     }
                 }
             }
-            let report = self.end_epoch(epoch, validate)?;
+            let report = self.end_epoch(epoch, observer, validate)?;
             let flow = observer.on_epoch(&report);
             if let Some(ended) = self.follow(flow, observer)? {
                 return Ok(ended);
@@ -224,7 +241,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
     fn follow(&mut self, flow: Flow, observer: &mut dyn Observer) -> Result<Option<Ended>, TrainError> {
         if matches!(flow, Flow::Save | Flow::Stop) {
             let step = self.progress.step;
-            observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
+            observer.on_state(&self.state()?).map_err(|source| TrainError::Save { step, source })?;
         }
         Ok(match flow {
             Flow::Continue | Flow::Save => None,
@@ -315,10 +332,12 @@ impl<'a, M: TwoTower> Run<'a, M> {
     fn end_epoch(
         &mut self,
         epoch: usize,
+        observer: &mut dyn Observer,
         validate: &mut impl FnMut(&M, usize) -> Validated,
     ) -> Result<EpochReport, TrainError> {
         self.tables.give_back(&mut self.model);
         let plain = self.model.valid();
+        self.tables.take_away(&mut self.model);
         let validation =
             validate(&plain, epoch).map_err(|source| TrainError::Validation { epoch, source })?;
         let loss = f64::from_bits(self.progress.loss_sum_bits) / self.progress.epoch_targets as f64;
@@ -330,7 +349,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
             (Some(metric), Some(highest)) if metric.is_nan() || metric <= highest => {}
             (metric, _) => {
                 self.progress.best = Some((epoch, metric.unwrap_or(f64::NEG_INFINITY).to_bits()));
-                self.best = Some(plain);
+                let not_finite = |name| self.not_finite(name, self.progress.step - 1);
+                self.best = Some(Best::new(plain, epoch, observer, not_finite)?);
             }
         }
         let rows_without_negatives = self.progress.without_negatives(epoch);

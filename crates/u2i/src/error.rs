@@ -13,6 +13,7 @@ use u2i_schema::{ErrorKind, nearest_name};
 use u2i_train::TrainError;
 
 use crate::checkpoint::CheckpointError;
+use crate::tensor_file::ReadError;
 
 /// Anything that ends a job, and what [`kind`](Self::kind) of fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -197,10 +198,14 @@ impl Error {
             Error::Train(TrainError::NotFinite { .. }) => ErrorKind::NotFinite,
             Error::Train(TrainError::NoSamples | TrainError::Loss(LossError::Sampler(_))) => ErrorKind::Data,
             Error::Stopped | Error::Interrupted { .. } => ErrorKind::Stopped,
-            Error::Train(TrainError::Save { source, .. }) => {
+            Error::Train(TrainError::Save { source, .. } | TrainError::Best { source, .. }) => {
                 source.downcast_ref::<CheckpointError>().map_or(ErrorKind::Files, CheckpointError::kind)
             }
             Error::Train(TrainError::State { .. }) => ErrorKind::Mixture,
+            Error::Train(TrainError::Read { source, .. }) => match source.is::<ReadError>() {
+                true => ErrorKind::Files,
+                false => ErrorKind::Integrity,
+            },
             Error::Checkpoint(error) => error.kind(),
             Error::Other { kind, .. } => *kind,
             Error::Train(_) => ErrorKind::Usage,

@@ -47,10 +47,12 @@ pub mod table;
 mod target_metrics;
 
 mod error;
+mod late_bar;
 mod parquet_columns;
 mod progress;
 mod request_file;
 mod resources;
+mod tensor_file;
 
 pub use burn;
 pub use {

@@ -14,7 +14,7 @@ use u2i_losses::LossSource;
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig};
 use u2i_schema::{EventStore, Sample, Side};
 use u2i_train::{
-    Ended, EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainError, TrainState, Trainer, Vectors,
+    Ended, EpochReport, Fitted, Observer, StateView, TrainData, TrainDevice, TrainError, Trainer, Vectors,
     item_vectors, user_vectors,
 };
 
@@ -156,7 +156,7 @@ pub fn train_from<C: TwoTowerConfig, L: LossSource>(
     experiment: &Experiment<C, L>,
     prepared: &Prepared,
     device: &Opened,
-    state: Option<TrainState>,
+    state: Option<StateView<'_>>,
     observer: &mut dyn Observer,
 ) -> Result<Trained<C::Model>, Error> {
     let Experiment { seed, loss, train, evaluation, .. } = experiment;

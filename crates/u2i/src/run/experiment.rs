@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -5,7 +6,7 @@ use u2i_eval::{Metric, Metrics};
 use u2i_features::{FilesSplit, Prepared, RawData, SplitConfig, Ties, Times};
 use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
-use u2i_train::{TrainError, TrainState};
+use u2i_train::{StateView, TrainError};
 
 use super::describe::describe;
 use super::follow::{Follow, Keep};
@@ -13,11 +14,12 @@ use super::indexes::{compare_indexes, sweep};
 use super::log::TrainLog;
 use super::parity::parity;
 use super::{CONFIG, Counted, REPORT, TRAIN_LOG, digests, results};
-use crate::checkpoint::{Checkpoints, RunLock};
+use crate::checkpoint::{CheckpointError, Checkpoints, RunLock};
 use crate::cold::cold_report;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
 use crate::intervals::half_widths;
+use crate::late_bar::LateBar;
 use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
 use crate::progress::Progress;
 use crate::report::{Report, TrainReport, write_json, write_text};
@@ -81,6 +83,8 @@ pub(crate) struct Settings {
     pub checkpoint_every: Duration,
     /// What is measured besides metrics.
     pub measures: Measures,
+    /// A best model of more bytes is kept on the disk while others are trained.
+    pub best_in_memory: u64,
 }
 
 /// What is trained, and everything besides that its report is made from.
@@ -131,13 +135,14 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         write_text(&folder.join(CONFIG), &experiment.to_toml())?;
         let (step, epochs) = state
             .as_ref()
-            .map_or((0, 0), |state: &TrainState| (state.progress.step, state.progress.epochs.len()));
+            .map_or((0, 0), |state: &StateView<'_>| (state.progress.step, state.progress.epochs.len()));
         let newest = checkpoints.newest()?.map(|newest| newest.path);
         let log = TrainLog::begin(&folder.join(TRAIN_LOG), newest.as_deref(), step, epochs)?;
 
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();
-        let keep = Keep::new(&checkpoints, settings.checkpoint_every, log, step);
+        let Settings { checkpoint_every, best_in_memory, .. } = settings;
+        let keep = Keep::new(&checkpoints, checkpoint_every, log, step, best_in_memory);
         let mut follow = Follow::new(label, &metric, progress).keeping(keep);
         let trained = train_from(experiment, &prepared, device, state, &mut follow);
         let n_targets = follow.finish();
@@ -286,7 +291,7 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         resume: bool,
         prepared: &Prepared,
         progress: &mut dyn Progress,
-    ) -> Result<(Checkpoints, Option<TrainState>), Error> {
+    ) -> Result<(Checkpoints, Option<StateView<'static>>), Error> {
         let Run { experiment, names, device, .. } = self;
         let run = [
             ("config_hash", experiment.hash()),
@@ -299,7 +304,17 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let mut checkpoints = Checkpoints::new(folder.join(super::CHECKPOINTS), run);
         let label = &names.label;
         if resume {
-            let state = checkpoints.resume()?;
+            let reading = format!("{label}: reading the checkpoint");
+            let mut bar = LateBar::new(&reading, progress);
+            let state = checkpoints.resume_watched(&mut |done, bytes| {
+                bar.advance(done, bytes);
+                if bar.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            bar.end();
+            let state = match state {
+                Err(CheckpointError::Stopped) => return Err(Error::Stopped),
+                state => state?,
+            };
             if let Some(state) = &state {
                 progress.line(&format!("{label}: goes on after step {}", state.progress.step));
             }

@@ -1,10 +1,11 @@
 use std::time::{Duration, Instant};
 
-use u2i_train::{EpochReport, Flow, Observer, StepReport, TrainState};
+use u2i_train::{EpochReport, Flow, Observer, StateView, StepReport, TensorViews};
 
 use super::log::TrainLog;
 use crate::Error;
 use crate::checkpoint::Checkpoints;
+use crate::late_bar::LateBar;
 use crate::pipeline::epoch_line;
 use crate::progress::Progress;
 
@@ -29,12 +30,20 @@ pub(crate) struct Keep<'a> {
     written: std::io::Result<()>,
     /// The step that is done.
     step: usize,
+    /// A best model of more bytes is put on the disk.
+    best_in_memory: u64,
 }
 
 impl<'a> Keep<'a> {
-    /// `step` steps are done already.
-    pub fn new(checkpoints: &'a Checkpoints, every: Duration, log: TrainLog, step: usize) -> Self {
-        Keep { checkpoints, every, log, kept: Instant::now(), written: Ok(()), step }
+    /// `step` steps are done already. A best model of more than `best_in_memory` bytes is put on the disk.
+    pub fn new(
+        checkpoints: &'a Checkpoints,
+        every: Duration,
+        log: TrainLog,
+        step: usize,
+        best_in_memory: u64,
+    ) -> Self {
+        Keep { checkpoints, every, log, kept: Instant::now(), written: Ok(()), step, best_in_memory }
     }
 }
 
@@ -90,15 +99,35 @@ impl Observer for Follow<'_> {
         }
     }
 
-    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn on_state(&mut self, state: &StateView<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         if let Some(keep) = &mut self.keep {
             std::mem::replace(&mut keep.written, Ok(()))
                 .and_then(|()| keep.log.sync())
                 .map_err(|source| keep.log.error(source))?;
-            keep.checkpoints.save(&state)?;
+            let label = format!("{}: writing the checkpoint", self.label);
+            let mut bar = LateBar::new(&label, self.progress);
+            let saved = keep.checkpoints.save_watched(state, &mut |done, bytes| bar.advance(done, bytes));
+            // The bar of the steps comes back with the next one.
+            self.begun &= !bar.end();
+            saved?;
             keep.kept = Instant::now();
         }
         Ok(())
+    }
+
+    fn on_best(
+        &mut self,
+        model: &TensorViews<'_>,
+    ) -> Result<Option<TensorViews<'static>>, Box<dyn std::error::Error + Send + Sync>> {
+        let bytes: u64 = model.values().map(|tensor| 4 * tensor.n_numbers() as u64).sum();
+        let Some(keep) = self.keep.as_ref().filter(|keep| bytes > keep.best_in_memory) else {
+            return Ok(None);
+        };
+        let label = format!("{}: putting the best model aside", self.label);
+        let mut bar = LateBar::new(&label, self.progress);
+        let kept = keep.checkpoints.put_aside(model, &mut |done, bytes| bar.advance(done, bytes));
+        self.begun &= !bar.end();
+        Ok(Some(kept?))
     }
 
     fn on_epoch(&mut self, report: &EpochReport) -> Flow {

@@ -12,6 +12,7 @@ use super::{Counted, Finished, Measures, Names, REJECTS, Run, read_listing_rejec
 use crate::checkpoint::RunLock;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
+use crate::memory::BEST_IN_MEMORY;
 use crate::pipeline::load_data;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -49,7 +50,7 @@ impl<'a> Job<'a> {
             places: Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() },
             names: None,
             recipe: "own".to_owned(),
-            settings: Settings { resume: false, checkpoint_every, measures },
+            settings: Settings { resume: false, checkpoint_every, measures, best_in_memory: BEST_IN_MEMORY },
         }
     }
 
@@ -87,6 +88,14 @@ impl<'a> Job<'a> {
     /// How often training keeps what it has reached. It does so at its end and when it is stopped, too.
     pub fn checkpoint_every(mut self, every: Duration) -> Self {
         self.settings.checkpoint_every = every;
+        self
+    }
+
+    /// Bytes, in four for each number, of a best model that stays in memory while later epochs are trained;
+    /// [`BEST_IN_MEMORY`] if they are not given. A larger one is in the run's folder until the end, in a file without a
+    /// name, and in the checkpoints, so that a run that is stopped or killed loses nothing by it.
+    pub fn best_in_memory(mut self, bytes: u64) -> Self {
+        self.settings.best_in_memory = bytes;
         self
     }
 

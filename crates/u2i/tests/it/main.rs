@@ -1,5 +1,6 @@
 //! The whole pipeline on small data.
 
+mod best_model;
 mod config_keys;
 mod learning;
 mod long_lines;
