@@ -1,6 +1,7 @@
 //! The whole pipeline on small data.
 
 mod config_keys;
+mod followed;
 mod learning;
 mod long_lines;
 mod models;
