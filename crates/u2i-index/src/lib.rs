@@ -75,7 +75,7 @@ pub use exact::{ExactIndex, Scan};
 #[cfg(feature = "faiss")]
 pub use faiss::FaissIndex;
 pub use filter::{Filter, ItemSet};
-pub use measure::{SearchQuality, measure};
+pub use measure::{SearchQuality, measure, measure_following};
 pub use neighbors::{Neighbors, recall, same_lists};
 pub use seen::Seen;
 pub use spec::{FaissSpec, Similarity};

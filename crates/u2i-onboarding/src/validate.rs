@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use u2i::Error;
 use u2i::cold::groups;
 use u2i::config::Experiment;
+use u2i::followed::{load_data_following, prepare_features_following};
 use u2i::memory::MemoryEstimate;
-use u2i::pipeline::{load_data, prepare_features, seen_items};
+use u2i::pipeline::seen_items;
+use u2i::{Error, Progress};
 use u2i_datasets::Places;
 use u2i_features::{FileCounts, MarkedCells, Prepared, RawData, Reject, Times};
 use u2i_schema::Sample;
@@ -139,8 +140,22 @@ pub struct SplitSummary {
 ///
 /// If the data cannot be read, or the experiment does not fit it.
 pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result<Validation, Error> {
-    let raw = load_data(experiment, places, base)?;
-    let prepared = prepare_features(experiment, &raw)?;
+    validate_following(experiment, base, places, &mut ())
+}
+
+/// [`validate`], each step of it under a bar.
+///
+/// # Errors
+///
+/// As [`validate`], and [`Error::Stopped`].
+pub fn validate_following(
+    experiment: &Experiment,
+    base: &Path,
+    places: &Places,
+    progress: &mut dyn Progress,
+) -> Result<Validation, Error> {
+    let raw = load_data_following(experiment, places, base, progress)?;
+    let prepared = prepare_features_following(experiment, &raw, progress)?;
     let memory = MemoryEstimate::new(experiment, &raw, &prepared)?;
     let lengths =
         |samples: &[Sample]| Quantiles::of(samples.iter().map(|target| target.position as usize).collect());

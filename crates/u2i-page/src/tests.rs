@@ -156,7 +156,6 @@ fn tags_are_closed_in_the_order_they_are_opened() {
     assert_eq!(open, Vec::<&str>::new());
 }
 
-/// A change to a run, and the verdict on it.
 #[test]
 fn pairs_that_the_markov_window_is_not_made_of_are_told() {
     let mut run = run();
@@ -167,6 +166,7 @@ fn pairs_that_the_markov_window_is_not_made_of_are_told() {
     assert!(render(&run).unwrap().contains(said));
 }
 
+/// A change to a run, and the verdict on it.
 type Case<'a> = (&'a dyn Fn(&mut RunFiles), &'a str);
 
 #[test]

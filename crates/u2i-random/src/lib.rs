@@ -48,6 +48,8 @@ impl Purpose {
     pub const ID_DROPOUT: Purpose = Purpose(11);
     /// Which way the numbers of a step's rows are rounded; `epoch` numbers the table.
     pub const ROUNDING: Purpose = Purpose(12);
+    /// Which rows of a large file are looked at.
+    pub const ROW_SAMPLE: Purpose = Purpose(13);
 }
 
 /// A stream of draws, named by its key.

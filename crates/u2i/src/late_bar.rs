@@ -5,7 +5,7 @@ use crate::progress::Progress;
 /// What is done in less is not shown.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// A bar in MiB that appears only where a job takes longer than a second. It takes the place of another one that is there.
+/// A bar of bytes that appears only where a job takes longer than a second. It takes the place of another one that is there.
 pub(crate) struct LateBar<'a> {
     label: &'a str,
     progress: &'a mut dyn Progress,
@@ -23,10 +23,10 @@ impl<'a> LateBar<'a> {
         if !self.is_shown && self.begun.elapsed() >= SHOWN_AFTER {
             self.is_shown = true;
             self.progress.end();
-            self.progress.begin(&format!("{}, MiB", self.label), bytes >> 20);
+            self.progress.begin_in(self.label, bytes, "bytes");
         }
         if self.is_shown {
-            self.progress.advance(done >> 20, "");
+            self.progress.advance(done, "");
         }
     }
 

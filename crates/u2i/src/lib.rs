@@ -37,6 +37,7 @@ pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod export;
+pub mod followed;
 pub mod intervals;
 pub mod memory;
 pub mod pipeline;

@@ -34,6 +34,7 @@ mod serving;
 mod skipped;
 mod small_data;
 mod split_files;
+mod stopped;
 #[cfg(feature = "otel")]
 mod traces;
 

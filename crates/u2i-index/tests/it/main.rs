@@ -8,6 +8,8 @@ mod exact;
 #[cfg(feature = "faiss")]
 mod faiss;
 mod files;
+#[cfg(feature = "faiss")]
+mod followed;
 mod hostile;
 mod parallel;
 

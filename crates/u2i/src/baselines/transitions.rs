@@ -104,7 +104,7 @@ impl Transitions {
         limits: Limits,
         progress: &mut dyn Progress,
     ) -> Result<Self, Error> {
-        progress.begin("Counting: what follows what", events.n_events() as u64);
+        progress.begin_in("counting: what follows what", events.n_events() as u64, "events");
         let counted = Transitions::count_parts(events, counts, limits, progress);
         progress.end();
         counted

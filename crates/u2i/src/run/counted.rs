@@ -46,7 +46,7 @@ impl Counted {
         let sets = prepared.test_sets();
         let (events, targets) = (&prepared.events, &prepared.test);
         let rank = |name: &str, baseline: &dyn Baseline, progress: &mut dyn Progress| {
-            progress.begin(&format!("Counting: {name}"), targets.len() as u64);
+            progress.begin_in(&format!("counting: {name}"), targets.len() as u64, "users");
             let ranked = rank_sets_with_progress(baseline, events, targets, &sets, 0, progress);
             progress.end();
             Ok::<Vec<TargetRank>, Error>(ranked?.ranks)

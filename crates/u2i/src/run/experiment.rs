@@ -18,9 +18,10 @@ use crate::checkpoint::{CheckpointError, Checkpoints, RunLock};
 use crate::cold::cold_report;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
+use crate::followed::prepare_features_following;
 use crate::intervals::half_widths;
 use crate::late_bar::LateBar;
-use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
+use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, train_from};
 use crate::progress::Progress;
 use crate::report::{Report, TrainReport, write_json, write_text};
 use crate::resources::cpu_model;
@@ -125,7 +126,7 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let label = &names.label;
         let _lock = RunLock::take(folder)?;
         let stage = Stage::begin();
-        let prepared = prepare_features(experiment, self.raw)?;
+        let prepared = prepare_features_following(experiment, self.raw, progress)?;
         let prepare = self.read.and(stage.cost());
         let counted = match counted {
             Some(counted) => counted,
@@ -174,7 +175,7 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         };
         self.announce(&trained, settings.measures, progress);
         let learned = Learned { trained: &trained, prepared: &prepared, counted, train, prepare };
-        let report = self.report(folder, learned, settings.measures)?;
+        let report = self.report(folder, learned, settings.measures, progress)?;
         let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
         progress.line(&format!(
             "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; trained in {:.0} s ({:.0} s \
@@ -190,19 +191,20 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         folder: &Path,
         learned: Learned<'_, C::Model>,
         measures: Measures,
+        progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
         let Run { experiment, names, device, .. } = *self;
         let Learned { trained, prepared, counted, train, prepare } = learned;
         let stage = Stage::begin();
         let evaluation = evaluate_model(experiment, trained, prepared, device)?;
         let evaluate = stage.cost();
-        let index = compare_indexes(experiment, trained, prepared, device)?;
+        let index = compare_indexes(experiment, trained, prepared, device, progress)?;
         let parity = match measures {
             Measures::Parity => Some(parity(trained, prepared, device)?),
             Measures::Metrics | Measures::Search => None,
         };
         let search = match measures {
-            Measures::Search => sweep(trained, prepared, device)?,
+            Measures::Search => sweep(trained, prepared, device, progress)?,
             Measures::Metrics | Measures::Parity => Vec::new(),
         };
         let files = results::write(folder, trained, prepared, &evaluation)?;

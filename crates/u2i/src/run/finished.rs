@@ -11,7 +11,9 @@ use super::results::read_weights;
 use super::{CONFIG, MODEL, Names, REPORT, TRAIN_LOG, digests, log};
 use crate::config::Experiment;
 use crate::device::Opened;
-use crate::pipeline::{Trained, model_inputs, prepare_features, vectors_of_items};
+use crate::followed::prepare_features_following;
+use crate::pipeline::{Trained, model_inputs, vectors_of_items};
+use crate::progress::Progress;
 use crate::report::TrainReport;
 use crate::{Error, Stage, StageCost};
 
@@ -37,7 +39,8 @@ impl<'a, C: TwoTowerConfig, L: LossSource> Finished<'a, C, L> {
     pub fn open(
         folder: &Path,
         device: &Opened,
-        read: impl FnOnce(&Experiment<C, L>) -> Result<Cow<'a, RawData>, Error>,
+        progress: &mut dyn Progress,
+        read: impl FnOnce(&Experiment<C, L>, &mut dyn Progress) -> Result<Cow<'a, RawData>, Error>,
     ) -> Result<Self, Error> {
         let path = folder.join(REPORT);
         let text = std::fs::read_to_string(&path).map_err(|source| Error::Io {
@@ -64,11 +67,11 @@ impl<'a, C: TwoTowerConfig, L: LossSource> Finished<'a, C, L> {
         };
         same("config_hash", experiment.hash())?;
         let stage = Stage::begin();
-        let raw = read(&experiment)?;
+        let raw = read(&experiment, progress)?;
         let read = stage.cost();
         same("data_hash", raw.hash.clone())?;
         let stage = Stage::begin();
-        let prepared = prepare_features(&experiment, &raw)?;
+        let prepared = prepare_features_following(&experiment, &raw, progress)?;
         let prepare = stage.cost();
         same("split_hash", prepared.split_hash.clone())?;
         let mut init = Init::new(experiment.seed, &device.device);

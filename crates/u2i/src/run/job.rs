@@ -12,8 +12,8 @@ use super::{Counted, Finished, Measures, Names, REJECTS, Run, read_listing_rejec
 use crate::checkpoint::RunLock;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
+use crate::followed::load_data_following;
 use crate::memory::BEST_IN_MEMORY;
-use crate::pipeline::load_data;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::{Error, Stage, StageCost};
@@ -174,7 +174,7 @@ impl<'a> Job<'a> {
         run.announce(&trained, measures, progress);
         let prepare = read.and(prepare);
         let learned = Learned { trained: &trained, prepared: &prepared, counted: &counted, train, prepare };
-        run.report(&self.folder, learned, measures)
+        run.report(&self.folder, learned, measures, progress)
     }
 
     /// The finished run in the folder, read back.
@@ -182,7 +182,9 @@ impl<'a> Job<'a> {
         &self,
         progress: &mut dyn Progress,
     ) -> Result<Finished<'a, C, L>, Error> {
-        Finished::open(&self.folder, self.device, |experiment| self.raw(experiment, progress))
+        Finished::open(&self.folder, self.device, progress, |experiment, progress| {
+            self.raw(experiment, progress)
+        })
     }
 
     /// The data that was given, or what the experiment names.
@@ -195,8 +197,9 @@ impl<'a> Job<'a> {
             return Ok(Cow::Borrowed(raw));
         }
         let rejects = self.folder.join(REJECTS);
-        let raw =
-            read_listing_rejects(&rejects, progress, || load_data(experiment, &self.places, Path::new("")))?;
+        let raw = read_listing_rejects(&rejects, progress, |progress| {
+            load_data_following(experiment, &self.places, Path::new(""), progress)
+        })?;
         Ok(Cow::Owned(raw))
     }
 }

@@ -2,6 +2,7 @@
 
 mod best_model;
 mod config_keys;
+mod followed;
 mod learning;
 mod long_lines;
 mod models;
