@@ -4,6 +4,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
+    /// Somebody asked to stop while an index was built or measured; there is no index.
+    #[error("stopped")]
+    Stopped,
     /// There is nothing to index.
     #[error(
         "an index needs at least one item of at least one dimension, found {items} items of {dim} dimensions"

@@ -9,6 +9,7 @@ mod exact;
 mod faiss;
 mod files;
 mod hostile;
+mod made;
 mod parallel;
 
 use std::num::NonZeroUsize;
