@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
@@ -15,11 +16,14 @@ use crate::objective::loss_of;
 use crate::sparse::SparseTables;
 use crate::{
     Ended, EpochReport, Fitted, Flow, Observer, Schedule, StepReport, TrainConfig, TrainData, TrainDevice,
-    TrainError, TrainProgress, TrainState, Validated,
+    TrainError, TrainProgress, TrainState, Validated, ValidationReport,
 };
 
 /// The moments of what the loss learns, in a state.
 const LOSS_MOMENT: &str = "loss_moment";
+
+/// Tells how far a validation is, and of how much, and gets whether it goes on.
+type Tell<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
 /// A run between two steps.
 pub(crate) struct Run<'a, M> {
@@ -156,7 +160,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         mut self,
         mut batches: Batches<'a>,
         observer: &mut dyn Observer,
-        mut validate: impl FnMut(&M, usize) -> Validated,
+        mut validate: impl FnMut(&M, usize, Tell<'_>) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
         batches.begin_at(self.progress.step);
         let ahead = self.on.batches_ahead;
@@ -187,7 +191,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         &mut self,
         batches: &mut dyn Iterator<Item = Result<Batch, TrainError>>,
         observer: &mut dyn Observer,
-        validate: &mut impl FnMut(&M, usize) -> Validated,
+        validate: &mut impl FnMut(&M, usize, Tell<'_>) -> Validated,
     ) -> Result<Ended, TrainError> {
         for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
             if self.has_lost_patience() {
@@ -205,8 +209,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
                     }
                 }
             }
-            let report = self.end_epoch(epoch, validate)?;
-            let flow = observer.on_epoch(&report);
+            let report = self.end_epoch(epoch, observer, validate)?;
+            let flow = report.map_or(Flow::Stop, |report| observer.on_epoch(&report));
             if let Some(ended) = self.follow(flow, observer)? {
                 return Ok(ended);
             }
@@ -312,15 +316,25 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok(reports)
     }
 
+    /// Validates and ends an epoch; `None` if the observer has stopped the validation. Then all is as before it, and the run
+    /// goes on from here with the same validation.
     fn end_epoch(
         &mut self,
         epoch: usize,
-        validate: &mut impl FnMut(&M, usize) -> Validated,
-    ) -> Result<EpochReport, TrainError> {
+        observer: &mut dyn Observer,
+        validate: &mut impl FnMut(&M, usize, Tell<'_>) -> Validated,
+    ) -> Result<Option<EpochReport>, TrainError> {
         self.tables.give_back(&mut self.model);
         let plain = self.model.valid();
-        let validation =
-            validate(&plain, epoch).map_err(|source| TrainError::Validation { epoch, source })?;
+        let mut is_stopped = false;
+        let validated = validate(&plain, epoch, &mut |done, of| {
+            is_stopped |= observer.on_validation(&ValidationReport { epoch, done, of }) == Flow::Stop;
+            if is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if is_stopped {
+            return Ok(None);
+        }
+        let validation = validated.map_err(|source| TrainError::Validation { epoch, source })?;
         let loss = f64::from_bits(self.progress.loss_sum_bits) / self.progress.epoch_targets as f64;
         self.progress.epochs.push((loss.to_bits(), validation.map(f64::to_bits)));
         self.progress.targets += self.progress.epoch_targets;
@@ -334,7 +348,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
             }
         }
         let rows_without_negatives = self.progress.without_negatives(epoch);
-        Ok(EpochReport { epoch, loss, validation, rows_without_negatives })
+        Ok(Some(EpochReport { epoch, loss, validation, rows_without_negatives }))
     }
 
     fn not_finite(&self, tensor: String, step: usize) -> TrainError {
