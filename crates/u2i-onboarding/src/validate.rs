@@ -6,10 +6,11 @@ use serde::Serialize;
 use u2i::Error;
 use u2i::cold::groups;
 use u2i::config::Experiment;
+use u2i::held_out::sample_users;
 use u2i::memory::MemoryEstimate;
-use u2i::pipeline::{load_data, prepare_features, seen_items};
+use u2i::pipeline::{load_data, seen_items};
 use u2i_datasets::Places;
-use u2i_features::{FileCounts, MarkedCells, Prepared, RawData, Reject, Times};
+use u2i_features::{FileCounts, MarkedCells, Prepared, RawData, Reject, Times, prepare};
 use u2i_schema::Sample;
 
 use crate::column_summary::{ColumnSummary, columns};
@@ -140,11 +141,17 @@ pub struct SplitSummary {
 /// If the data cannot be read, or the experiment does not fit it.
 pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result<Validation, Error> {
     let raw = load_data(experiment, places, base)?;
-    let prepared = prepare_features(experiment, &raw)?;
-    let memory = MemoryEstimate::new(experiment, &raw, &prepared)?;
+    let Experiment { split, features, samples, seed, evaluation, .. } = experiment;
+    // With all test and validation users, be they ranked for or not.
+    let mut prepared = prepare(&raw, split, features, samples, *seed)?;
     let lengths =
         |samples: &[Sample]| Quantiles::of(samples.iter().map(|target| target.position as usize).collect());
     let per_user = (0..prepared.events.n_users()).map(|user| prepared.events.items(user).len()).collect();
+    let (split, columns) =
+        (split_summary(&prepared, lengths(&prepared.test)), columns(experiment, &raw, &prepared));
+    let ties_share = (raw.times == Times::Known).then(|| ties_share(&prepared));
+    sample_users(&mut prepared, evaluation);
+    let memory = MemoryEstimate::new(experiment, &raw, &prepared)?;
     Ok(Validation {
         files: raw.files.iter().map(file_summary).collect(),
         uses: column_uses(experiment, base)?,
@@ -154,10 +161,10 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
         times: times(&raw),
         newest_s: newest_s(&raw),
         warnings: warnings_of_1970(&raw),
-        ties_share: (raw.times == Times::Known).then(|| ties_share(&prepared)),
+        ties_share,
         events_per_user: Quantiles::of(per_user),
-        split: split_summary(&prepared, lengths(&prepared.test)),
-        columns: columns(experiment, &raw, &prepared),
+        split,
+        columns,
         memory_peak: memory.peak(),
         memory,
     })

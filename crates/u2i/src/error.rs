@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// A search that failed.
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(IndexError),
     /// A bundle that cannot be written, read or asked.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -117,6 +117,16 @@ pub enum Error {
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
+}
+
+/// A search that was stopped is a job that was.
+impl From<IndexError> for Error {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Stopped => Error::Stopped,
+            other => Error::Index(other),
+        }
+    }
 }
 
 impl From<DiskError> for Error {
@@ -240,6 +250,7 @@ mod tests {
         }
         let changed = IndexError::CutOff { path: PathBuf::new() };
         assert_eq!(Error::from(changed).kind(), ErrorKind::Integrity);
+        assert_eq!(Error::from(IndexError::Stopped).kind(), ErrorKind::Stopped);
     }
 
     #[test]

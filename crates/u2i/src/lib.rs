@@ -37,6 +37,7 @@ pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod export;
+pub mod held_out;
 pub mod intervals;
 pub mod memory;
 pub mod pipeline;
@@ -46,11 +47,16 @@ pub mod run;
 pub mod table;
 mod target_metrics;
 
+mod bar;
 mod error;
 mod parquet_columns;
 mod progress;
+mod ranking;
 mod request_file;
 mod resources;
+mod user_sample;
+mod validation;
+mod validation_search;
 
 pub use burn;
 pub use {
