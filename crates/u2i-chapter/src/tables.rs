@@ -54,7 +54,7 @@ impl ProtocolTable {
         text += &format!(
             "\n{} test users ({} more have no history), {} items, ties by {}; {:.2} % of targets are in their own \
              history. 95 % confidence intervals over users are about ± {:.4} for hit_rate@10.\n",
-            first.n_users,
+            first.n_users_evaluated,
             first.n_users_without_history,
             first.n_items,
             first.ties,

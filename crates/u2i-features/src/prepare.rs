@@ -123,6 +123,8 @@ pub fn prepare_following(
         samples,
         id_dropout,
         gap_edges_s: features.history.as_ref().map_or(Vec::new(), |history| history.gap_edges_s.clone()),
+        n_validation_users: parts.validation.len(),
+        n_test_users: parts.test.len(),
         validation: parts.validation,
         test: parts.test,
         validation_lengths: parts.validation_lengths,

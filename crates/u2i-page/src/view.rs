@@ -18,7 +18,10 @@ pub(crate) struct View {
     pub split_hash: Option<String>,
     pub config_hash: Option<String>,
     pub weights_hash: Option<String>,
+    /// Test users.
     pub n_users: usize,
+    /// Those that were ranked for, where the report says so.
+    pub n_users_evaluated: Option<usize>,
     #[serde(default)]
     pub n_users_without_history: usize,
     pub n_items: usize,
@@ -32,6 +35,8 @@ pub(crate) struct View {
     pub metrics: Means,
     #[serde(default)]
     pub metrics_ci95: Means,
+    #[serde(default)]
+    pub metrics_sample_ci95: Means,
     #[serde(default)]
     pub metrics_seen_kept: Means,
     pub baselines: BaselineMeans,
@@ -52,6 +57,13 @@ pub(crate) struct View {
     pub build: Option<String>,
     pub platform: Option<String>,
     pub version: Option<String>,
+}
+
+impl View {
+    /// Test users that the figures are of.
+    pub fn n_evaluated(&self) -> usize {
+        self.n_users_evaluated.unwrap_or(self.n_users)
+    }
 }
 
 /// Metrics by name, `hit_rate@10`.

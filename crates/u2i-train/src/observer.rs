@@ -1,4 +1,4 @@
-use crate::{EpochReport, StateView, StepReport, TensorViews};
+use crate::{EpochReport, StateView, StepReport, TensorViews, ValidationReport};
 
 /// How a run goes on. Of several, the strongest counts: the last of them here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +47,13 @@ pub trait Observer {
         _model: &TensorViews<'_>,
     ) -> Result<Option<TensorViews<'static>>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(None)
+    }
+
+    /// Called now and then while an epoch is validated, where the validation tells how far it is
+    /// ([`Trainer::fit_telling`](crate::Trainer::fit_telling)). [`Flow::Stop`] ends it: nothing of it is kept, and the run goes
+    /// on from the state with the same validation from its beginning. Any other flow lets it go on.
+    fn on_validation(&mut self, _report: &ValidationReport) -> Flow {
+        Flow::Continue
     }
 
     /// Called after each epoch and its validation.

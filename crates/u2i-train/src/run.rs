@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
@@ -18,11 +19,14 @@ use crate::sparse::SparseTables;
 use crate::view::first_not_finite;
 use crate::{
     Ended, EpochReport, Fitted, Flow, Observer, Schedule, StateView, StepReport, TrainConfig, TrainData,
-    TrainDevice, TrainError, TrainProgress, Validated,
+    TrainDevice, TrainError, TrainProgress, Validated, ValidationReport,
 };
 
 /// The moments of what the loss learns, in a state.
 const LOSS_MOMENT: &str = "loss_moment";
+
+/// Tells how far a validation is, and of how much, and gets whether it goes on.
+type Tell<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
 /// A run between two steps.
 pub(crate) struct Run<'a, M> {
@@ -163,7 +167,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         mut self,
         mut batches: Batches<'a>,
         observer: &mut dyn Observer,
-        mut validate: impl FnMut(&M, usize) -> Validated,
+        mut validate: impl FnMut(&M, usize, Tell<'_>) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
         batches.begin_at(self.progress.step);
         let ahead = self.on.batches_ahead;
@@ -204,7 +208,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         &mut self,
         batches: &mut dyn Iterator<Item = Result<Batch, TrainError>>,
         observer: &mut dyn Observer,
-        validate: &mut impl FnMut(&M, usize) -> Validated,
+        validate: &mut impl FnMut(&M, usize, Tell<'_>) -> Validated,
     ) -> Result<Ended, TrainError> {
         for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
             if self.has_lost_patience() {
@@ -223,7 +227,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
                 }
             }
             let report = self.end_epoch(epoch, observer, validate)?;
-            let flow = observer.on_epoch(&report);
+            let flow = report.map_or(Flow::Stop, |report| observer.on_epoch(&report));
             if let Some(ended) = self.follow(flow, observer)? {
                 return Ok(ended);
             }
@@ -329,17 +333,26 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok(reports)
     }
 
+    /// Validates and ends an epoch; `None` if the observer has stopped the validation. Then all is as before it, and the run
+    /// goes on from here with the same validation.
     fn end_epoch(
         &mut self,
         epoch: usize,
         observer: &mut dyn Observer,
-        validate: &mut impl FnMut(&M, usize) -> Validated,
-    ) -> Result<EpochReport, TrainError> {
+        validate: &mut impl FnMut(&M, usize, Tell<'_>) -> Validated,
+    ) -> Result<Option<EpochReport>, TrainError> {
         self.tables.give_back(&mut self.model);
         let plain = self.model.valid();
         self.tables.take_away(&mut self.model);
-        let validation =
-            validate(&plain, epoch).map_err(|source| TrainError::Validation { epoch, source })?;
+        let mut is_stopped = false;
+        let validated = validate(&plain, epoch, &mut |done, of| {
+            is_stopped |= observer.on_validation(&ValidationReport { epoch, done, of }) == Flow::Stop;
+            if is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if is_stopped {
+            return Ok(None);
+        }
+        let validation = validated.map_err(|source| TrainError::Validation { epoch, source })?;
         let loss = f64::from_bits(self.progress.loss_sum_bits) / self.progress.epoch_targets as f64;
         self.progress.epochs.push((loss.to_bits(), validation.map(f64::to_bits)));
         self.progress.targets += self.progress.epoch_targets;
@@ -354,7 +367,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
             }
         }
         let rows_without_negatives = self.progress.without_negatives(epoch);
-        Ok(EpochReport { epoch, loss, validation, rows_without_negatives })
+        Ok(Some(EpochReport { epoch, loss, validation, rows_without_negatives }))
     }
 
     fn not_finite(&self, tensor: String, step: usize) -> TrainError {

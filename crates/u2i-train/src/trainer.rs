@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use u2i_losses::Loss;
 use u2i_models::TwoTower;
 
@@ -63,7 +65,21 @@ impl<'a> Trainer<'a> {
     pub fn fit<M: TwoTower>(
         self,
         model: M,
-        validate: impl FnMut(&M, usize) -> Validated,
+        mut validate: impl FnMut(&M, usize) -> Validated,
+    ) -> Result<Fitted<M>, TrainError> {
+        self.fit_telling(model, |model, epoch, _| validate(model, epoch))
+    }
+
+    /// Trains as [`fit`](Self::fit) does, with a validation that tells the observer how far it is: users that are done, and of
+    /// how many. Where the answer is a break, the observer has stopped the run, and what `validate` returns is ignored.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit`](Self::fit).
+    pub fn fit_telling<M: TwoTower>(
+        self,
+        model: M,
+        validate: impl FnMut(&M, usize, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
         let Trainer { data, loss, config, seed, device, observer, state } = self;
         let on = match device {

@@ -274,6 +274,7 @@ mod tests {
         }
         let changed = IndexError::CutOff { path: PathBuf::new() };
         assert_eq!(Error::from(changed).kind(), ErrorKind::Integrity);
+        assert_eq!(Error::from(IndexError::Stopped).kind(), ErrorKind::Stopped);
     }
 
     #[test]

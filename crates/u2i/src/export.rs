@@ -120,7 +120,7 @@ impl Job<'_> {
                 .map_or(Value::Null, |data| serde_json::to_value(data).expect("names are plain data")),
             provenance: Value::Object(provenance),
             metrics: json!({
-                "n_users": report["n_users"], "seen": report["seen"], "metrics": report["metrics"],
+                "n_users": report.get("n_users_evaluated").unwrap_or(&report["n_users"]), "seen": report["seen"], "metrics": report["metrics"],
                 "metrics_seen_kept": report["metrics_seen_kept"], "baselines": report["baselines"],
             }),
         };

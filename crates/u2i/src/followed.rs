@@ -10,6 +10,7 @@ use u2i_features::{DataConfig, Prepared, RawData, ReadProgress, SplitConfig, pre
 
 use crate::Error;
 use crate::config::{DataSource, Experiment};
+use crate::held_out::sample_users;
 use crate::pipeline::{load_data, read_dataset};
 use crate::progress::Progress;
 
@@ -71,6 +72,21 @@ pub fn read_following(
 ///
 /// As [`prepare_features`](crate::pipeline::prepare_features), and [`Error::Stopped`].
 pub fn prepare_features_following<C, L>(
+    experiment: &Experiment<C, L>,
+    raw: &RawData,
+    progress: &mut dyn Progress,
+) -> Result<Prepared, Error> {
+    let mut prepared = prepare_all_following(experiment, raw, progress)?;
+    sample_users(&mut prepared, &experiment.evaluation);
+    Ok(prepared)
+}
+
+/// [`prepare_features_following`] with all test and validation users, be they ranked for or not.
+///
+/// # Errors
+///
+/// As [`prepare_features_following`].
+pub fn prepare_all_following<C, L>(
     experiment: &Experiment<C, L>,
     raw: &RawData,
     progress: &mut dyn Progress,

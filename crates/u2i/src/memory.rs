@@ -45,7 +45,8 @@ pub struct MemoryEstimate {
     pub layers: u64,
     /// What the loss of a step takes: vectors of users and candidates, their gradients, and what there is for each pair.
     pub loss: u64,
-    /// A validation: the vectors of all items and of one block of users, and their ranks.
+    /// A validation: vectors of one block of users, and of all items or, where those would take more than 1 GiB, of a block
+    /// of them.
     pub validation: u64,
     /// A checkpoint that is being written: a piece of a tensor on the host, as `f32`, twice.
     pub checkpoint: u64,
@@ -99,7 +100,7 @@ impl MemoryEstimate {
             loss: bytes(1.0, step.scores) + bytes(VECTORS, step.vectors),
             validation: bytes(1.0, validation.histories + validation.vectors)
                 + bytes(SERVED, validation.users + validation.items)
-                + seen_bytes(prepared),
+                + seen_bytes(prepared, shape.ranked_together(prepared).0),
             checkpoint: 2 * 4 * (table + dense).min(TensorView::PIECE as u64),
         })
     }

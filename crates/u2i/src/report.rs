@@ -51,6 +51,8 @@ pub struct Report {
     pub files: BTreeMap<String, String>,
     /// Test users.
     pub n_users: usize,
+    /// Those of them that were ranked for. All figures below are of these: a sample of the test users where they are fewer.
+    pub n_users_evaluated: usize,
     /// Users left out for want of any event before their target.
     pub n_users_without_history: usize,
     /// Items in the catalog.
@@ -63,7 +65,7 @@ pub struct Report {
     pub seen: Seen,
     /// Order of events of one user and second.
     pub ties: String,
-    /// Relevant items of all test users, where each has a set of them.
+    /// Relevant items of all test users that were ranked for, where each has a set of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_relevant: Option<usize>,
     /// Events of an earlier file of the split at or after their user's first one of a later file, where the split is of files
@@ -78,6 +80,9 @@ pub struct Report {
     pub metrics: Metrics,
     /// Half the width of their 95 % confidence intervals over users.
     pub metrics_ci95: Map<String, Value>,
+    /// Half the width of 95 % intervals of what `metrics` would be of all test users, where those of a sample were ranked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_sample_ci95: Option<Map<String, Value>>,
     /// Test metrics with seen items ranked like any other.
     pub metrics_seen_kept: Metrics,
     /// Metrics of counting, each in the shape of `metrics`.
@@ -123,6 +128,19 @@ pub struct Report {
     pub version: &'static str,
 }
 
+/// How far a validation by an approximate search is from one by exact search, of the model that was kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValidationSearchReport {
+    /// The index with all settings.
+    pub kind: String,
+    /// Validation users that both were measured on.
+    pub n_users: usize,
+    /// The validation metric by exact search.
+    pub exact: f64,
+    /// The validation metric by the index.
+    pub approximate: f64,
+}
+
 /// How a model was trained.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainReport {
@@ -132,10 +150,19 @@ pub struct TrainReport {
     pub best_epoch: usize,
     /// Targets per epoch.
     pub samples: usize,
+    /// Validation users.
+    #[serde(default)]
+    pub n_validation_users: usize,
+    /// Those of them that were ranked for after each epoch: a sample where they are fewer.
+    #[serde(default)]
+    pub n_validation_users_evaluated: usize,
     /// Mean loss of each epoch.
     pub losses: Vec<f64>,
     /// Validation metric after each epoch.
     pub validation: Vec<Option<f64>>,
+    /// What its search misses, where the validation is by an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_search: Option<ValidationSearchReport>,
     /// Targets of each epoch whose negatives were all masked: they had loss 0 and taught nothing.
     pub rows_without_negatives: Vec<u64>,
     /// What the temperature of the loss came to, where it is learned.

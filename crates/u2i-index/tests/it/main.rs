@@ -11,6 +11,7 @@ mod files;
 #[cfg(feature = "faiss")]
 mod followed;
 mod hostile;
+mod made;
 mod parallel;
 
 use std::num::NonZeroUsize;

@@ -7,6 +7,7 @@ use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
 use crate::Error;
 use crate::config::Experiment;
 use crate::pipeline::model_inputs;
+use crate::ranking::{MADE_TOGETHER, MOST_HELD, RANKED_TOGETHER, RANKED_TOGETHER_OF_MADE};
 
 /// Numbers that a model learns.
 pub(super) struct Parameters {
@@ -143,18 +144,28 @@ impl Shape {
         }
     }
 
-    /// What a validation makes: vectors of all items, and of a block of users, each a chunk of its own.
-    pub fn validation(&self, prepared: &Prepared) -> Made {
+    /// Users that a validation ranks for together, and items whose vectors it has at once.
+    pub fn ranked_together(&self, prepared: &Prepared) -> (usize, u64) {
         let n_items = prepared.catalog.n_items() as u64;
+        match 4 * n_items * self.0.dim <= MOST_HELD {
+            true => (RANKED_TOGETHER, n_items),
+            false => (RANKED_TOGETHER_OF_MADE, MADE_TOGETHER.get() as u64),
+        }
+    }
+
+    /// What a validation makes: vectors of items, and of a block of users, each a chunk of its own.
+    pub fn validation(&self, prepared: &Prepared) -> Made {
+        let (users, items) = self.ranked_together(prepared);
         let n_users = prepared.validation.len() as u64;
         let block = n_users.min(1024);
         Made {
             histories: self.histories(block, 1, block, Pass::Serving),
             users: block * self.0.per_target,
-            items: n_items.min(4096) * self.0.per_item,
+            items: items.min(4096) * self.0.per_item,
             scores: 0,
-            // Of 4,096 users, and of items as they come, as they are kept and as they are searched.
-            vectors: (n_users.min(4096) + 3 * n_items) * self.0.dim,
+            // Of users as they are kept, and of both as they come.
+            vectors: (n_users.min(users as u64) + block + items + items.min(MADE_TOGETHER.get() as u64))
+                * self.0.dim,
         }
     }
 

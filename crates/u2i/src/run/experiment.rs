@@ -18,13 +18,14 @@ use crate::checkpoint::{CheckpointError, Checkpoints, RunLock};
 use crate::cold::cold_report;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
-use crate::followed::prepare_features_following;
-use crate::intervals::half_widths;
+use crate::followed::{prepare_features_following, under_bar};
+use crate::intervals::{half_widths, half_widths_of_sample};
 use crate::late_bar::LateBar;
-use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, train_from};
+use crate::pipeline::{COVERAGE_K, Trained, evaluate_telling, train_from};
 use crate::progress::Progress;
-use crate::report::{Report, TrainReport, write_json, write_text};
+use crate::report::{Report, TrainReport, ValidationSearchReport, write_json, write_text};
 use crate::resources::cpu_model;
+use crate::validation::Validation;
 use crate::{Error, Stage, StageCost};
 
 /// One run: an experiment, its data, and what it is called.
@@ -128,6 +129,7 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let stage = Stage::begin();
         let prepared = prepare_features_following(experiment, self.raw, progress)?;
         let prepare = self.read.and(stage.cost());
+        self.announce_samples(&prepared, progress);
         let counted = match counted {
             Some(counted) => counted,
             None => counted.insert(Counted::new(&prepared, experiment, progress)?),
@@ -143,7 +145,7 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();
         let Settings { checkpoint_every, best_in_memory, .. } = settings;
-        let keep = Keep::new(&checkpoints, checkpoint_every, log, step, best_in_memory);
+        let keep = Keep::new(&checkpoints, checkpoint_every, log, (step, epochs), best_in_memory);
         let mut follow = Follow::new(label, &metric, progress).keeping(keep);
         let trained = train_from(experiment, &prepared, device, state, &mut follow);
         let n_targets = follow.finish();
@@ -160,12 +162,23 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let (trained, n_targets) = (trained?, n_targets?);
         let cost = stage.cost();
         let fitted = &trained.fitted;
+        let evaluation = &experiment.evaluation;
+        let validation = Validation { prepared: &prepared, config: evaluation, device: &device.device };
+        let validation_search = validation.compared(&fitted.model)?;
+        if let Some(ValidationSearchReport { kind, n_users, exact, approximate }) = &validation_search {
+            progress.line(&format!(
+                "{label}: validation by {kind}: {metric} {approximate:.4} of {n_users} users, {exact:.4} by exact search"
+            ));
+        }
         let train = TrainReport {
             epochs: fitted.epochs.len(),
             best_epoch: fitted.best_epoch.unwrap_or(0),
             samples: prepared.samples.len(),
+            n_validation_users: prepared.n_validation_users,
+            n_validation_users_evaluated: prepared.validation.len(),
             losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
             validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
+            validation_search,
             rows_without_negatives: fitted.epochs.iter().map(|epoch| epoch.rows_without_negatives).collect(),
             temperature: fitted.temperature,
             samples_per_s: n_targets as f64 / cost.wall_s,
@@ -196,7 +209,9 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let Run { experiment, names, device, .. } = *self;
         let Learned { trained, prepared, counted, train, prepare } = learned;
         let stage = Stage::begin();
-        let evaluation = evaluate_model(experiment, trained, prepared, device)?;
+        let evaluation = under_bar(progress, "evaluating", prepared.test.len() as u64, "users", |tell| {
+            evaluate_telling(experiment, trained, prepared, device, tell)
+        })?;
         let evaluate = stage.cost();
         let index = compare_indexes(experiment, trained, prepared, device, progress)?;
         let parity = match measures {
@@ -210,7 +225,8 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let files = results::write(folder, trained, prepared, &evaluation)?;
 
         let counted = counted.under(experiment.evaluation.seen);
-        let cold = cold_report(experiment, trained, prepared, &evaluation, &counted.groups, device)?;
+        let cold =
+            cold_report(experiment, trained, prepared, &evaluation, &counted.groups, device, progress)?;
         let baselines = counted.all.clone();
         let ndcg = |metrics: &Metrics| metrics.mean(Metric::Ndcg(10)).or_else(|| metrics.mean(Metric::Mrr));
         let Names { model, recipe, dataset, protocol, .. } = names.clone();
@@ -230,7 +246,8 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
             weights_hash: digests::model_weights(&trained.fitted.model),
             item_vectors_hash: digests::item_vectors(&trained.items),
             files,
-            n_users: evaluation.metrics.n_users(),
+            n_users: prepared.n_test_users,
+            n_users_evaluated: evaluation.metrics.n_users(),
             n_users_without_history: prepared.n_test_without_history,
             n_items: prepared.catalog.n_items(),
             n_items_ranked: evaluation.n_items_ranked,
@@ -254,6 +271,8 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
             no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity),
             metrics_ci95: half_widths(&evaluation.metrics),
+            metrics_sample_ci95: (prepared.test.len() < prepared.n_test_users)
+                .then(|| half_widths_of_sample(&evaluation.metrics, prepared.n_test_users)),
             metrics: evaluation.metrics,
             metrics_seen_kept: evaluation.metrics_seen_kept,
             baselines,
@@ -276,6 +295,18 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         // Last: a folder with a report has all else.
         write_json(&folder.join(REPORT), &report)?;
         Ok(report)
+    }
+
+    /// Says whose ranks metrics will be of, where those are not all.
+    pub fn announce_samples(&self, prepared: &Prepared, progress: &mut dyn Progress) {
+        let users = [
+            ("test", prepared.test.len(), prepared.n_test_users),
+            ("validation", prepared.validation.len(), prepared.n_validation_users),
+        ];
+        for (what, n, of) in users.into_iter().filter(|(_, n, of)| n < of) {
+            let label = &self.names.label;
+            progress.line(&format!("{label}: metrics are of a sample of {n} of {of} {what} users"));
+        }
     }
 
     /// Announces measurements that take a while.

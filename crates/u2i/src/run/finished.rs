@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use u2i_features::{Prepared, RawData};
@@ -12,8 +13,9 @@ use super::{CONFIG, MODEL, Names, REPORT, TRAIN_LOG, digests, log};
 use crate::config::Experiment;
 use crate::device::Opened;
 use crate::followed::prepare_features_following;
-use crate::pipeline::{Trained, model_inputs, vectors_of_items};
+use crate::pipeline::{Trained, model_inputs};
 use crate::progress::Progress;
+use crate::ranking::all_item_vectors;
 use crate::report::TrainReport;
 use crate::{Error, Stage, StageCost};
 
@@ -78,7 +80,7 @@ impl<'a, C: TwoTowerConfig, L: LossSource> Finished<'a, C, L> {
         let model = experiment.model.init(&model_inputs(&experiment, &prepared), &mut init)?;
         let model = read_weights(&folder.join(MODEL), model)?;
         same("weights_hash", digests::model_weights(&model))?;
-        let items = vectors_of_items(&model, &prepared, &device.device)?;
+        let items = all_item_vectors(&model, &prepared, &device.device, &mut |_| ControlFlow::Continue(()))?;
         let counted = train.losses.iter().zip(&train.validation).zip(&train.rows_without_negatives).zip(1..);
         let epochs = counted.map(|(((&loss, &validation), &rows_without_negatives), epoch)| EpochReport {
             epoch,

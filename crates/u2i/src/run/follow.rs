@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use u2i_train::{EpochReport, Flow, Observer, StateView, StepReport, TensorViews};
+use u2i_train::{EpochReport, Flow, Observer, StateView, StepReport, TensorViews, ValidationReport};
 
 use super::log::TrainLog;
 use crate::Error;
@@ -9,6 +9,9 @@ use crate::late_bar::LateBar;
 use crate::pipeline::epoch_line;
 use crate::progress::Progress;
 
+/// A validation that takes longer has a bar of its own.
+const WORTH_A_BAR: Duration = Duration::from_secs(2);
+
 /// Shows the steps of a training run, writes them down and keeps what the run has reached.
 pub struct Follow<'a> {
     label: &'a str,
@@ -16,6 +19,10 @@ pub struct Follow<'a> {
     progress: &'a mut dyn Progress,
     keep: Option<Keep<'a>>,
     begun: bool,
+    /// When the validation began that runs.
+    validating: Option<Instant>,
+    /// Whether the bar is one of that validation.
+    shows_validation: bool,
     /// Targets that were learned from since this process began the run.
     targets: usize,
 }
@@ -26,6 +33,8 @@ pub(crate) struct Keep<'a> {
     every: Duration,
     log: TrainLog,
     kept: Instant,
+    /// Steps and epochs of the state that was kept last. A validation that is stopped asks for the same state again.
+    kept_state: (usize, usize),
     /// What became of the log; an error ends the run with the next state.
     written: std::io::Result<()>,
     /// The step that is done.
@@ -35,22 +44,32 @@ pub(crate) struct Keep<'a> {
 }
 
 impl<'a> Keep<'a> {
-    /// `step` steps are done already. A best model of more than `best_in_memory` bytes is put on the disk.
+    /// `done` steps and epochs are done already, and kept. A best model of more than `best_in_memory` bytes is put on the disk.
     pub fn new(
         checkpoints: &'a Checkpoints,
         every: Duration,
         log: TrainLog,
-        step: usize,
+        done: (usize, usize),
         best_in_memory: u64,
     ) -> Self {
-        Keep { checkpoints, every, log, kept: Instant::now(), written: Ok(()), step, best_in_memory }
+        Keep {
+            checkpoints,
+            every,
+            log,
+            kept: Instant::now(),
+            kept_state: done,
+            written: Ok(()),
+            step: done.0,
+            best_in_memory,
+        }
     }
 }
 
 impl<'a> Follow<'a> {
     /// Follows a run that is called `label`, and whose validation metric is `metric`. Keeps nothing.
     pub fn new(label: &'a str, metric: &'a str, progress: &'a mut dyn Progress) -> Self {
-        Follow { label, metric, progress, keep: None, begun: false, targets: 0 }
+        let (begun, validating, shows_validation) = (false, None, false);
+        Follow { label, metric, progress, keep: None, begun, validating, shows_validation, targets: 0 }
     }
 
     /// Follows it and keeps what it reaches.
@@ -104,13 +123,16 @@ impl Observer for Follow<'_> {
             std::mem::replace(&mut keep.written, Ok(()))
                 .and_then(|()| keep.log.sync())
                 .map_err(|source| keep.log.error(source))?;
-            let label = format!("{}: writing the checkpoint", self.label);
-            let mut bar = LateBar::new(&label, self.progress);
-            let saved = keep.checkpoints.save_watched(state, &mut |done, bytes| bar.advance(done, bytes));
-            // The bar of the steps comes back with the next one.
-            self.begun &= !bar.end();
-            saved?;
-            keep.kept = Instant::now();
+            let own = (state.progress.step, state.progress.epochs.len());
+            if own != keep.kept_state {
+                let label = format!("{}: writing the checkpoint", self.label);
+                let mut bar = LateBar::new(&label, self.progress);
+                let saved = keep.checkpoints.save_watched(state, &mut |done, bytes| bar.advance(done, bytes));
+                // The bar of the steps comes back with the next one.
+                self.begun &= !bar.end();
+                saved?;
+                (keep.kept, keep.kept_state) = (Instant::now(), own);
+            }
         }
         Ok(())
     }
@@ -130,7 +152,25 @@ impl Observer for Follow<'_> {
         Ok(Some(kept?))
     }
 
+    fn on_validation(&mut self, report: &ValidationReport) -> Flow {
+        let began = *self.validating.get_or_insert_with(Instant::now);
+        if !self.shows_validation && began.elapsed() >= WORTH_A_BAR {
+            self.progress.end();
+            let label = format!("{}: validating epoch {}", self.label, report.epoch);
+            self.progress.begin_in(&label, report.of, "users");
+            (self.shows_validation, self.begun) = (true, false);
+        }
+        if self.shows_validation {
+            self.progress.advance(report.done, "");
+        }
+        if self.progress.stop_requested() { Flow::Stop } else { Flow::Continue }
+    }
+
     fn on_epoch(&mut self, report: &EpochReport) -> Flow {
+        self.validating = None;
+        if std::mem::take(&mut self.shows_validation) {
+            self.progress.end();
+        }
         self.progress.line(&format!("{}: {}", self.label, epoch_line(report, self.metric)));
         if let Some(keep) = &mut self.keep
             && keep.written.is_ok()

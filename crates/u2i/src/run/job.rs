@@ -171,6 +171,7 @@ impl<'a> Job<'a> {
         let counted = Counted::new(&prepared, &experiment, progress)?;
         let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: self.device };
         let measures = self.settings.measures;
+        run.announce_samples(&prepared, progress);
         run.announce(&trained, measures, progress);
         let prepare = read.and(prepare);
         let learned = Learned { trained: &trained, prepared: &prepared, counted: &counted, train, prepare };

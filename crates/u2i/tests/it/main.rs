@@ -12,7 +12,10 @@ mod own_model;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod stopped;
 mod synthetic_data;
+#[cfg(feature = "faiss")]
+mod validation_search;
 
 use std::path::Path;
 
