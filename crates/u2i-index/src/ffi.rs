@@ -6,18 +6,20 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CString, c_int};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
 use faiss_sys as c;
 
+use code::checked;
 use interrupt::Asked;
 
 use crate::IndexError;
 use crate::file::io_error;
 
+mod code;
 mod interrupt;
 
 unsafe extern "C" {
@@ -279,19 +281,6 @@ pub(crate) fn on_one_thread<T>(work: impl FnOnce() -> T) -> T {
         before
     };
     work()
-}
-
-fn checked(action: &'static str, code: c_int) -> Result<(), IndexError> {
-    if code == 0 {
-        return Ok(());
-    }
-    // SAFETY: faiss returns null, or the message of the thread's last exception, which lives until the next
-    // one: it is copied at once.
-    let message = unsafe {
-        let message = c::faiss_get_last_error();
-        if message.is_null() { None } else { Some(CStr::from_ptr(message).to_string_lossy().into_owned()) }
-    };
-    Err(IndexError::Faiss { action, message: message.unwrap_or_else(|| format!("code {code}")) })
 }
 
 fn owned(action: &'static str, index: *mut c::FaissIndex) -> Result<NonNull<c::FaissIndex>, IndexError> {

@@ -14,6 +14,8 @@ use crate::baselines::Baselines;
 use crate::cold::ColdReport;
 use crate::resources::StageCost;
 
+pub use crate::validation_search::ValidationSearchReport;
+
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
 /// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
@@ -126,19 +128,6 @@ pub struct Report {
     pub platform: String,
     /// Version of this program.
     pub version: &'static str,
-}
-
-/// How far a validation by an approximate search is from one by exact search, of the model that was kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ValidationSearchReport {
-    /// The index with all settings.
-    pub kind: String,
-    /// Validation users that both were measured on.
-    pub n_users: usize,
-    /// The validation metric by exact search.
-    pub exact: f64,
-    /// The validation metric by the index.
-    pub approximate: f64,
 }
 
 /// How a model was trained.

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::config::{EvaluationConfig, ValidationSearch};
 use crate::held_out::places;
 use crate::ranking::{Items, MOST_HELD, Targets, rank};
-use crate::report::ValidationSearchReport;
+use crate::validation_search::ValidationSearchReport;
 
 /// Validation users on whom an approximate search is compared with the exact one.
 const COMPARED: usize = 200;

@@ -21,3 +21,16 @@ pub enum ValidationSearch {
     /// alike or nearly so; the report says by how much.
     Faiss(FaissSpec),
 }
+
+/// How far a validation by an approximate search is from one by exact search, of the model that was kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValidationSearchReport {
+    /// The index with all settings.
+    pub kind: String,
+    /// Validation users that both were measured on.
+    pub n_users: usize,
+    /// The validation metric by exact search.
+    pub exact: f64,
+    /// The validation metric by the index.
+    pub approximate: f64,
+}

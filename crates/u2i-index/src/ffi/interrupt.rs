@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::checked;
+use super::code::checked;
 use crate::IndexError;
 
 unsafe extern "C" {
