@@ -5,6 +5,8 @@
 #                                  example `write_for_peers` of u2i-bundle wrote
 #     scripts/peers.sh --python    makes the environment of the benchmarks, PyTorch among it (7 GB), and prints the path
 #                                  of its python
+#     scripts/peers.sh --implicit  the same of the whole job with implicit (0.5 GB)
+#     scripts/peers.sh --neural    the same of the whole job with RecTools and torch-rechub (7 GB)
 #
 #     scripts/peers.sh --writers FOLDER
 #                                  has pandas, pyarrow, fastparquet, polars, DuckDB and, where there is Java, Spark write
@@ -39,12 +41,21 @@ environment() {
     echo "$*" >"$home/packages"
 }
 
-case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, --openapi U2I, --dockerfile FILE, or --python} in
+case ${1:?usage: scripts/peers.sh FOLDER, --writers FOLDER, --openapi U2I, --dockerfile FILE, --python, --implicit, or --neural} in
 --python)
     environment "$cache/torch" torch==2.9.1 numpy==2.2.6 torch-rechub==0.9.0 faiss-cpu==1.12.0 pandas==2.3.3 \
         safetensors==0.6.2 pyarrow==21.0.0 fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0 \
         pydantic==2.14.4 orjson==3.13.0
     echo "$cache/torch/bin/python"
+    ;;
+--implicit)
+    environment "$cache/implicit" implicit==0.7.3 numpy==2.2.6 scipy==1.17.1 pandas==2.3.3 threadpoolctl==3.8.0
+    echo "$cache/implicit/bin/python"
+    ;;
+--neural)
+    # RecTools holds numpy back, and brings a fork of implicit, so that neither goes with the others.
+    environment "$cache/neural" "RecTools[torch]==0.19.0" torch==2.9.1 torch-rechub==0.9.0 numpy==1.26.4 pandas==2.3.3
+    echo "$cache/neural/bin/python"
     ;;
 --writers)
     packages="pandas==3.1.1 pyarrow==26.0.1 fastparquet==2026.9.0 polars==2.1.0 duckdb==2.0.1 tzdata==2026.6"

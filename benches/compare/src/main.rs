@@ -2,9 +2,12 @@
 
 mod arrays;
 mod bare;
+mod checkpoint;
+mod job;
 mod plain;
 mod prepare;
 mod rounds;
+mod scratch;
 mod search;
 mod serve;
 mod train;
@@ -40,6 +43,10 @@ enum Contest {
     Search(search::Contest),
     /// The service
     Serve(serve::Options),
+    /// A file of events to an evaluated and exported model, by the program
+    Job(job::Options),
+    /// A checkpoint, by the example of ours that writes one
+    Checkpoint(checkpoint::Options),
 }
 
 /// As `u2i` has it.
@@ -59,5 +66,9 @@ fn main() -> Result<()> {
         (Contest::Search(contest), false) => contest.run(&data),
         (Contest::Serve(options), true) => options.write(&data),
         (Contest::Serve(options), false) => options.run(&data),
+        (Contest::Job(options), true) => options.write(&data),
+        (Contest::Job(options), false) => options.run(&data),
+        (Contest::Checkpoint(_), true) => Ok(()),
+        (Contest::Checkpoint(options), false) => options.run(&data),
     }
 }

@@ -9,6 +9,9 @@ use u2i_schema::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
+    /// Somebody asked to stop while a bundle was written; nothing of it is left.
+    #[error("stopped")]
+    Stopped,
     /// A file that cannot be read or written.
     #[error("cannot {action} {}{}", path.display(), bytes.map_or(String::new(), |n| format!(" ({n} bytes)")))]
     Io {
@@ -134,7 +137,7 @@ pub enum BundleError {
     NoVector(String),
     /// A search that failed.
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(IndexError),
     /// A config that makes no model.
     #[error("model: {0}")]
     Model(#[from] ModelError),
@@ -147,6 +150,7 @@ impl BundleError {
     /// What kind of fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            BundleError::Stopped => ErrorKind::Stopped,
             BundleError::Recall { .. } => ErrorKind::Check,
             BundleError::Exists { .. }
             | BundleError::Plan { .. }
@@ -173,6 +177,15 @@ impl BundleError {
                 IndexError::ItemNotFinite { .. } | IndexError::QueryNotFinite { .. } => ErrorKind::NotFinite,
                 _ => ErrorKind::Integrity,
             },
+        }
+    }
+}
+
+impl From<IndexError> for BundleError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Stopped => BundleError::Stopped,
+            error => BundleError::Index(error),
         }
     }
 }

@@ -61,4 +61,4 @@ pub use read::verify;
 pub use recommender::{IndexState, Item, Recommender};
 pub use request::{Happened, Now, Options, PopularNow, Request, Search};
 pub use u2i_index::{ItemSet, Seen};
-pub use write::{BundleColumn, Contents, IndexPlan, write};
+pub use write::{BundleColumn, Contents, IndexPlan, N_FILES, write, write_following};

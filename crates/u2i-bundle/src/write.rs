@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use u2i_disk::{FolderAside, folder_of};
@@ -92,6 +93,23 @@ pub enum IndexPlan<'a> {
 /// [`Recall`](BundleError::Recall) and [`Plan`](BundleError::Plan) for the index, [`NoFaiss`](BundleError::NoFaiss),
 /// and [`Io`](BundleError::Io).
 pub fn write<C: TwoTowerConfig>(dir: &Path, contents: &Contents<'_, C>) -> Result<Manifest, BundleError> {
+    write_following(dir, contents, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Files of a bundle that are written, the manifest among them; with an index there is one more.
+pub const N_FILES: u64 = 7;
+
+/// [`write`](fn@write), while `tell` hears how many files are written, and may break to stop: between two files, or while the
+/// index is built and measured.
+///
+/// # Errors
+///
+/// As [`write`](fn@write), and [`Stopped`](BundleError::Stopped); nothing is left then.
+pub fn write_following<C: TwoTowerConfig>(
+    dir: &Path,
+    contents: &Contents<'_, C>,
+    tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Manifest, BundleError> {
     contents.check()?;
     contents.index.check()?;
     let seal = contents.seal();
@@ -101,34 +119,38 @@ pub fn write<C: TwoTowerConfig>(dir: &Path, contents: &Contents<'_, C>) -> Resul
     let columns: Vec<_> = [Side::User, Side::Item, Side::Request].into_iter().flat_map(of_side).collect();
     let n_weights = contents.weights.values().map(|tensor| tensor.data.len()).sum();
 
-    let mut parts = Parts { folder: aside.path(), seal: &seal, entries: BTreeMap::new() };
-    parts.add(Part::Weights, |path, stamp| {
+    let mut parts = Parts { folder: aside.path(), seal: &seal, entries: BTreeMap::new(), tell };
+    parts.add(Part::Weights, |path, stamp, _| {
         weights::write(path, contents.weights, stamp)?;
         Ok([contents.weights.len(), n_weights].map(|n| n as u64))
     })?;
-    parts.add(Part::Vocabulary, |path, stamp| {
+    parts.add(Part::Vocabulary, |path, stamp, _| {
         vocab::write(path, columns.iter().map(|own| &own.column), stamp)
     })?;
-    parts.add(Part::Items, |path, stamp| items::write(path, catalog, contents.item_attributes, stamp))?;
-    parts.add(Part::Users, |path, stamp| {
+    parts.add(Part::Items, |path, stamp, _| items::write(path, catalog, contents.item_attributes, stamp))?;
+    parts.add(Part::Users, |path, stamp, _| {
         let columns: Vec<_> = of_side(Side::User).map(|own| &own.column).collect();
         users::write(path, &columns, contents.users, contents.events, &contents.named_sequences(), stamp)
     })?;
     let shape = [item_vectors.ids().len(), item_vectors.dim()].map(|n| n as u64);
-    parts.add(Part::ItemVectors, |path, stamp| {
+    parts.add(Part::ItemVectors, |path, stamp, _| {
         npy::write(path, item_vectors.dim(), item_vectors.data(), stamp)?;
         Ok(shape)
     })?;
-    parts
-        .add(Part::ItemVectorTable, |path, stamp| items::write_vectors(path, catalog, item_vectors, stamp))?;
+    parts.add(Part::ItemVectorTable, |path, stamp, _| {
+        items::write_vectors(path, catalog, item_vectors, stamp)
+    })?;
     let mut index = None;
     if contents.index != IndexPlan::Exact {
-        parts.add(Part::Index, |path, _| {
-            index = contents.index.publish(path, item_vectors)?;
+        parts.add(Part::Index, |path, _, tell| {
+            index = contents.index.publish(path, item_vectors, tell)?;
             Ok(shape)
         })?;
     }
 
+    if (parts.tell)(parts.entries.len() as u64).is_break() {
+        return Err(BundleError::Stopped);
+    }
     let manifest = Manifest {
         format: FORMAT,
         seal: seal.clone(),
@@ -181,17 +203,25 @@ struct Parts<'a> {
     folder: &'a Path,
     seal: &'a str,
     entries: BTreeMap<Part, PartEntry>,
+    /// Hears how many there are.
+    tell: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
 }
 
 impl Parts<'_> {
-    /// Has a file written, with the stamp of the bundle, and notes what it is; `write` returns its shape.
+    /// Has a file written, with the stamp of the bundle, and notes what it is; `write` returns its shape, and may ask
+    /// whether to go on.
     fn add(
         &mut self,
         part: Part,
-        write: impl FnOnce(&Path, &str) -> Result<[u64; 2], BundleError>,
+        write: impl FnOnce(&Path, &str, &mut dyn FnMut() -> ControlFlow<()>) -> Result<[u64; 2], BundleError>,
     ) -> Result<(), BundleError> {
+        let n_written = self.entries.len() as u64;
+        let mut ask = || (self.tell)(n_written);
+        if ask().is_break() {
+            return Err(BundleError::Stopped);
+        }
         let path = self.folder.join(part.file_name());
-        let shape = write(&path, &stamp(self.seal, part))?;
+        let shape = write(&path, &stamp(self.seal, part), &mut ask)?;
         let (sha256, bytes) = hash_file(&path).map_err(io("read", &path, None))?;
         self.entries.insert(part, PartEntry { sha256, bytes, shape });
         Ok(())
@@ -358,24 +388,35 @@ impl IndexPlan<'_> {
 
     /// Builds the index, saves it, and measures what a reader of the file gets.
     #[cfg(feature = "faiss")]
-    fn publish(&self, path: &Path, vectors: &ItemVectors) -> Result<Option<IndexEntry>, BundleError> {
-        use u2i_index::{ExactIndex, FaissIndex, Index as _, measure};
+    fn publish(
+        &self,
+        path: &Path,
+        vectors: &ItemVectors,
+        ask: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<IndexEntry>, BundleError> {
+        use u2i_index::{ExactIndex, FaissIndex, Index as _, measure_following};
         let IndexPlan::Faiss { spec, metric, min_recall, queries, k } = *self else { return Ok(None) };
-        FaissIndex::build(vectors, spec, metric)?.save(path)?;
+        let ask = &mut |_: u64| ask();
+        FaissIndex::build_following(vectors, spec, metric, ask)?.save(path)?;
         let index = FaissIndex::load(path)?;
         let reference = ExactIndex::new(vectors.clone());
-        let measured = measure(&index, &reference, queries, k)?;
+        let measured = measure_following(&index, &reference, queries, k, ask)?;
         let is_good = measured.recall >= min_recall;
         if !is_good {
             let (kind, k, found) = (measured.kind, k.get(), measured.recall);
             return Err(BundleError::Recall { kind, k, found, wanted: min_recall });
         }
-        let exact = measure(&reference, &reference, queries, k)?;
+        let exact = measure_following(&reference, &reference, queries, k, ask)?;
         Ok(Some(IndexEntry { spec, metric, min_recall, measured, exact }))
     }
 
     #[cfg(not(feature = "faiss"))]
-    fn publish(&self, _: &Path, _: &ItemVectors) -> Result<Option<IndexEntry>, BundleError> {
+    fn publish(
+        &self,
+        _: &Path,
+        _: &ItemVectors,
+        _: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<IndexEntry>, BundleError> {
         Err(BundleError::NoFaiss)
     }
 }

@@ -28,7 +28,7 @@ impl Of {
 /// The tables of cold items and cold users, or a line where there are none.
 pub(crate) fn cold_tables(rows: &[Row], layout: fn(&[Vec<String>]) -> String) -> String {
     let Some(first) = rows.first().and_then(|row| row.reports.first()) else { return String::new() };
-    let (n_cold, n_users) = (first.cold.cold_items.n_targets, first.n_users);
+    let (n_cold, n_users) = (first.cold.cold_items.n_targets, first.n_users_evaluated);
     let mut text = match n_cold {
         0 => "\nCold items: none, every target has training events.\n".to_owned(),
         _ => format!(

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use u2i::config::Experiment;
 use u2i::device::{DeviceChoice, Opened};
-use u2i::pipeline::{COVERAGE_K, evaluate_model, open_device, prepare_features, read_dataset, train_model};
+use u2i::followed::read_dataset_following;
+use u2i::pipeline::{COVERAGE_K, evaluate_model, open_device, prepare_features, train_model};
 use u2i::report::{Report, write_json};
 use u2i::run::{self, Counted, Follow, Measures, Names, REJECTS, read_listing_rejects};
 use u2i::{Error, Progress, Stage, StageCost};
@@ -91,7 +92,8 @@ pub fn reproduce(options: &ReproduceOptions, progress: &mut dyn Progress) -> Res
     let plans = plan(options, dataset.name(), progress)?;
     let stage = Stage::begin();
     let rejects = options.out.join(dataset.name().to_string()).join(REJECTS);
-    let raw = read_listing_rejects(&rejects, progress, || read_dataset(&dataset))?;
+    let raw =
+        read_listing_rejects(&rejects, progress, |progress| read_dataset_following(&dataset, progress))?;
     let job = Job { options, dataset: &dataset, raw: &raw, read: stage.cost(), device: &device };
     progress.line(&format!(
         "{}: {} events of {} users and {} items, read in {:.2} s; device {}",

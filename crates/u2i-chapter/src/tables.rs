@@ -51,16 +51,22 @@ impl ProtocolTable {
             text +=
                 "\nTwo stars mark a model no better than popularity: it has learned nothing about users.\n";
         }
+        let users = match first.n_users_evaluated < first.n_users {
+            true => format!("A sample of {} of {}", first.n_users_evaluated, first.n_users),
+            false => first.n_users.to_string(),
+        };
         text += &format!(
-            "\n{} test users ({} more have no history), {} items, ties by {}; {:.2} % of targets are in their own \
+            "\n{users} test users ({} more have no history), {} items, ties by {}; {:.2} % of targets are in their own \
              history. 95 % confidence intervals over users are about ± {:.4} for hit_rate@10.\n",
-            first.n_users,
             first.n_users_without_history,
             first.n_items,
             first.ties,
             100.0 * first.targets_seen_share,
             self.widest(),
         );
+        if let Some(note) = first.baselines.note() {
+            text += &format!("\n{note}\n");
+        }
         for row in self.rows.iter().filter(|row| row.recipe.is_ours()) {
             let description = row.reports.first().map_or("", |report| &report.description);
             text += &format!("\n{} ({}): {description}.\n", row.model, row.recipe);

@@ -1,5 +1,6 @@
 //! The command line `u2i`.
 
+mod bar;
 mod commands;
 mod exit_code;
 mod output;

@@ -1,12 +1,12 @@
 //! What a person sees: bars on a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use u2i::{Error, Progress};
 
+use crate::bar::{Bar, Lines};
 use crate::output::Output;
 use crate::signals::Signals;
 
@@ -14,7 +14,7 @@ use crate::signals::Signals;
 pub struct Terminal<'a> {
     output: Output,
     live: bool,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     signals: &'a Signals,
 }
 
@@ -47,34 +47,38 @@ impl<'a> Terminal<'a> {
 impl Progress for Terminal<'_> {
     fn line(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| say(text)),
-            None => say(text),
+            Some(Bar::Live(bar)) => bar.suspend(|| say(text)),
+            Some(Bar::Lines(_)) | None => say(text),
         }
     }
 
     fn begin(&mut self, label: &str, steps: u64) {
-        if !self.live {
-            say(&format!("{label}: {steps} steps"));
-            return;
-        }
-        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {msg} · {eta} left");
-        let bar = ProgressBar::new(steps).with_prefix(label.to_owned());
-        bar.set_style(style.expect("the template is fixed").progress_chars("=> "));
-        bar.enable_steady_tick(Duration::from_millis(500));
-        self.bar = Some(bar);
+        self.bar = Some(match self.live {
+            true => Bar::live(label, steps, "steps"),
+            false => {
+                let lines = Lines::begin(label, steps, "steps", Instant::now()).named();
+                say(&lines.name());
+                Bar::Lines(lines)
+            }
+        });
+    }
+
+    fn begin_in(&mut self, label: &str, steps: u64, unit: &'static str) {
+        self.bar = Some(match self.live {
+            true => Bar::live(label, steps, unit),
+            false => Bar::Lines(Lines::begin(label, steps, unit, Instant::now())),
+        });
     }
 
     fn advance(&mut self, done: u64, note: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done);
-            if done.is_multiple_of(16) {
-                bar.set_message(note.to_owned());
-            }
+        let line = self.bar.as_mut().and_then(|bar| bar.advance(done, note, Instant::now()));
+        if let Some(line) = line {
+            say(&line);
         }
     }
 
     fn end(&mut self) {
-        if let Some(bar) = self.bar.take() {
+        if let Some(Bar::Live(bar)) = self.bar.take() {
             bar.finish_and_clear();
         }
     }

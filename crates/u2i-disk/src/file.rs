@@ -12,11 +12,25 @@ use crate::{Action, DiskError};
 ///
 /// If there is such a file already, or the system refuses.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    write_new_with(path, |file| file.write_all(bytes).map_err(DiskError::of(Action::Write, path)))
+}
+
+/// As [`write_new`], with what `write` puts into the empty file, for what is never in memory as a whole. After an error
+/// of `write` the file is there with what it had got: it belongs into a folder that goes with it, such as a
+/// [`FolderAside`](crate::FolderAside).
+///
+/// # Errors
+///
+/// That of `write`, or as in [`write_new`].
+pub fn write_new_with<E: From<DiskError>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     begin(Action::Create, path)?;
     let mut file = File::create_new(path).map_err(DiskError::of(Action::Create, path))?;
     begin(Action::Write, path)?;
-    file.write_all(bytes).map_err(DiskError::of(Action::Write, path))?;
-    sync(&file, path)
+    write(&mut file)?;
+    Ok(sync(&file, path)?)
 }
 
 /// Makes the contents of `file` last; `path` is its name.

@@ -51,7 +51,7 @@ mod step;
 
 pub use action::Action;
 pub use error::DiskError;
-pub use file::{replace, replace_with, sync, write_new};
+pub use file::{replace, replace_with, sync, write_new, write_new_with};
 pub use folder::{FolderAside, folder_of, rename, sync_folder};
 pub use hex::hex;
 pub use lock::{FileLock, LockError};

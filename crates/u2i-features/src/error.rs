@@ -94,6 +94,9 @@ pub enum FeatureError {
         "split.files needs data that is read from files of events, in data.files.tables or data.files.sequences"
     )]
     NoFilesOfSplit,
+    /// Somebody asked to stop while data was read or prepared; nothing of it is kept.
+    #[error("stopped")]
+    Stopped,
     /// Events to train on that happened when those to be predicted had begun.
     #[error(
         "split.files: {events} events of earlier files are at or after the first event that their user has in a later file, \
@@ -371,6 +374,7 @@ impl FeatureError {
             | FeatureError::UnknownFormat { .. }
             | FeatureError::Unrecognised { .. } => ErrorKind::Usage,
             FeatureError::Io { .. } => ErrorKind::Files,
+            FeatureError::Stopped => ErrorKind::Stopped,
             _ => ErrorKind::Data,
         }
     }

@@ -45,7 +45,7 @@ impl FileBeginning {
         };
         let others = files.split_off(1);
         let path = files.remove(0);
-        let mut file = FileBytes::open(&path)?;
+        let mut file = FileBytes::open_unhashed(&path)?;
         let mut bytes = vec![0; LOOKED_AT];
         let mut n_bytes = 0;
         while n_bytes < LOOKED_AT {
@@ -111,7 +111,7 @@ impl FileBeginning {
             feed(&mut lines, rest)?;
             for other in &self.others {
                 lines.feed(b"\n");
-                feed(&mut lines, FileBytes::open(other)?)?;
+                feed(&mut lines, FileBytes::open_unhashed(other)?)?;
             }
         }
         Ok(lines.finish())

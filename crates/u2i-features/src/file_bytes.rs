@@ -24,9 +24,17 @@ enum Unpacked {
 
 /// A file that is hashed as it is read.
 struct HashedFile {
-    file: File,
-    hash: blake3::Hasher,
+    file: Held,
+    /// `None` where nobody asks for it.
+    hash: Option<blake3::Hasher>,
     read_bytes: u64,
+}
+
+/// Where bytes are read from.
+enum Held {
+    File(File),
+    /// Some lines of a file.
+    Sample(io::Cursor<Vec<u8>>),
 }
 
 /// Bytes that are read ahead.
@@ -39,10 +47,23 @@ impl FileBytes {
     ///
     /// [`FeatureError::NotATable`] if it is packed in a way that is not read here, and [`FeatureError::Io`].
     pub(crate) fn open(path: &Path) -> Result<Self, FeatureError> {
+        FileBytes::open_with(path, Some(blake3::Hasher::new()))
+    }
+
+    /// Opens a file that is looked through and not hashed: [`hash`](Self::hash) gives zeros.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) fn open_unhashed(path: &Path) -> Result<Self, FeatureError> {
+        FileBytes::open_with(path, None)
+    }
+
+    fn open_with(path: &Path, hash: Option<blake3::Hasher>) -> Result<Self, FeatureError> {
         let io = |source| FeatureError::Io { path: path.to_owned(), source };
         let file = File::open(path).map_err(io)?;
         let file_bytes = file.metadata().map_err(io)?.len();
-        let hashed = HashedFile { file, hash: blake3::Hasher::new(), read_bytes: 0 };
+        let hashed = HashedFile { file: Held::File(file), hash, read_bytes: 0 };
         let mut plain = BufReader::with_capacity(AHEAD_BYTES, hashed);
         let packing = signature::packing(plain.fill_buf().map_err(io)?, path)?;
         let unpacked = match packing {
@@ -61,6 +82,14 @@ impl FileBytes {
             signature::refuse_packed(bytes.beginning()?, &path)?;
         }
         Ok(bytes)
+    }
+
+    /// Lines of a file of plain text in place of all of it.
+    pub(crate) fn of_sample(path: &Path, lines: Vec<u8>) -> Self {
+        let file_bytes = lines.len() as u64;
+        let held = HashedFile { file: Held::Sample(io::Cursor::new(lines)), hash: None, read_bytes: 0 };
+        let unpacked = Unpacked::Plain(Box::new(BufReader::with_capacity(AHEAD_BYTES, held)));
+        FileBytes { unpacked, path: path.to_owned(), file_bytes }
     }
 
     /// Bytes that come next, without passing them; none at the end.
@@ -124,14 +153,19 @@ impl FileBytes {
             Unpacked::Gzip(bytes) => bytes.into_inner().into_inner().into_inner(),
             Unpacked::Zstd(bytes) => bytes.into_inner().finish().into_inner(),
         };
-        file.hash.finalize().into()
+        file.hash.map_or([0; 32], |hash| hash.finalize().into())
     }
 }
 
 impl Read for HashedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        self.hash.update(&buffer[..n]);
+        let n = match &mut self.file {
+            Held::File(file) => file.read(buffer)?,
+            Held::Sample(lines) => lines.read(buffer)?,
+        };
+        if let Some(hash) = &mut self.hash {
+            hash.update(&buffer[..n]);
+        }
         self.read_bytes += n as u64;
         Ok(n)
     }

@@ -39,12 +39,17 @@ impl Training {
         Training { users, items, events }
     }
 
+    /// Users and items as indices into the raw data, where no column is fitted on events.
+    pub(crate) fn of(users: Vec<u32>, items: Vec<u32>) -> Self {
+        Training { users, items, events: Vec::new() }
+    }
+
     /// Raw items that have events, ascending.
     pub(crate) fn items(&self) -> &[u32] {
         &self.items
     }
 
-    fn of(&self, side: Side) -> &[u32] {
+    fn on(&self, side: Side) -> &[u32] {
         match side {
             Side::User => &self.users,
             Side::Item => &self.items,
@@ -80,7 +85,7 @@ pub(crate) fn fit<'a>(
         _ => values,
     };
     check_kind(config, &values)?;
-    let entries = training.of(config.side).iter().map(|&index| value(&values, index as usize));
+    let entries = training.on(config.side).iter().map(|&index| value(&values, index as usize));
     let key = |field: &str| format!("features.column `{}`: {field}", config.name);
     let transform = match &config.kind {
         ColumnKind::Categorical { min_count } => Transform::Categorical(vocabulary(entries, min_count.get())),

@@ -26,6 +26,7 @@ mod datetime;
 mod encoding;
 mod encoding_guess;
 mod error;
+mod feasible;
 mod file_beginning;
 mod file_bytes;
 mod fit;
@@ -47,8 +48,10 @@ mod profile;
 mod ratings;
 mod raw;
 mod read;
+mod read_progress;
 mod read_tables;
 mod requests;
+mod row_sample;
 mod row_source;
 mod samples;
 mod sequence_column;
@@ -80,6 +83,7 @@ pub use config::{
 pub use datetime::datetime;
 pub use encoding::{Encoding, WebEncoding};
 pub use error::FeatureError;
+pub use feasible::can_prepare;
 pub use file_beginning::{FileBeginning, TextBeginning};
 pub use formats::{FileFormat, Formats, FoundFormat, OtherFormat, table_format};
 pub use limits::ReadLimits;
@@ -88,17 +92,20 @@ pub use movielens::{read_ml_1m, read_ml_10m, read_ml_100k};
 pub use part::FilePart;
 pub use part_files::{PartFile, part_files};
 pub use polars;
-pub use prepare::prepare;
+pub use prepare::{prepare, prepare_following};
 pub use prepared::Prepared;
 pub use profile::{ColumnProfile, SEPARATORS, Separated, TableProfile, profile_table};
 pub use raw::{
     EventParts, FileCounts, MarkedCells, RawColumn, RawData, RawEvents, RawKinds, RawSequence, RawValues,
     Reject, Times,
 };
+pub use read_progress::ReadProgress;
 pub use read_tables::read_tables;
 pub use requests::{HistoryColumn, RequestRow, RequestsConfig, read_requests};
+pub use row_sample::RowSample;
 pub use row_source::{Evidence, Recognition, RowFormat, RowSource, RowsInMemory, TextNotation, content_hash};
 pub use sequences::read_sequences;
+pub use table::n_bytes as table_bytes;
 pub use target_sets::TargetSets;
 pub use time::TimeUnit;
 pub use time_guess::PlausibleUnit;

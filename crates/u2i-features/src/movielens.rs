@@ -8,9 +8,20 @@ use crate::ids::Ids;
 use crate::limits::ReadLimits;
 use crate::ratings::{HalfStars, PLAIN_BYTES, Ratings, Stars, WholeStars};
 use crate::raw::{FileCounts, RawColumn, RawData, RawEvents, RawSequence, RawValues, Times};
+use crate::read_progress::ReadProgress;
 use crate::tally::{Bad, Fate, Tally};
 use crate::text::{Encoding, Line, Lines, Separator};
 use crate::time::YEAR_2100_S;
+
+/// The files of each folder.
+pub(crate) const ML_1M: [&str; 3] = ["ratings.dat", "users.dat", "movies.dat"];
+pub(crate) const ML_10M: [&str; 2] = ["ratings.dat", "movies.dat"];
+pub(crate) const ML_100K: [&str; 3] = ["u.data", "u.user", "u.item"];
+
+/// Bytes of the files of a folder that are there.
+pub(crate) fn n_bytes(dir: &Path, files: &[&str]) -> u64 {
+    files.iter().map(|file| std::fs::metadata(dir.join(file)).map_or(0, |metadata| metadata.len())).sum()
+}
 
 /// The genres of ML-100K in the order of their flags, as its README lists them.
 const GENRES: [&str; 19] = [
@@ -50,7 +61,16 @@ const NO_GENRES: &str = "(no genres listed)";
 ///
 /// If a file cannot be read, or holds more bad rows than `limits` allow.
 pub fn read_ml_1m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
-    let mut reader = Reader::new(limits, Separator::TwoColons);
+    ml_1m(dir, limits, &mut ReadProgress::silent())
+}
+
+/// [`read_ml_1m`], followed by its bytes.
+pub(crate) fn ml_1m(
+    dir: &Path,
+    limits: &ReadLimits,
+    progress: &mut ReadProgress<'_>,
+) -> Result<RawData, FeatureError> {
+    let mut reader = Reader::new(limits, progress, Separator::TwoColons);
     reader.events::<WholeStars>(&dir.join("ratings.dat"))?;
     let mut users = UserColumns::new(reader.user_ids.len());
     reader.users(
@@ -72,7 +92,16 @@ pub fn read_ml_1m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureErr
 ///
 /// If a file cannot be read, or holds more bad rows than `limits` allow.
 pub fn read_ml_10m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
-    let mut reader = Reader::new(limits, Separator::TwoColons);
+    ml_10m(dir, limits, &mut ReadProgress::silent())
+}
+
+/// [`read_ml_10m`], followed by its bytes.
+pub(crate) fn ml_10m(
+    dir: &Path,
+    limits: &ReadLimits,
+    progress: &mut ReadProgress<'_>,
+) -> Result<RawData, FeatureError> {
+    let mut reader = Reader::new(limits, progress, Separator::TwoColons);
     reader.events::<HalfStars>(&dir.join("ratings.dat"))?;
     let items = reader.movies(&dir.join("movies.dat"), Encoding::Utf8)?;
     Ok(reader.finish(None, items))
@@ -86,7 +115,16 @@ pub fn read_ml_10m(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureEr
 ///
 /// If a file cannot be read, or holds more bad rows than `limits` allow.
 pub fn read_ml_100k(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureError> {
-    let mut reader = Reader::new(limits, Separator::Byte(b'\t'));
+    ml_100k(dir, limits, &mut ReadProgress::silent())
+}
+
+/// [`read_ml_100k`], followed by its bytes.
+pub(crate) fn ml_100k(
+    dir: &Path,
+    limits: &ReadLimits,
+    progress: &mut ReadProgress<'_>,
+) -> Result<RawData, FeatureError> {
+    let mut reader = Reader::new(limits, progress, Separator::Byte(b'\t'));
     reader.events::<WholeStars>(&dir.join("u.data"))?;
     reader.separator = Separator::Byte(b'|');
     let mut users = UserColumns::new(reader.user_ids.len());
@@ -115,8 +153,9 @@ pub fn read_ml_100k(dir: &Path, limits: &ReadLimits) -> Result<RawData, FeatureE
     Ok(reader.finish(Some(users), items))
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'b> {
     limits: &'a ReadLimits,
+    progress: &'a mut ReadProgress<'b>,
     separator: Separator,
     user_ids: Ids,
     item_ids: Ids,
@@ -127,10 +166,11 @@ struct Reader<'a> {
     digest: Digest,
 }
 
-impl<'a> Reader<'a> {
-    fn new(limits: &'a ReadLimits, separator: Separator) -> Self {
+impl<'a, 'b> Reader<'a, 'b> {
+    fn new(limits: &'a ReadLimits, progress: &'a mut ReadProgress<'b>, separator: Separator) -> Self {
         Reader {
             limits,
+            progress,
             separator,
             user_ids: Ids::default(),
             item_ids: Ids::default(),
@@ -293,7 +333,9 @@ impl<'a> Reader<'a> {
                 Ok(fate) => tally.settle(fate),
                 Err(Bad(column, reason)) => tally.reject(number, column, reason),
             }
+            self.progress.step(|| lines.passed_bytes())?;
         }
+        self.progress.pass(lines.passed_bytes())?;
         if tally.is_empty() {
             return Err(FeatureError::Empty { path: path.to_owned() });
         }

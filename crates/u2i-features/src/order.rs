@@ -3,8 +3,10 @@ use std::ops::Range;
 use u2i_random::{Purpose, Stream};
 
 use crate::config::{FilesSplit, SplitConfig, Ties};
+use crate::error::FeatureError;
 use crate::ids::id_order;
 use crate::raw::{EventParts, RawData, RawEvents};
+use crate::read_progress::ReadProgress;
 use crate::unix_time::UnixTime;
 
 /// The total order of events: users by raw id, each one's rows as the split says.
@@ -18,17 +20,23 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) fn new(raw: &RawData, split: &SplitConfig) -> Self {
+    pub(crate) fn new(
+        raw: &RawData,
+        split: &SplitConfig,
+        progress: &mut ReadProgress<'_>,
+    ) -> Result<Self, FeatureError> {
         let mut order = Order::by_file(raw);
         match split {
             SplitConfig::LeaveLastOut { ties } | SplitConfig::TimeCut { ties, .. } => {
-                order.sort_by_time(raw, *ties, None)
+                order.sort_by_time(raw, *ties, None, progress)?
             }
             // Of each file: those of the one follow those of the other, whatever their times.
-            SplitConfig::Files(FilesSplit { ties, .. }) => order.sort_by_time(raw, *ties, raw.parts),
+            SplitConfig::Files(FilesSplit { ties, .. }) => {
+                order.sort_by_time(raw, *ties, raw.parts, progress)?
+            }
             SplitConfig::Book { min_events } => order.drop_users_below(*min_events as usize),
         }
-        order
+        Ok(order)
     }
 
     pub(crate) fn n_users(&self) -> usize {
@@ -65,7 +73,13 @@ impl Order {
         Order { users, offsets, rows }
     }
 
-    fn sort_by_time(&mut self, raw: &RawData, ties: Ties, parts: Option<EventParts>) {
+    fn sort_by_time(
+        &mut self,
+        raw: &RawData,
+        ties: Ties,
+        parts: Option<EventParts>,
+        progress: &mut ReadProgress<'_>,
+    ) -> Result<(), FeatureError> {
         let mut item_rank = vec![0u32; raw.item_ids.len()];
         for (place, item) in id_order(&raw.item_ids).into_iter().enumerate() {
             item_rank[item as usize] = place as u32;
@@ -73,6 +87,7 @@ impl Order {
         let item = |row: u32| item_rank[raw.events.item[row as usize] as usize];
         let mut sorter = Sorter::new(&raw.events);
         for (user, range) in self.in_parts(parts) {
+            progress.step(|| range.start as u64 / 2)?;
             // Rows are in file order: what is equal stays as in the file.
             let rows = &mut self.rows[range];
             match ties {
@@ -86,6 +101,7 @@ impl Order {
                 }
             }
         }
+        Ok(())
     }
 
     /// Each user and where the rows of each part of the split are, which are in file order; one part where there are none.

@@ -11,6 +11,7 @@ use crate::ids::id_order;
 use crate::order::Order;
 use crate::prepared::Prepared;
 use crate::raw::{RawData, Times};
+use crate::read_progress::ReadProgress;
 use crate::samples::samples;
 use crate::sequence_column::{FittedSequence, fit_sequence};
 use crate::split::{Parts, split};
@@ -35,10 +36,34 @@ pub fn prepare(
     samples_config: &SamplesConfig,
     seed: u64,
 ) -> Result<Prepared, FeatureError> {
+    prepare_following(raw, split_config, features, samples_config, seed, &mut ReadProgress::silent())
+}
+
+/// [`prepare`], while `progress` hears of the events that are prepared, out of all: half of it is putting them in order.
+///
+/// # Errors
+///
+/// As [`prepare`], and [`FeatureError::Stopped`].
+///
+/// # Panics
+///
+/// As [`prepare`].
+pub fn prepare_following(
+    raw: &RawData,
+    split_config: &SplitConfig,
+    features: &FeaturesConfig,
+    samples_config: &SamplesConfig,
+    seed: u64,
+    progress: &mut ReadProgress<'_>,
+) -> Result<Prepared, FeatureError> {
+    let n_events = raw.n_events() as u64;
+    let eighths = |n: u64| n * n_events / 8;
     check(raw, features)?;
     check_times(raw, split_config, features)?;
-    let order = Order::new(raw, split_config);
+    let order = Order::new(raw, split_config, progress)?;
+    progress.tell(eighths(4))?;
     let parts = split(split_config, raw, &order)?;
+    progress.tell(eighths(5))?;
 
     let is_target = |user: usize, position: usize| raw.is_target(order.of(user)[position]);
     let samples = samples(samples_config, &parts.lengths, seed, is_target);
@@ -54,6 +79,7 @@ pub fn prepare(
     let mut id_dropout: Vec<(Slot, f64)> =
         features.item_id.iter().map(|item_id| (Slot::ItemId, item_id.id_dropout)).collect();
     for config in &features.column {
+        progress.tell(eighths(6))?;
         let of_side = &mut fitted[config.side as usize];
         let slot = match config.side {
             Side::User => Slot::User,
@@ -74,7 +100,9 @@ pub fn prepare(
     let ids =
         |ids: &[String], order: &[u32]| order.iter().map(|&i| ids[i as usize].clone()).collect::<Vec<_>>();
     let users = Users::new(ids(&raw.user_ids, &order.users), encode(user_columns, &order.users)?);
+    progress.tell(eighths(6))?;
     let events = store(raw, &order, &items, encode(request_columns, &order.rows)?);
+    progress.tell(eighths(7))?;
     let n_ties = n_ties(raw, &order);
     drop(order);
     let train = TrainEvents::prefixes(&events, &parts.lengths);
@@ -82,7 +110,9 @@ pub fn prepare(
     let counts = train.counts(items.len());
     let catalog = Catalog::new(ids(&raw.item_ids, &items), titles, counts, encode(item_columns, &items)?);
     let catalog = if features.item_id.is_some() { catalog.with_unknown_row() } else { catalog };
+    progress.tell(eighths(7))?;
     let split_hash = split_hash(&users, &catalog, &events, &parts, &samples);
+    progress.tell(n_events)?;
     Ok(Prepared {
         sequences: request_columns.iter().filter_map(Made::side).cloned().collect(),
         columns: fitted.into_iter().flatten().map(Made::into_column).collect(),
@@ -93,6 +123,8 @@ pub fn prepare(
         samples,
         id_dropout,
         gap_edges_s: features.history.as_ref().map_or(Vec::new(), |history| history.gap_edges_s.clone()),
+        n_validation_users: parts.validation.len(),
+        n_test_users: parts.test.len(),
         validation: parts.validation,
         test: parts.test,
         validation_lengths: parts.validation_lengths,
@@ -106,7 +138,7 @@ pub fn prepare(
     })
 }
 
-fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
+pub(crate) fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
     let events = &raw.events;
     assert_eq!(events.user.len(), events.item.len(), "one item per event");
     assert_eq!(events.user.len(), events.time_s.len(), "one time per event");
@@ -137,7 +169,11 @@ fn check(raw: &RawData, features: &FeaturesConfig) -> Result<(), FeatureError> {
 }
 
 /// Refuses what needs times where events have none.
-fn check_times(raw: &RawData, split: &SplitConfig, features: &FeaturesConfig) -> Result<(), FeatureError> {
+pub(crate) fn check_times(
+    raw: &RawData,
+    split: &SplitConfig,
+    features: &FeaturesConfig,
+) -> Result<(), FeatureError> {
     if raw.times == Times::Known {
         return Ok(());
     }

@@ -30,6 +30,10 @@ pub struct Prepared {
     pub validation: Vec<Sample>,
     /// Test targets, at most one per user.
     pub test: Vec<Sample>,
+    /// Validation users that there are. `validation` may be a sample of them.
+    pub n_validation_users: usize,
+    /// Test users that there are. `test` may be a sample of them.
+    pub n_test_users: usize,
     /// How many events from each of `validation` on are relevant; empty where it is that one.
     pub validation_lengths: Vec<u32>,
     /// How many events from each of `test` on are relevant; empty where it is that one.

@@ -1,5 +1,5 @@
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hasher as _};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -10,17 +10,20 @@ use crate::limits::ReadLimits;
 use crate::lists;
 use crate::numerals::{Numerals, is_number_with_marks};
 use crate::raw::Reject;
+use crate::read_progress::ReadProgress;
+use crate::row_sample::RowSample;
 use crate::table::Table;
 use crate::tally::Fate;
 use crate::time::{self, TimeUnit};
 use crate::time_guess::{PlausibleUnit, TimeGuess};
 use crate::typed_cells::{TypedCells, Wanted};
+use crate::unix_time::{NS_PER_S, UnixTime};
 use crate::whole_number;
 
-/// What the columns of a file hold, judged by all of its rows.
+/// What the columns of a file hold, judged by all of its rows or by a sample.
 #[derive(Debug, Clone)]
 pub struct TableProfile {
-    /// Rows of the right number of fields.
+    /// Rows of the right number of fields that were looked at.
     pub n_rows: usize,
     /// The columns, in the order of the file.
     pub columns: Vec<ColumnProfile>,
@@ -63,8 +66,28 @@ pub struct ColumnProfile {
     /// The first value.
     pub example: Option<String>,
     /// Hashes of the different values.
-    hashes: HashSet<u64>,
+    hashes: Hashes,
     times: TimeGuess,
+}
+
+/// A set of hashes, which are not hashed once more.
+type Hashes = HashSet<u64, BuildHasherDefault<Itself>>;
+
+#[derive(Debug, Clone, Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash(bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A column taken for one of lists.
@@ -104,6 +127,26 @@ impl ColumnProfile {
         self.n_whole_decimals > 0 && n_whole == self.n_values()
     }
 
+    /// Puts all ids of the data in place of those that a sample has met. Ids are as they are read, `17` of `17.0`.
+    pub fn set_ids(&mut self, ids: &[String]) {
+        let id = |id: &String| hash(whole_number::digits(id).unwrap_or(id));
+        self.hashes = ids.iter().map(id).collect();
+        self.n_distinct = self.hashes.len();
+    }
+
+    /// Widens the times that a sample has met to the first and the last of the data, which `unit` reads.
+    pub fn widen_times(&mut self, unit: &TimeUnit, [first, last]: [UnixTime; 2]) {
+        self.times.widen(unit, [first, last]);
+        let Some(per_second) = unit.per_second().filter(|_| self.n_numbers > 0) else { return };
+        let ticks = |time: UnixTime| {
+            i128::from(time.s()) * i128::from(per_second)
+                + i128::from(time.subsec_ns() / (NS_PER_S / per_second))
+        };
+        let (first, last) = (ticks(first), ticks(last));
+        (self.min, self.max) = (self.min.min(first as f64), self.max.max(last as f64));
+        self.integers = self.integers.map(|(min, max)| (min.min(first), max.max(last)));
+    }
+
     /// Share of the different values that `other` has, too; `17.0` and `17` are one.
     pub fn share_in(&self, other: &ColumnProfile) -> f64 {
         let common = self.hashes.iter().filter(|hash| other.hashes.contains(hash)).count();
@@ -136,17 +179,70 @@ impl Formats {
         format: &FileFormat,
         max_line_bytes: NonZeroUsize,
     ) -> Result<TableProfile, FeatureError> {
-        let limits = ReadLimits { max_reject_ratio: 1.0, max_line_bytes };
-        profile(Table::open(path, format, self, &limits, "data")?)
+        let table = Table::open(path, format, self, &limits_of(max_line_bytes), "data")?;
+        profile(table, usize::MAX, &mut ReadProgress::silent())
+    }
+
+    /// [`profile_table`], while `progress` hears of the bytes of the file that are looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`profile_table`], and [`FeatureError::Stopped`].
+    pub fn profile_table_following(
+        &self,
+        path: &Path,
+        format: &FileFormat,
+        max_line_bytes: NonZeroUsize,
+        progress: &mut ReadProgress<'_>,
+    ) -> Result<TableProfile, FeatureError> {
+        profile(Table::open(path, format, self, &limits_of(max_line_bytes), "data")?, usize::MAX, progress)
+    }
+
+    /// What the columns of a large file hold, judged by some of its rows: a few hundred thousand at most, from all over
+    /// the file, as `sample` draws them. `None` for a file that is better looked at whole: a small one, one that is
+    /// packed, one whose rows cannot be told apart in its middle.
+    ///
+    /// A value that is rare may be in none of these rows, and of values of which most come once nothing is known: how
+    /// many there are, and whether they repeat.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or has no row.
+    pub fn profile_sample(
+        &self,
+        path: &Path,
+        format: &FileFormat,
+        max_line_bytes: NonZeroUsize,
+        sample: RowSample,
+    ) -> Result<Option<TableProfile>, FeatureError> {
+        let limits = limits_of(max_line_bytes);
+        let Some(table) = Table::open_sample(path, format, self, &limits, sample)? else { return Ok(None) };
+        let is_text = table.is_text();
+        let found = profile(table, MOST_ROWS, &mut ReadProgress::silent())?;
+        // A row that is none may be the end of one that begins before the place that was drawn.
+        Ok((!is_text || found.rejects.is_empty()).then_some(found))
     }
 }
 
-fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
+fn limits_of(max_line_bytes: NonZeroUsize) -> ReadLimits {
+    ReadLimits { max_reject_ratio: 1.0, max_line_bytes }
+}
+
+/// Rows of a part that are looked at where a sample is.
+const MOST_ROWS: usize = 1 << 16;
+
+/// Looks at no more than `most` rows of each part, evenly spread.
+fn profile(
+    mut table: Table,
+    most: usize,
+    progress: &mut ReadProgress<'_>,
+) -> Result<TableProfile, FeatureError> {
     let mut stored: Vec<Stored> = table.part().columns().iter().map(Cells::stored).collect();
     let mut gathered: Vec<Gathered> = stored.iter().map(|_| Gathered::default()).collect();
     let numerals = table.numerals();
-    let mut n_rows = 0;
+    let (mut n_rows, mut n_all, n_columns) = (0, 0, gathered.len().max(1));
     loop {
+        let every = table.n_rows().div_ceil(most).max(1);
         for (place, gathered) in gathered.iter_mut().enumerate() {
             // Bytes may be text in one part of a column and not in the next.
             if let unreadable @ Stored::Other(_) = table.part().columns()[place].stored() {
@@ -162,9 +258,13 @@ fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
                 }
                 Err(error) => return Err(error),
             };
-            (0..table.n_rows()).for_each(|row| gathered.add(&cells, row, numerals));
+            for row in (0..table.n_rows()).step_by(every) {
+                table.step((place * table.n_rows() + row) / n_columns, progress)?;
+                gathered.add(&cells, row, numerals);
+            }
         }
-        n_rows += table.n_rows();
+        n_rows += table.n_rows().div_ceil(every);
+        n_all += table.n_rows();
         if !table.next_part()? {
             break;
         }
@@ -173,7 +273,7 @@ fn profile(mut table: Table) -> Result<TableProfile, FeatureError> {
     let finish =
         |((gathered, name), stored): ((Gathered, &String), Stored)| gathered.finish(name, stored, n_rows);
     let columns = gathered.into_iter().zip(names).zip(stored).map(finish).collect();
-    (0..n_rows).for_each(|_| table.tally.settle(Fate::Kept));
+    (0..n_all).for_each(|_| table.tally.settle(Fate::Kept));
     let rejects = table.counts()?.rejects;
     Ok(TableProfile { n_rows, columns, rejects })
 }
@@ -200,8 +300,8 @@ struct Gathered {
     range: Option<(f64, f64)>,
     integers: Option<(i128, i128)>,
     times: TimeGuess,
-    hashes: HashSet<u64>,
-    entries: [(usize, usize, HashSet<u64>); SEPARATORS.len()],
+    hashes: Hashes,
+    entries: [(usize, usize, Hashes); SEPARATORS.len()],
     example: Option<String>,
 }
 
@@ -264,6 +364,17 @@ impl Gathered {
         if self.example.is_none() {
             self.example = Some(time::short(text));
         }
+        if let Some(integer) = short_integer(text) {
+            // As nearly all numbers are: what is below does the same, and takes longer.
+            self.n_numbers += 1;
+            self.n_integers += 1;
+            self.integer(integer.into());
+            self.times.integer(integer.into());
+            let number = integer as f64;
+            let (min, max) = self.range.get_or_insert((number, number));
+            (*min, *max) = (min.min(number), max.max(number));
+            return;
+        }
         let number = match numerals {
             Some(numerals) => numerals.number(text),
             None => text.trim().parse::<f64>().ok().filter(|number| number.is_finite()),
@@ -307,7 +418,7 @@ impl Gathered {
     fn finish(self, name: &str, stored: Stored, n_rows: usize) -> ColumnProfile {
         let (min, max) = self.range.unwrap_or((f64::INFINITY, f64::NEG_INFINITY));
         let is_other = matches!(stored, Stored::Other(_));
-        let separated = |(separator, (n_rows, n_entries, distinct)): (char, (usize, usize, HashSet<u64>))| {
+        let separated = |(separator, (n_rows, n_entries, distinct)): (char, (usize, usize, Hashes))| {
             Separated { separator, n_rows, n_distinct: distinct.len(), n_entries }
         };
         ColumnProfile {
@@ -330,6 +441,12 @@ impl Gathered {
             hashes: self.hashes,
         }
     }
+}
+
+/// The number of a text of a few digits and nothing else.
+fn short_integer(text: &str) -> Option<i64> {
+    let is_short = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_short.then(|| text.bytes().fold(0, |number, digit| 10 * number + i64::from(digit - b'0')))
 }
 
 /// A hash that does not differ from run to run.

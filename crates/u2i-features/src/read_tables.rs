@@ -12,6 +12,7 @@ use crate::ids::Ids;
 use crate::limits::ReadLimits;
 use crate::missing_marks::MissingMarks;
 use crate::raw::{EventParts, RawColumn, RawData, RawKinds, RawSequence, RawValues, Times};
+use crate::read_progress::ReadProgress;
 use crate::table::{Table, how_cells_are_read};
 use crate::table_attributes::{Attribute, bind, parse_all, rebind};
 use crate::tally::Fate;
@@ -38,7 +39,7 @@ impl Formats {
     ///
     /// As [`read_tables`].
     pub fn read_tables(&self, config: &TablesConfig, base: &Path) -> Result<RawData, FeatureError> {
-        read_tables_in(self, config, None, base)
+        read_tables_in(self, config, None, base, &mut ReadProgress::silent())
     }
 }
 
@@ -48,9 +49,10 @@ pub(crate) fn read_tables_in(
     config: &TablesConfig,
     split: Option<&FilesSplit>,
     base: &Path,
+    progress: &mut ReadProgress<'_>,
 ) -> Result<RawData, FeatureError> {
     let (missing, id) = how_cells_are_read(config.missing.as_deref(), config.whole_number_ids);
-    read(config, split, &Files { base, formats, limits: &config.limits, missing, id })
+    read(config, split, &Files { base, formats, limits: &config.limits, missing, id }, progress)
 }
 
 /// Where files are and how they are read.
@@ -74,6 +76,7 @@ fn read(
     config: &TablesConfig,
     split: Option<&FilesSplit>,
     files: &Files<'_>,
+    progress: &mut ReadProgress<'_>,
 ) -> Result<RawData, FeatureError> {
     let mut digest = Digest::new();
     let mut found = Found::default();
@@ -83,11 +86,12 @@ fn read(
         }
         found.raw.times = Times::Unknown;
     }
-    found.read(&config.events, None, &config.events.file, "data.tables.events", files, &mut digest)?;
+    let key = "data.tables.events";
+    found.read(&config.events, None, (config.events.file.as_path(), key), files, &mut digest, progress)?;
     if let Some(FilesSplit { validation, test, .. }) = split {
         let mut next = |file: &Path, key| {
             let begin = found.raw.n_events();
-            found.read(&config.events, None, file, key, files, &mut digest).map(|()| begin)
+            found.read(&config.events, None, (file, key), files, &mut digest, progress).map(|()| begin)
         };
         let validation =
             validation.as_deref().map(|file| next(file, "split.files.validation")).transpose()?;
@@ -99,9 +103,10 @@ fn read(
         ["data.tables.users", "data.tables.items"],
         files,
         &mut digest,
+        progress,
     )?;
     for sequence in &config.sequences {
-        let found = read_sequence(sequence, files, &user_ids, &mut raw, &mut digest)?;
+        let found = read_sequence(sequence, files, &user_ids, &mut raw, &mut digest, progress)?;
         if raw.sequences.iter().any(|other| other.name == found.name) {
             return Err(invalid("data.tables.sequences.name", "names that differ", &found.name));
         }
@@ -115,6 +120,7 @@ pub(crate) fn read_logs(
     formats: &Formats,
     config: &LogsConfig,
     base: &Path,
+    progress: &mut ReadProgress<'_>,
 ) -> Result<RawData, FeatureError> {
     if config.log.is_empty() {
         return Err(invalid("data.logs.log", "at least one file", &config.log));
@@ -131,7 +137,8 @@ pub(crate) fn read_logs(
             let wanted = "the request columns of the first file";
             return Err(invalid("data.logs.log.events.request", wanted, &events.request));
         }
-        found.read(events, Some(kind), &events.file, "data.logs.log.events", files, &mut digest)?;
+        let place = (events.file.as_path(), "data.logs.log.events");
+        found.read(events, Some(kind), place, files, &mut digest, progress)?;
     }
     let Kinds { names, of_event } = found.kinds.take().unwrap_or_default();
     let names = names.into_texts();
@@ -143,7 +150,7 @@ pub(crate) fn read_logs(
     found.raw.kinds = Some(RawKinds { names, of_event, is_target });
     let attributes = [config.users.as_ref(), config.items.as_ref()];
     let keys = ["data.logs.users", "data.logs.items"];
-    let (raw, user_ids, item_ids) = found.with_attributes(attributes, keys, files, &mut digest)?;
+    let (raw, user_ids, item_ids) = found.with_attributes(attributes, keys, files, &mut digest, progress)?;
     Ok(finish(raw, user_ids, item_ids, digest))
 }
 
@@ -184,10 +191,10 @@ impl<'a> Found<'a> {
         &mut self,
         events: &'a EventsConfig,
         kind: Option<&'a KindConfig>,
-        file: &Path,
-        key: &'static str,
+        (file, key): (&Path, &'static str),
         files: &Files<'_>,
         digest: &mut Digest,
+        progress: &mut ReadProgress<'_>,
     ) -> Result<(), FeatureError> {
         let Found { raw, user_ids, item_ids, kinds, request } = self;
         let mut table = files.open(file, &events.format, key)?;
@@ -206,6 +213,7 @@ impl<'a> Found<'a> {
             };
             let expected = before + table.expected();
             for row in 0..table.n_rows() {
+                table.step(row, progress)?;
                 if is_left_out(events, &users, &items, times.as_ref(), row) {
                     table.tally.settle(Fate::Incomplete);
                     continue;
@@ -242,6 +250,7 @@ impl<'a> Found<'a> {
             }
             rebind(request, &table, "request")?;
         }
+        progress.pass(table.n_bytes())?;
         table.finish(raw, digest)
     }
 
@@ -252,11 +261,12 @@ impl<'a> Found<'a> {
         keys: [&'static str; 2],
         files: &Files<'_>,
         digest: &mut Digest,
+        progress: &mut ReadProgress<'_>,
     ) -> Result<(RawData, Ids, Ids), FeatureError> {
         let Found { mut raw, user_ids, item_ids, request, .. } = self;
         raw.request = request.into_iter().map(Attribute::finish).collect();
         let mut read = |config: Option<&AttributesConfig>, key, ids: &Ids| match config {
-            Some(config) => read_attributes(config, files, key, ids, &mut raw, digest),
+            Some(config) => read_attributes(config, files, key, ids, &mut raw, digest, progress),
             None => Ok(Vec::new()),
         };
         let users = read(configs[0], keys[0], &user_ids)?;
@@ -320,6 +330,7 @@ fn read_attributes(
     ids: &Ids,
     raw: &mut RawData,
     digest: &mut Digest,
+    progress: &mut ReadProgress<'_>,
 ) -> Result<Vec<RawColumn>, FeatureError> {
     let mut table = files.open(&config.file, &config.format, key)?;
     let mut attributes = bind(&table, &config.attributes, "attributes")?;
@@ -329,6 +340,7 @@ fn read_attributes(
     loop {
         let id_cells = table.cells(&config.id, "id", files.id)?;
         for row in 0..table.n_rows() {
+            table.step(row, progress)?;
             let parsed = (|| {
                 let id = id_cells.id(row).map_err(|reason| (&config.id, reason))?;
                 let values = parse_all(&attributes, row)?;
@@ -363,6 +375,7 @@ fn read_attributes(
         let (path, column) = (files.base.join(&config.file), config.id.clone());
         return Err(FeatureError::DecimalIds { path, column, of_file, of_events });
     }
+    progress.pass(table.n_bytes())?;
     table.finish(raw, digest)?;
     Ok(attributes.into_iter().map(Attribute::finish).collect())
 }
@@ -373,6 +386,7 @@ fn read_sequence(
     ids: &Ids,
     raw: &mut RawData,
     digest: &mut Digest,
+    progress: &mut ReadProgress<'_>,
 ) -> Result<RawSequence, FeatureError> {
     let mut table = files.open(&config.file, &config.format, "data.tables.sequences")?;
     let mut found = RawSequence { name: config.name.clone(), ..RawSequence::default() };
@@ -382,6 +396,7 @@ fn read_sequence(
         let values = table.cells(&config.value, "value", files.id)?;
         let times = TimeCells::of(&table, &config.time)?;
         for row in 0..table.n_rows() {
+            table.step(row, progress)?;
             let parsed = (|| {
                 let user = users.id(row).map_err(|reason| (&config.user, reason))?;
                 let value = values.id(row).map_err(|reason| (&config.value, reason))?;
@@ -402,6 +417,7 @@ fn read_sequence(
         }
     }
     found.values = texts.into_texts();
+    progress.pass(table.n_bytes())?;
     table.finish(raw, digest)?;
     Ok(found)
 }

@@ -6,6 +6,7 @@ use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
 use crate::part::FilePart;
+use crate::row_sample::RowSample;
 
 /// A format of files of rows: how it is called, how it is recognised, and how a file of it is opened.
 ///
@@ -46,6 +47,21 @@ pub trait RowFormat: Any + Debug + Send + Sync {
     /// If it cannot be opened; [`FeatureError::InvalidValue`], for a value of the format itself, names the key
     /// below `format`.
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError>;
+
+    /// Opens some rows of a large file instead of all. `None`, as if the function is left out, for a file that is looked at
+    /// whole: a small one, or one whose rows can only be read one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    fn open_sample(
+        &self,
+        _path: &Path,
+        _limits: &ReadLimits,
+        _sample: RowSample,
+    ) -> Result<Option<Box<dyn RowSource>>, FeatureError> {
+        Ok(None)
+    }
 
     /// How values are written, if all cells are text: marks such as `NULL` are missing values then, and numbers may
     /// have a decimal comma. `None`, as for a format whose cells have types of their own, if left out.

@@ -7,6 +7,7 @@ use crate::error::FeatureError;
 use crate::ids::Ids;
 use crate::part_files::part_files;
 use crate::raw::{EventParts, RawData, Times};
+use crate::read_progress::ReadProgress;
 use crate::tally::{Fate, Tally, reason_in};
 use crate::text::{Line, Lines};
 
@@ -19,7 +20,7 @@ use crate::text::{Line, Lines};
 ///
 /// If a file cannot be read, or they hold more bad rows than the limits allow.
 pub fn read_sequences(config: &SequencesConfig, base: &Path) -> Result<RawData, FeatureError> {
-    read_sequences_in(config, None, base)
+    read_sequences_in(config, None, base, &mut ReadProgress::silent())
 }
 
 /// [`read_sequences`], and the files of a split behind it.
@@ -27,13 +28,14 @@ pub(crate) fn read_sequences_in(
     config: &SequencesConfig,
     split: Option<&FilesSplit>,
     base: &Path,
+    progress: &mut ReadProgress<'_>,
 ) -> Result<RawData, FeatureError> {
     let mut found = Found::default();
-    found.read(config, &base.join(&config.file))?;
+    found.read(config, &base.join(&config.file), progress)?;
     if let Some(FilesSplit { validation, test, .. }) = split {
         let mut next = |file: &Path| {
             let begin = found.raw.n_events();
-            found.read(config, &base.join(file)).map(|()| begin)
+            found.read(config, &base.join(file), progress).map(|()| begin)
         };
         let validation = validation.as_deref().map(&mut next).transpose()?;
         let test = next(test)?;
@@ -53,15 +55,20 @@ struct Found {
 
 impl Found {
     /// Adds the lines of a file, or of part files.
-    fn read(&mut self, config: &SequencesConfig, path: &Path) -> Result<(), FeatureError> {
+    fn read(
+        &mut self,
+        config: &SequencesConfig,
+        path: &Path,
+        progress: &mut ReadProgress<'_>,
+    ) -> Result<(), FeatureError> {
         let mut tally = Tally::new(path, &config.limits);
         match part_files(path)? {
             None => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                self.read_file(config, path, &name, None, &mut tally)?;
+                self.read_file(config, path, (&name, None), &mut tally, progress)?;
             }
             Some(files) => files.iter().try_for_each(|file| {
-                self.read_file(config, &file.path, &file.name, Some(&file.name), &mut tally)
+                self.read_file(config, &file.path, (&file.name, Some(&file.name)), &mut tally, progress)
             })?,
         }
         if tally.is_empty() {
@@ -76,9 +83,9 @@ impl Found {
         &mut self,
         config: &SequencesConfig,
         path: &Path,
-        name: &str,
-        part: Option<&str>,
+        (name, part): (&str, Option<&str>),
         tally: &mut Tally,
+        progress: &mut ReadProgress<'_>,
     ) -> Result<(), FeatureError> {
         let mut lines = Lines::open(path, config.encoding, &config.limits)?;
         let max_line_bytes = lines.max_line_bytes();
@@ -102,7 +109,9 @@ impl Found {
                 Ok(fate) => tally.settle(fate),
                 Err(reason) => tally.reject(number, "", reason_in(part, reason)),
             }
+            progress.step(|| lines.passed_bytes())?;
         }
+        progress.pass(lines.passed_bytes())?;
         self.digest = std::mem::take(&mut self.digest).part(name, &lines.hash());
         Ok(())
     }

@@ -16,6 +16,8 @@ use crate::numerals::{Numerals, is_number_with_marks};
 use crate::part::FilePart;
 use crate::part_files::part_files;
 use crate::raw::{FileCounts, RawData};
+use crate::read_progress::ReadProgress;
+use crate::row_sample::{LEAST_BYTES, RowSample};
 use crate::row_source::{RowSource, TextNotation};
 use crate::table_parts::TableParts;
 use crate::tally::{Tally, reason_in};
@@ -36,6 +38,8 @@ pub(crate) struct Table {
     /// Cells of this part that are missing by a mark, by the column and the mark.
     marked: RefCell<BTreeMap<String, BTreeMap<String, u64>>>,
     source: Box<dyn RowSource>,
+    /// Bytes of its files, where it is some.
+    n_bytes: u64,
     pub(crate) tally: Tally,
     path: PathBuf,
     /// Where the config names the file.
@@ -52,8 +56,45 @@ impl Table {
         key: &'static str,
     ) -> Result<Self, FeatureError> {
         limits.check()?;
+        let opened = open(path, format, formats, limits, key).map_err(|error| below(error, key))?;
+        Table::of(opened, path, format, formats, limits, key)
+    }
+
+    /// Some rows of a large file, a folder of part files or those of a pattern; `None` where all have to be read.
+    pub(crate) fn open_sample(
+        path: &Path,
+        format: &FileFormat,
+        formats: &Formats,
+        limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Self>, FeatureError> {
+        let key = "data";
+        let found = formats.find(format, key)?;
+        let files = if matches!(format, FileFormat::Other(_)) { None } else { part_files(path)? };
+        let source: Option<Box<dyn RowSource>> = match files {
+            Some(files) => {
+                let n_bytes: u64 = files.iter().map(|file| file.n_bytes).sum();
+                match n_bytes < LEAST_BYTES {
+                    true => None,
+                    false => Some(Box::new(TableParts::open_sample(files, formats, format, limits, sample)?)),
+                }
+            }
+            None => found.open_sample(path, limits, sample)?,
+        };
+        source
+            .map(|source| Table::of((source, file_bytes(path)), path, format, formats, limits, key))
+            .transpose()
+    }
+
+    fn of(
+        (source, n_bytes): (Box<dyn RowSource>, u64),
+        path: &Path,
+        format: &FileFormat,
+        formats: &Formats,
+        limits: &ReadLimits,
+        key: &'static str,
+    ) -> Result<Self, FeatureError> {
         let tally = Tally::new(path, limits);
-        let source = open(path, format, formats, limits, key).map_err(|error| below(error, key))?;
         let notation = formats.find(format, key)?.text_notation();
         let header = with_places(source.columns());
         let mut table = Table {
@@ -64,6 +105,7 @@ impl Table {
             missing: MissingMarks::default(),
             marked: RefCell::default(),
             source,
+            n_bytes,
             tally,
             path: path.to_owned(),
             key,
@@ -113,6 +155,26 @@ impl Table {
     /// How many rows all parts have, judged by those that were read; 0 if that is not known.
     pub(crate) fn expected(&self) -> usize {
         self.source.expected_rows()
+    }
+
+    /// Tells how many bytes of the file are read, judged by its rows: `row` of this part are.
+    #[inline]
+    pub(crate) fn step(&self, row: usize, progress: &mut ReadProgress<'_>) -> Result<(), FeatureError> {
+        progress.step(|| {
+            let n_rows = self.tally.n_met() - (self.part.n_rows() - row) as u64;
+            let expected = (self.expected() as u64).max(n_rows).max(1);
+            (self.n_bytes as f64 * (n_rows as f64 / expected as f64)) as u64
+        })
+    }
+
+    /// Whether all cells are text.
+    pub(crate) fn is_text(&self) -> bool {
+        self.notation.is_some()
+    }
+
+    /// Bytes of the files of the table.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        self.n_bytes
     }
 
     /// Rows of this part.
@@ -262,20 +324,35 @@ impl Table {
     }
 }
 
-/// The rows of a file, or of the part files that a folder or a pattern names. A format of somebody else's is given a folder
-/// as it is.
+/// Bytes of a table: of a file, or of the part files of a folder or of a pattern. What is not there has none.
+pub fn n_bytes(path: &Path) -> u64 {
+    match part_files(path) {
+        Ok(Some(files)) => files.iter().map(|file| file.n_bytes).sum(),
+        _ => file_bytes(path),
+    }
+}
+
+fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// The rows and bytes of a file, or of the part files that a folder or a pattern names. A format of somebody else's is given
+/// a folder as it is.
 fn open(
     path: &Path,
     format: &FileFormat,
     formats: &Formats,
     limits: &ReadLimits,
     key: &'static str,
-) -> Result<Box<dyn RowSource>, FeatureError> {
+) -> Result<(Box<dyn RowSource>, u64), FeatureError> {
     let found = formats.find(format, key)?;
     let files = if matches!(format, FileFormat::Other(_)) { None } else { part_files(path)? };
     Ok(match files {
-        Some(files) => Box::new(TableParts::open(files, formats, format, key, limits)?),
-        None => found.open(path, limits)?,
+        Some(files) => {
+            let n_bytes = files.iter().map(|file| file.n_bytes).sum();
+            (Box::new(TableParts::open(files, formats, format, key, limits)?), n_bytes)
+        }
+        None => (found.open(path, limits)?, file_bytes(path)),
     })
 }
 

@@ -10,6 +10,7 @@ use crate::formats::{FileFormat, Formats};
 use crate::limits::ReadLimits;
 use crate::part::{FilePart, PartOrigin};
 use crate::part_files::PartFile;
+use crate::row_sample::{N_FILES, RowSample};
 use crate::row_source::RowSource;
 
 /// The rows of several files, one file after the other. Columns are found by their names, so their order may differ;
@@ -19,6 +20,8 @@ pub(crate) struct TableParts {
     format: FileFormat,
     key: &'static str,
     limits: ReadLimits,
+    /// Where some rows stand for all.
+    sample: Option<RowSample>,
     columns: Vec<String>,
     open: Option<OpenFile>,
     /// Files that are not open yet.
@@ -55,11 +58,37 @@ impl TableParts {
         key: &'static str,
         limits: &ReadLimits,
     ) -> Result<Self, FeatureError> {
+        TableParts::begin(files, formats, format, key, limits, None)
+    }
+
+    /// Opens some of the files, and some rows of each that is large.
+    pub(crate) fn open_sample(
+        files: Vec<PartFile>,
+        formats: &Formats,
+        format: &FileFormat,
+        limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Self, FeatureError> {
+        let places = sample.places(files.len(), N_FILES);
+        let sample = RowSample { n_files: places.len(), ..sample };
+        let files = places.into_iter().map(|place| files[place].clone()).collect();
+        TableParts::begin(files, formats, format, "data", limits, Some(sample))
+    }
+
+    fn begin(
+        files: Vec<PartFile>,
+        formats: &Formats,
+        format: &FileFormat,
+        key: &'static str,
+        limits: &ReadLimits,
+        sample: Option<RowSample>,
+    ) -> Result<Self, FeatureError> {
         let mut parts = TableParts {
             formats: formats.clone(),
             format: format.clone(),
             key,
             limits: *limits,
+            sample,
             columns: Vec::new(),
             open: None,
             files: files.into(),
@@ -72,7 +101,12 @@ impl TableParts {
     }
 
     fn source(&self, file: &PartFile) -> Result<Box<dyn RowSource>, FeatureError> {
-        self.formats.find(&self.format, self.key)?.open(&file.path, &self.limits)
+        let format = self.formats.find(&self.format, self.key)?;
+        let sample = self.sample.map(|sample| format.open_sample(&file.path, &self.limits, sample));
+        match sample.transpose()?.flatten() {
+            Some(rows) => Ok(rows),
+            None => format.open(&file.path, &self.limits),
+        }
     }
 
     /// The columns of the first file, and of all others where a file need not have every column; then those of folders.

@@ -60,6 +60,11 @@ impl Tally {
         self.counts.read == 0
     }
 
+    /// Rows that were met so far.
+    pub(crate) fn n_met(&self) -> u64 {
+        self.counts.read
+    }
+
     /// Rows that were used so far.
     pub(crate) fn n_kept(&self) -> u64 {
         self.counts.kept

@@ -5,6 +5,7 @@ use crate::error::FeatureError;
 use crate::file_bytes::FileBytes;
 use crate::formats::foreign;
 use crate::limits::ReadLimits;
+use crate::row_sample::RowSample;
 use crate::signature::{self, Packing};
 use crate::transcoder::Transcoder;
 
@@ -45,7 +46,27 @@ impl Lines {
     /// Lines are bytes that `encoding` decodes.
     pub(crate) fn open(path: &Path, encoding: Encoding, limits: &ReadLimits) -> Result<Self, FeatureError> {
         limits.check()?;
-        let mut file = FileBytes::open(path)?;
+        Lines::of(FileBytes::open(path)?, path, encoding, limits)
+    }
+
+    /// Some lines of a large file; `None` where all of them have to be read.
+    pub(crate) fn open_sample(
+        path: &Path,
+        encoding: Encoding,
+        limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Self>, FeatureError> {
+        limits.check()?;
+        let lines = sample.lines(path, encoding)?;
+        lines.map(|lines| Lines::of(lines, path, encoding, limits)).transpose()
+    }
+
+    fn of(
+        mut file: FileBytes,
+        path: &Path,
+        encoding: Encoding,
+        limits: &ReadLimits,
+    ) -> Result<Self, FeatureError> {
         if file.packing() == Packing::None {
             let beginning = file.beginning()?;
             signature::refuse_columns(beginning, path)?;
@@ -81,6 +102,11 @@ impl Lines {
     /// How many lines the file has, judged by the length of those before; 0 until there are enough of them.
     pub(crate) fn expected(&self) -> usize {
         self.expected
+    }
+
+    /// How many bytes of the file the lines so far are made of, to a buffer.
+    pub(crate) fn passed_bytes(&self) -> u64 {
+        self.file.passed_bytes()
     }
 
     /// What is in memory of the lines that come next.

@@ -97,6 +97,15 @@ impl TimeGuess {
         units
     }
 
+    /// Takes the first and the last time for two that a unit has read.
+    pub(crate) fn widen(&mut self, unit: &TimeUnit, [first, last]: [UnixTime; 2]) {
+        let counted = self.counted.iter_mut().chain([&mut self.digits, &mut self.excel_days]);
+        let all = counted.chain([&mut self.datetime]).chain(&mut self.patterns);
+        for known in all.filter(|known| known.unit == *unit) {
+            (known.first, known.last) = (known.first.min(first), known.last.max(last));
+        }
+    }
+
     pub(crate) fn datetime(&mut self, time: UnixTime) {
         self.datetime.add(time);
     }

@@ -4,6 +4,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
+    /// Somebody asked to stop while an index was built or measured; there is no index.
+    #[error("stopped")]
+    Stopped,
+    /// An item's vector was another one each time it was made, so its place cannot be told.
+    #[error("the vector of an item is another one each time it is made")]
+    Unsteady,
     /// There is nothing to index.
     #[error(
         "an index needs at least one item of at least one dimension, found {items} items of {dim} dimensions"

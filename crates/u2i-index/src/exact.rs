@@ -1,27 +1,17 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::num::NonZeroUsize;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-use rayon::prelude::*;
 use u2i_eval::Rank;
-use u2i_linalg::{Matrix, product};
 
 use crate::eligible::Eligible;
 use crate::file::{Built, Description};
 use crate::neighbors::{from_key, key};
+use crate::pass::{ITEMS, Items, Pass, Tell, products};
 use crate::row::{Found, Row};
 use crate::{Filter, Index, IndexError, ItemVectors, Neighbors, file, query};
-
-/// Queries × items whose scores are in memory at once, per thread, 512 KiB at most. A product copies both sides into
-/// the order in which it reads them: the more queries share a block of items, the less often items are copied.
-const QUERIES: usize = 256;
-const ITEMS: usize = 512;
-/// Queries that a thread takes at least; fewer are not worth the copies of the items.
-const FEWEST_QUERIES: usize = 64;
-/// Divides the shares of threads: coarser ones would leave little to the last.
-const EVEN_QUERIES: usize = 16;
 
 /// Exact search by inner product: blocked matrix products, in parallel over blocks of queries.
 ///
@@ -40,14 +30,28 @@ pub struct Scan {
     pub kept: Vec<Rank>,
     /// Rank of each target among the items that the filter leaves.
     pub excluded: Vec<Rank>,
-    /// The best items that the filter leaves.
+    /// The best items that the filter leaves, for each query.
     pub top: Neighbors,
+}
+
+impl Scan {
+    /// Of what was found for each query; `id` is of the item in a place.
+    pub(crate) fn new(k: NonZeroUsize, found: impl Iterator<Item = Found>, id: impl Fn(u32) -> u32) -> Self {
+        let (mut kept, mut excluded, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+        for found in found {
+            kept.extend(found.kept);
+            excluded.extend(found.excluded);
+            lists.push(found.top.into_iter().map(|(score, place)| (id(place), score)).collect());
+        }
+        Scan { kept, excluded, top: Neighbors::from_lists(k.get(), lists) }
+    }
 }
 
 /// What is wanted of a pass.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
-    targets: Option<&'a [u32]>,
+    /// Of each query; no list at all where there is nothing to rank.
+    targets: Option<&'a [&'a [u32]]>,
     filter: Filter<'a>,
     eligible: &'a Eligible,
     k: usize,
@@ -83,9 +87,9 @@ impl ExactIndex {
         targets: &[u32],
         filter: Filter<'_>,
     ) -> Result<Vec<Rank>, IndexError> {
-        let eligible = &self.eligible(filter);
-        let rows = self.pass(queries, Wanted { targets: Some(targets), filter, eligible, k: 0 })?;
-        Ok(rows.into_iter().map(|found| found.excluded).collect())
+        let (eligible, targets) = (&self.eligible(filter), each_alone(targets));
+        let pass = self.pass(queries, Wanted { targets: Some(&targets), filter, eligible, k: 0 }, None)?;
+        Ok(pass.finish().flat_map(|found| found.excluded).collect())
     }
 
     /// Ranks with excluded items left out and with them kept, and the best `k` items, from one pass.
@@ -124,11 +128,53 @@ impl ExactIndex {
         filter: Filter<'_>,
         k: NonZeroUsize,
     ) -> Result<Scan, IndexError> {
+        self.scan_sets(queries, &each_alone(targets), filter, k, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// [`scan`](Self::scan) for any number of targets of each query. Ranks come target by target, in their order, and the
+    /// best items query by query.
+    ///
+    /// `tell` is called every third of a second or so, with the number of items that all queries have been compared with,
+    /// and may end the search.
+    ///
+    /// # Shapes
+    ///
+    /// - `queries`: `[batch, dim]`
+    /// - `targets`: `[batch]` lists of ids
+    ///
+    /// # Errors
+    ///
+    /// As [`rank`](Self::rank), and [`Stopped`](IndexError::Stopped).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use u2i_eval::Rank;
+    /// # use u2i_index::{ExactIndex, Filter, IndexError, ItemVectors};
+    /// let index = ExactIndex::new(ItemVectors::new(vec![1, 2, 3], 1, vec![3.0, 2.0, 1.0])?);
+    /// let (queries, k) = ([1.0, -1.0], 1.try_into().unwrap());
+    /// let targets: [&[u32]; 2] = [&[2, 3], &[3]];
+    /// let scan = index.scan_sets(&queries, &targets, Filter::ALL, k, &mut |_| ControlFlow::Continue(()))?;
+    /// assert_eq!(scan.kept, [Rank::new(1, 0), Rank::new(2, 0), Rank::new(0, 0)]);
+    /// assert_eq!((scan.top.ids(0), scan.top.ids(1)), (&[1][..], &[3][..]));
+    ///
+    /// let stopped = index.scan_sets(&queries, &targets, Filter::ALL, k, &mut |_| ControlFlow::Break(()));
+    /// assert!(matches!(stopped, Err(IndexError::Stopped)));
+    /// # Ok::<(), IndexError>(())
+    /// ```
+    pub fn scan_sets(
+        &self,
+        queries: &[f32],
+        targets: &[&[u32]],
+        filter: Filter<'_>,
+        k: NonZeroUsize,
+        tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Scan, IndexError> {
         let eligible = &self.eligible(filter);
-        let rows = self.pass(queries, Wanted { targets: Some(targets), filter, eligible, k: k.get() })?;
-        let kept = rows.iter().map(|found| found.kept).collect();
-        let excluded = rows.iter().map(|found| found.excluded).collect();
-        Ok(Scan { kept, excluded, top: self.neighbors(k, eligible, rows) })
+        let wanted = Wanted { targets: Some(targets), filter, eligible, k: k.get() };
+        let pass = self.pass(queries, wanted, Some(tell))?;
+        Ok(Scan::new(k, pass.finish(), self.id_in(eligible)))
     }
 
     /// Scores of some items for one query: the very bits that [`search`](Index::search) returns, whatever else it was
@@ -206,121 +252,88 @@ impl ExactIndex {
         filter: Filter<'_>,
         eligible: &Eligible,
     ) -> Result<Neighbors, IndexError> {
-        let rows = self.pass(queries, Wanted { targets: None, filter, eligible, k: k.get() })?;
-        Ok(self.neighbors(k, eligible, rows))
+        let pass = self.pass(queries, Wanted { targets: None, filter, eligible, k: k.get() }, None)?;
+        let id = self.id_in(eligible);
+        let named = |(score, place): (f32, u32)| (id(place), score);
+        let lists = pass.finish().map(|found| found.top.into_iter().map(named).collect());
+        Ok(Neighbors::from_lists(k.get(), lists))
     }
 
-    fn neighbors(&self, k: NonZeroUsize, eligible: &Eligible, rows: Vec<Found>) -> Neighbors {
+    /// The id of the item in a place.
+    fn id_in(&self, eligible: &Eligible) -> impl Fn(u32) -> u32 {
         let ids = self.vectors.ids();
-        let named = |(score, place): (f32, u32)| (ids[eligible.row(place as usize)], score);
-        let lists = rows.into_iter().map(|found| found.top.into_iter().map(named).collect());
-        Neighbors::from_lists(k.get(), lists)
+        move |place| ids[eligible.row(place as usize)]
     }
 
-    fn pass(&self, queries: &[f32], wanted: Wanted<'_>) -> Result<Vec<Found>, IndexError> {
+    fn pass<'a>(
+        &self,
+        queries: &'a [f32],
+        wanted: Wanted<'_>,
+        mut tell: Option<Tell<'_>>,
+    ) -> Result<Pass<'a>, IndexError> {
         let dim = self.vectors.dim();
         let n = query::check(queries, dim, self.longest, wanted.filter)?;
         if let Some(targets) = wanted.targets {
             query::per_query("targets", targets.len(), n)?;
         }
-        let share = n.div_ceil(rayon::current_num_threads()).next_multiple_of(EVEN_QUERIES);
-        let together = share.clamp(FEWEST_QUERIES, QUERIES);
-        // Also holds the scores of some queries against the targets of each of them.
-        let width = ITEMS.min(wanted.eligible.len());
-        let room = (together.min(n) * width).max(FEWEST_QUERIES.min(n).pow(2));
-        if n <= together {
-            // Another thread would have to be woken for it.
-            return Ok(self.block(0, queries, wanted, &mut vec![0.0; room], &mut Vec::new()));
-        }
-        let blocks: Vec<_> = queries
-            .par_chunks(together * dim)
-            .enumerate()
-            .map_init(
-                || (vec![0.0; room], Vec::new()),
-                |(scores, gathered), (block, queries)| {
-                    self.block(block * together, queries, wanted, scores, gathered)
-                },
-            )
-            .collect();
-        Ok(blocks.into_iter().flatten().collect())
-    }
-
-    /// All eligible items for one block of queries.
-    fn block(
-        &self,
-        first: usize,
-        queries: &[f32],
-        wanted: Wanted<'_>,
-        scores: &mut [f32],
-        gathered: &mut Vec<f32>,
-    ) -> Vec<Found> {
-        let (dim, ids, eligible) = (self.vectors.dim(), self.vectors.ids(), wanted.eligible);
-        let n = queries.len() / dim;
-        let mut rows: Vec<Row> = (first..first + n)
-            .map(|query| {
-                let target = wanted.targets.and_then(|targets| self.vectors.row(targets[query]));
-                let target = target.and_then(|row| eligible.place(row));
-                let excluded = eligible.excluded(wanted.filter, query, ids);
-                Row::new(target, excluded, wanted.k.min(eligible.len()))
-            })
-            .collect();
-        if wanted.targets.is_some() {
-            let vector = |row: &Row| self.vectors.vector(row.target().map_or(0, |place| eligible.row(place)));
-            // Of each query against each target of its group, though only its own is wanted.
-            for (queries, rows) in queries.chunks(FEWEST_QUERIES * dim).zip(rows.chunks_mut(FEWEST_QUERIES)) {
-                let targets: Vec<f32> = rows.iter().flat_map(vector).copied().collect();
-                products(queries, &targets, dim, scores);
-                let diagonal = scores.iter().step_by(rows.len() + 1);
-                rows.iter_mut().zip(diagonal).for_each(|(row, &score)| row.expect_target(score));
-            }
-        }
-        // Counting needs the target's score before its block comes. A product with the targets alone gives
-        // it, to the bit, as `u2i_linalg::product` promises; should it break its promise, the pass is made again
-        // with the scores it found.
+        let left = Left { vectors: &self.vectors, eligible: wanted.eligible };
+        let mut pass =
+            Pass::new(queries, dim, |query| left.row(query, &queries[query * dim..][..dim], wanted));
         loop {
-            for start in (0..eligible.len()).step_by(ITEMS) {
-                let places = start..eligible.len().min(start + ITEMS);
-                let width = places.len();
-                products(queries, self.items(eligible, places, gathered), dim, scores);
-                for (row, scores) in rows.iter_mut().zip(scores.chunks_exact_mut(width)) {
-                    row.see(start, scores);
-                }
+            let tell: Option<Tell<'_>> = match &mut tell {
+                Some(tell) => Some(&mut **tell),
+                None => None,
+            };
+            pass.see(0..wanted.eligible.len(), &left, tell)?;
+            if pass.close() {
+                return Ok(pass);
             }
-            if rows.iter().all(Row::is_settled) {
-                return rows.into_iter().map(Row::finish).collect();
-            }
-            rows.iter_mut().for_each(Row::start_again);
         }
     }
+}
 
-    /// The vectors in some places, `[places, dim]`, gathered unless they stand together.
-    ///
+fn each_alone(targets: &[u32]) -> Vec<&[u32]> {
+    targets.chunks(1).collect()
+}
+
+/// The items that a filter's set leaves.
+struct Left<'a> {
+    vectors: &'a ItemVectors,
+    eligible: &'a Eligible,
+}
+
+impl Left<'_> {
+    /// What is wanted for one query.
+    fn row(&self, query: usize, vector: &[f32], wanted: Wanted<'_>) -> Row {
+        let Left { vectors, eligible } = self;
+        let targets = wanted.targets.map_or(&[][..], |targets| targets[query]).iter().map(|&target| {
+            let row = vectors.row(target)?;
+            let place = eligible.place(row)?;
+            let mut score = [0.0];
+            products(vector, vectors.vector(row), vectors.dim(), &mut score);
+            Some((place, score[0]))
+        });
+        let exclude = eligible.excluded(wanted.filter, query, vectors.ids());
+        Row::new(targets, exclude, wanted.k.min(eligible.len()))
+    }
+}
+
+impl Items for Left<'_> {
     /// A product adds up each score by itself, in an order that depends on `dim` alone, so a score has the same bits
     /// wherever its item stands: rows that a filter leaves can be multiplied without the others. Gathering costs too
     /// little to be measured: over 50,000 items of 64 dimensions a query of many takes 0.14 ms among all and 0.13 to
     /// 0.14 ms among 98 % drawn at random, then 0.12 among 70 %, 0.02 among 10 % and 0.004 among 1 %.
-    fn items<'a>(
-        &'a self,
-        eligible: &Eligible,
-        places: Range<usize>,
-        gathered: &'a mut Vec<f32>,
-    ) -> &'a [f32] {
-        let dim = self.vectors.dim();
+    fn vectors<'a>(&'a self, places: Range<usize>, gathered: &'a mut Vec<f32>) -> &'a [f32] {
+        let Left { vectors, eligible } = self;
+        let dim = vectors.dim();
         let (first, last) = (eligible.row(places.start), eligible.row(places.end - 1));
         if last - first + 1 == places.len() {
-            return &self.vectors.data()[first * dim..(last + 1) * dim];
+            return &vectors.data()[first * dim..(last + 1) * dim];
         }
         gathered.clear();
-        places.for_each(|place| gathered.extend_from_slice(self.vectors.vector(eligible.row(place))));
+        places.for_each(|place| gathered.extend_from_slice(vectors.vector(eligible.row(place))));
         gathered
     }
-}
-
-/// Inner products `[queries, items]` into the front of `scores`.
-fn products(queries: &[f32], items: &[f32], dim: usize, scores: &mut [f32]) {
-    let (queries, items) = (Matrix::new(queries, dim), Matrix::new(items, dim));
-    let scores = &mut scores[..queries.n_rows() * items.n_rows()];
-    product(queries, items.transposed(), 1.0, scores);
 }
 
 impl Index for ExactIndex {

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -40,6 +41,10 @@ pub struct FaissIndex {
     exact: OnceLock<Arc<ExactIndex>>,
 }
 
+/// Vectors that are added between two times that somebody is told: faiss compares them with clusters in blocks that divide
+/// this number, so that no sum depends on it.
+const ADDED_AT_ONCE: usize = 1 << 16;
+
 /// `(id, score)`, best first.
 type Found = Vec<(u32, f32)>;
 
@@ -71,6 +76,57 @@ impl FaissIndex {
     /// [`ItemNotFinite`](IndexError::ItemNotFinite) if what codes stand for overflows, or
     /// [`Faiss`](IndexError::Faiss).
     pub fn build(vectors: &ItemVectors, spec: FaissSpec, metric: Similarity) -> Result<Self, IndexError> {
+        FaissIndex::build_by(vectors, spec, metric, RawIndex::train_and_add)
+    }
+
+    /// [`build`](Self::build), while `tell` hears how many vectors are in the index, and may break to stop. The index is
+    /// the same.
+    ///
+    /// `tell` is asked also while nothing is added: a few times a second while clusters are looked for, and every few
+    /// thousand vectors while a graph is linked, more of them the fewer numbers a vector has; they come in at its end, all at
+    /// once. It must neither use faiss nor wait for a thread that does: faiss holds a lock while it asks.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and [`Stopped`](IndexError::Stopped).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use u2i_index::{FaissIndex, FaissSpec, Index as _, IndexError, ItemVectors, Similarity};
+    /// let items = ItemVectors::new(vec![1, 2], 1, vec![2.0, 1.0])?;
+    /// let (spec, metric) = (FaissSpec::Flat, Similarity::InnerProduct);
+    /// let mut told = Vec::new();
+    /// let mut go_on = |n_added| {
+    ///     told.push(n_added);
+    ///     ControlFlow::Continue(())
+    /// };
+    /// assert_eq!(FaissIndex::build_following(&items, spec, metric, &mut go_on)?.len(), 2);
+    /// assert_eq!(told.last(), Some(&2));
+    /// let stopped = FaissIndex::build_following(&items, spec, metric, &mut |_| ControlFlow::Break(()));
+    /// assert!(matches!(stopped, Err(IndexError::Stopped)));
+    /// # Ok::<(), IndexError>(())
+    /// ```
+    pub fn build_following(
+        vectors: &ItemVectors,
+        spec: FaissSpec,
+        metric: Similarity,
+        tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Self, IndexError> {
+        // The order in which a graph is linked depends on what comes in together.
+        let at_once = if matches!(spec, FaissSpec::Hnsw { .. }) { usize::MAX } else { ADDED_AT_ONCE };
+        let fill = |raw: &mut RawIndex, data: &[f32]| raw.train_and_add_following(data, at_once, tell);
+        FaissIndex::build_by(vectors, spec, metric, fill)
+    }
+
+    /// Builds an index that `fill` trains on vectors and adds them to.
+    fn build_by(
+        vectors: &ItemVectors,
+        spec: FaissSpec,
+        metric: Similarity,
+        fill: impl FnOnce(&mut RawIndex, &[f32]) -> Result<(), IndexError>,
+    ) -> Result<Self, IndexError> {
         spec.check(vectors.ids().len(), vectors.dim(), metric)?;
         if let (Similarity::L2, Some((id, length))) = (metric, vectors.first_not_unit()) {
             return Err(IndexError::NotUnitLength { id, length });
@@ -90,8 +146,8 @@ impl FaissIndex {
         set_search(&mut raw, spec)?;
         // Several threads link a graph in the order in which they come.
         ffi::on_one_thread(|| match metric {
-            Similarity::AugmentedInnerProduct => raw.train_and_add(vectors.augmented().data()),
-            Similarity::InnerProduct | Similarity::L2 => raw.train_and_add(vectors.data()),
+            Similarity::AugmentedInnerProduct => fill(&mut raw, vectors.augmented().data()),
+            Similarity::InnerProduct | Similarity::L2 => fill(&mut raw, vectors.data()),
         })?;
         let (ids, dim) = (vectors.ids().to_vec(), vectors.dim());
         let longest =

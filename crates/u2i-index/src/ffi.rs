@@ -6,15 +6,21 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_int};
-use std::ops::Range;
+use std::ffi::{CString, c_int};
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
 use faiss_sys as c;
 
+use code::checked;
+use interrupt::Asked;
+
 use crate::IndexError;
 use crate::file::io_error;
+
+mod code;
+mod interrupt;
 
 unsafe extern "C" {
     // OpenMP's own interface, from the library that faiss is linked with.
@@ -64,6 +70,7 @@ impl RawIndex {
             found: dim,
             wanted: wanted(),
         })?;
+        interrupt::install();
         let description = CString::new(description).expect("descriptions are made here, without NUL");
         let mut index = ptr::null_mut();
         // SAFETY: the string ends in NUL and lives through the call, which writes a pointer to `index` and no
@@ -77,6 +84,7 @@ impl RawIndex {
     /// Reads an index file. It must be known to be what faiss wrote: faiss validates little.
     pub(crate) fn read(path: &Path) -> Result<Self, IndexError> {
         let name = c_path(path)?;
+        interrupt::install();
         let mut index = ptr::null_mut();
         // SAFETY: the name ends in NUL and lives through the call, which writes a pointer to `index` and no
         // more.
@@ -118,6 +126,35 @@ impl RawIndex {
         checked("train", unsafe { c::faiss_Index_train(self.0.as_ptr(), n, data.as_ptr()) })?;
         // SAFETY: as above.
         checked("add items", unsafe { c::faiss_Index_add(self.0.as_ptr(), n, data.as_ptr()) })
+    }
+
+    /// [`train_and_add`](Self::train_and_add), `at_once` rows at a time and the last twice as many at most. `tell` hears how
+    /// many there are, and may break to stop: then, or in the middle of what faiss computes.
+    pub(crate) fn train_and_add_following(
+        &mut self,
+        data: &[f32],
+        at_once: usize,
+        tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<(), IndexError> {
+        let (n, dim) = (self.rows(data), self.dim());
+        let mut asked = Asked::new(tell);
+        asked.tell(0)?;
+        let index = self.0.as_ptr();
+        // SAFETY: the index is borrowed exclusively, and `data` holds the `n * dim` numbers that are read.
+        asked.during("train", || unsafe { c::faiss_Index_train(index, n as c::idx_t, data.as_ptr()) })?;
+        let mut n_added = 0;
+        while n_added < n {
+            // A few rows at the end would be compared with clusters in another way if they came alone.
+            let n_next = if (n - n_added) / 2 < at_once { n - n_added } else { at_once };
+            let rows = &data[n_added * dim..(n_added + n_next) * dim];
+            // SAFETY: as above, of the `n_next * dim` numbers of `rows`.
+            asked.during("add items", || unsafe {
+                c::faiss_Index_add(index, n_next as c::idx_t, rows.as_ptr())
+            })?;
+            n_added += n_next;
+            asked.tell(n_added)?;
+        }
+        Ok(())
     }
 
     /// For each of the `[queries, dim]`, `k` values and positions, best first, filled up with position -1.
@@ -246,19 +283,6 @@ pub(crate) fn on_one_thread<T>(work: impl FnOnce() -> T) -> T {
         before
     };
     work()
-}
-
-fn checked(action: &'static str, code: c_int) -> Result<(), IndexError> {
-    if code == 0 {
-        return Ok(());
-    }
-    // SAFETY: faiss returns null, or the message of the thread's last exception, which lives until the next
-    // one: it is copied at once.
-    let message = unsafe {
-        let message = c::faiss_get_last_error();
-        if message.is_null() { None } else { Some(CStr::from_ptr(message).to_string_lossy().into_owned()) }
-    };
-    Err(IndexError::Faiss { action, message: message.unwrap_or_else(|| format!("code {code}")) })
 }
 
 fn owned(action: &'static str, index: *mut c::FaissIndex) -> Result<NonNull<c::FaissIndex>, IndexError> {

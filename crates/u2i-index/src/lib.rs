@@ -1,7 +1,7 @@
 //! Item vectors to nearest neighbours by inner product.
 //!
 //! [`ExactIndex`] compares every item, in blocked matrix products, and also counts where a target stands
-//! ([`ExactIndex::scan`]), which evaluation uses. The feature `faiss` adds `FaissIndex` (Flat, IVF, HNSW,
+//! ([`ExactIndex::scan`]), which evaluation uses; [`MadeItems`] does so over vectors that are made block by block. The feature `faiss` adds `FaissIndex` (Flat, IVF, HNSW,
 //! and compressed SQ8 and IVF-PQ), built from a [`FaissSpec`] that configurations can hold with or without it. Both
 //! are an [`Index`], and so may be any other library. Approximate searches are judged by [`recall`] and [`measure`],
 //! and [`ExactIndex::scores`] scores what they found as exact search does.
@@ -56,8 +56,10 @@ mod faiss;
 mod ffi;
 mod file;
 mod filter;
+mod made;
 mod measure;
 mod neighbors;
+mod pass;
 mod query;
 mod row;
 mod seen;
@@ -75,7 +77,8 @@ pub use exact::{ExactIndex, Scan};
 #[cfg(feature = "faiss")]
 pub use faiss::FaissIndex;
 pub use filter::{Filter, ItemSet};
-pub use measure::{SearchQuality, measure};
+pub use made::MadeItems;
+pub use measure::{SearchQuality, measure, measure_following};
 pub use neighbors::{Neighbors, recall, same_lists};
 pub use seen::Seen;
 pub use spec::{FaissSpec, Similarity};

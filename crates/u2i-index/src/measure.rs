@@ -1,4 +1,5 @@
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -50,19 +51,42 @@ pub fn measure(
     queries: &[f32],
     k: NonZeroUsize,
 ) -> Result<SearchQuality, IndexError> {
+    measure_following(index, exact, queries, k, &mut |_| ControlFlow::Continue(()))
+}
+
+/// [`measure`], while `tell` hears how many queries were asked by themselves, and may break to stop.
+///
+/// # Errors
+///
+/// As [`measure`], and [`Stopped`](IndexError::Stopped).
+pub fn measure_following(
+    index: &dyn Index,
+    exact: &ExactIndex,
+    queries: &[f32],
+    k: NonZeroUsize,
+    tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<SearchQuality, IndexError> {
+    let mut tell = |n_asked: usize| match tell(n_asked as u64) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(IndexError::Stopped),
+    };
+    tell(0)?;
     // This also refuses queries that are not whole.
     let wanted = exact.search(queries, k, Filter::ALL)?;
     let n_queries = wanted.n_queries();
     if n_queries == 0 {
         return Err(IndexError::NoQueries);
     }
+    tell(0)?;
     let found = index.search(queries, k, Filter::ALL)?;
+    tell(0)?;
     index.search(&queries[..exact.dim()], k, Filter::ALL)?;
     let mut times_us = Vec::with_capacity(n_queries);
     for query in queries.chunks_exact(exact.dim()) {
         let start = Instant::now();
         index.search(query, k, Filter::ALL)?;
         times_us.push(start.elapsed().as_secs_f64() * 1e6);
+        tell(times_us.len())?;
     }
     times_us.sort_unstable_by(f64::total_cmp);
     Ok(SearchQuality {

@@ -19,11 +19,7 @@ pub(crate) fn check(
         {
             return Err(IndexError::QueryNotFinite { query, axis, value: vector[axis] });
         }
-        // Bounds the inner product, every part of its sum, and the squared distance; so no score is infinite
-        // or NaN.
-        if (length + longest).powi(2) > f64::from(f32::MAX) / 4.0 {
-            return Err(IndexError::QueryTooLong { query, length, longest_item: longest });
-        }
+        check_length(query, length, longest)?;
     }
     let n = queries.len() / dim;
     if let Some(lists) = filter.lists() {
@@ -35,6 +31,14 @@ pub(crate) fn check(
         }
     }
     Ok(n)
+}
+
+/// Bounds the inner product, every part of its sum, and the squared distance; so no score is infinite or NaN.
+pub(crate) fn check_length(query: usize, length: f64, longest_item: f64) -> Result<(), IndexError> {
+    if (length + longest_item).powi(2) > f64::from(f32::MAX) / 4.0 {
+        return Err(IndexError::QueryTooLong { query, length, longest_item });
+    }
+    Ok(())
 }
 
 pub(crate) fn per_query(what: &'static str, found: usize, queries: usize) -> Result<(), IndexError> {

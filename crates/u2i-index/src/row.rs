@@ -12,20 +12,58 @@ struct Place {
 
 /// The result of one query.
 pub(crate) struct Found {
-    pub(crate) kept: Rank,
-    pub(crate) excluded: Rank,
+    /// Of each target.
+    pub(crate) kept: Vec<Rank>,
+    /// Of each target.
+    pub(crate) excluded: Vec<Rank>,
     pub(crate) top: Vec<(f32, u32)>,
+}
+
+/// An item whose rank is asked for, on its way through a pass.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    place: usize,
+    expected: f32,
+    actual: f32,
+    /// Above and beside it among all items, itself included.
+    all: Place,
+    /// The part of these that is excluded.
+    removed: Place,
+}
+
+impl Target {
+    fn new(place: usize, score: f32) -> Self {
+        let (all, removed) = (Place::default(), Place::default());
+        Target { place, expected: score, actual: score, all, removed }
+    }
+
+    fn see(&mut self, start: usize, scores: &[f32], excluded: &[u32]) {
+        if let Some(&score) = self.place.checked_sub(start).and_then(|at| scores.get(at)) {
+            self.actual = score;
+        }
+        let seen = count_all(scores, self.expected);
+        self.all.above += seen.above;
+        self.all.ties += seen.ties;
+        for score in excluded.iter().map(|&place| scores[place as usize - start]) {
+            self.removed.above += u32::from(score > self.expected);
+            self.removed.ties += u32::from(score == self.expected);
+        }
+    }
+
+    /// Among all items, and among those that are not excluded.
+    fn places(&self, exclude: &[u32]) -> [Option<Place>; 2] {
+        let kept = Place { above: self.all.above, ties: self.all.ties - 1 };
+        let is_excluded = exclude.binary_search(&(self.place as u32)).is_ok();
+        let excluded = (!is_excluded)
+            .then(|| Place { above: kept.above - self.removed.above, ties: kept.ties - self.removed.ties });
+        [Some(kept), excluded]
+    }
 }
 
 /// One query's view of a pass over the items, block after block.
 pub(crate) struct Row {
-    target: Option<usize>,
-    expected: f32,
-    actual: f32,
-    /// Above and beside the target among all items, the target itself included.
-    all: Place,
-    /// The part of these that is excluded.
-    removed: Place,
+    /// `None` is one that is not among the items.
+    targets: Vec<Option<Target>>,
     exclude: Vec<u32>,
     /// How many of `exclude` lie in the blocks seen so far.
     passed: usize,
@@ -33,37 +71,23 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// `exclude` are ascending rows, each once.
-    pub(crate) fn new(target: Option<usize>, exclude: Vec<u32>, k: usize) -> Self {
-        let (all, removed) = (Place::default(), Place::default());
-        Row { target, expected: 0.0, actual: 0.0, all, removed, exclude, passed: 0, top: Top::new(k) }
-    }
-
-    pub(crate) fn target(&self) -> Option<usize> {
-        self.target
-    }
-
-    pub(crate) fn expect_target(&mut self, score: f32) {
-        (self.expected, self.actual) = (score, score);
+    /// `targets` are places and the scores that they are expected to have, `exclude` ascending places, each once.
+    pub(crate) fn new(
+        targets: impl Iterator<Item = Option<(usize, f32)>>,
+        exclude: Vec<u32>,
+        k: usize,
+    ) -> Self {
+        let target = |(place, score)| Target::new(place, score);
+        let targets = targets.map(|found| found.map(target)).collect();
+        Row { targets, exclude, passed: 0, top: Top::new(k) }
     }
 
     /// Takes in the scores of the items from `start` on. Excluded items are overwritten.
     pub(crate) fn see(&mut self, start: usize, scores: &mut [f32]) {
         let end = start + scores.len();
         let ahead = &self.exclude[self.passed..];
-        let excluded = &ahead[..ahead.partition_point(|&row| (row as usize) < end)];
-        if let Some(target) = self.target {
-            if (start..end).contains(&target) {
-                self.actual = scores[target - start];
-            }
-            let seen = count_all(scores, self.expected);
-            self.all.above += seen.above;
-            self.all.ties += seen.ties;
-            for score in excluded.iter().map(|&row| scores[row as usize - start]) {
-                self.removed.above += u32::from(score > self.expected);
-                self.removed.ties += u32::from(score == self.expected);
-            }
-        }
+        let excluded = &ahead[..ahead.partition_point(|&place| (place as usize) < end)];
+        self.targets.iter_mut().flatten().for_each(|target| target.see(start, scores, excluded));
         for &row in excluded {
             scores[row as usize - start] = f32::NEG_INFINITY;
         }
@@ -71,15 +95,17 @@ impl Row {
         self.top.see(start, scores);
     }
 
-    /// Whether the counts were made with the score that the target turned out to have.
+    /// Whether the counts were made with the scores that the targets turned out to have.
     pub(crate) fn is_settled(&self) -> bool {
-        self.expected == self.actual
+        self.targets.iter().flatten().all(|target| target.expected == target.actual)
     }
 
-    /// Forgets the pass, but keeps the score that it gave the target.
+    /// Forgets the pass, but keeps the scores that it gave the targets.
     pub(crate) fn start_again(&mut self) {
-        self.expected = self.actual;
-        (self.all, self.removed, self.passed) = (Place::default(), Place::default(), 0);
+        for target in self.targets.iter_mut().flatten() {
+            *target = Target::new(target.place, target.actual);
+        }
+        self.passed = 0;
         self.top = Top::new(self.top.k);
     }
 
@@ -87,19 +113,16 @@ impl Row {
         let rank = |place: Option<Place>| {
             place.map_or(Rank::MISS, |place| Rank::new(place.above as usize, place.ties as usize))
         };
-        let [kept, excluded] = self.places().map(rank);
+        let places = self.places();
+        let kept = places.iter().map(|[kept, _]| rank(*kept)).collect();
+        let excluded = places.iter().map(|[_, excluded]| rank(*excluded)).collect();
         Found { kept, excluded, top: self.top.finish() }
     }
 
-    /// Of the target among all items, and among those that are not excluded.
-    fn places(&self) -> [Option<Place>; 2] {
-        let kept = self.target.map(|_| Place { above: self.all.above, ties: self.all.ties - 1 });
-        let is_excluded = |target: &usize| self.exclude.binary_search(&(*target as u32)).is_ok();
-        let excluded = kept.filter(|_| !self.target.as_ref().is_some_and(is_excluded)).map(|kept| Place {
-            above: kept.above - self.removed.above,
-            ties: kept.ties - self.removed.ties,
-        });
-        [kept, excluded]
+    /// Of each target among all items, and among those that are not excluded.
+    fn places(&self) -> Vec<[Option<Place>; 2]> {
+        let places = |target: &Option<Target>| target.map_or([None; 2], |own| own.places(&self.exclude));
+        self.targets.iter().map(places).collect()
     }
 }
 
@@ -167,19 +190,23 @@ mod tests {
         row.see(2, &mut [2.0, 1.0]);
     }
 
+    fn place(above: u32, ties: u32) -> Option<Place> {
+        Some(Place { above, ties })
+    }
+
     #[test]
     fn a_target_that_scores_otherwise_than_expected_is_counted_again() {
-        let mut row = Row::new(Some(2), vec![0], 2);
-        row.expect_target(1.5);
+        let mut row = Row::new([Some((2, 1.5)), None, Some((3, 1.0))].into_iter(), vec![0], 2);
         see(&mut row);
         assert!(!row.is_settled());
         row.start_again();
         see(&mut row);
         assert!(row.is_settled());
-        let place = |above, ties| Some(Place { above, ties });
-        assert_eq!(row.places(), [place(1, 1), place(0, 1)]);
+        let wanted = [[place(1, 1), place(0, 1)], [None; 2], [place(3, 0), place(2, 0)]];
+        assert_eq!(row.places(), wanted);
         let found = row.finish();
-        assert_eq!((found.kept, found.excluded), (Rank::new(1, 1), Rank::new(0, 1)));
+        assert_eq!(found.kept, [Rank::new(1, 1), Rank::MISS, Rank::new(3, 0)]);
+        assert_eq!(found.excluded, [Rank::new(0, 1), Rank::MISS, Rank::new(2, 0)]);
         assert_eq!(found.top, [(2.0, 1), (2.0, 2)]);
     }
 
@@ -188,11 +215,11 @@ mod tests {
     fn above_and_beside_a_target_are_counted_apart() {
         let scores = [2.0, 3.0, 1.0, 2.0, 2.0, 3.0, 0.0];
         for exclude in [vec![], vec![0, 4], vec![1, 3, 5, 6]] {
-            for target in 0..scores.len() {
-                let mut row = Row::new(Some(target), exclude.clone(), 0);
-                row.expect_target(scores[target]);
-                row.see(0, &mut scores[..4].to_vec());
-                row.see(4, &mut scores[4..].to_vec());
+            let targets = scores.iter().copied().enumerate().map(Some);
+            let mut row = Row::new(targets, exclude.clone(), 0);
+            row.see(0, &mut scores[..4].to_vec());
+            row.see(4, &mut scores[4..].to_vec());
+            for (target, found) in row.places().into_iter().enumerate() {
                 let place = |is_left: &dyn Fn(usize) -> bool| {
                     let others = (0..scores.len()).filter(|&item| item != target && is_left(item));
                     let count = |is_counted: &dyn Fn(f32) -> bool| {
@@ -202,7 +229,7 @@ mod tests {
                     is_left(target).then_some(Place { above, ties })
                 };
                 let wanted = [place(&|_| true), place(&|item| !exclude.contains(&(item as u32)))];
-                assert_eq!(row.places(), wanted, "target {target} without {exclude:?}");
+                assert_eq!(found, wanted, "target {target} without {exclude:?}");
             }
         }
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::IndexError;
 
 /// How far from 1 the length of a vector of "unit length" may be.
@@ -8,12 +10,12 @@ const UNIT_TOLERANCE: f64 = 1e-4;
 
 /// Item vectors `[items, dim]` with the ids they are returned under: all finite, ids ascending and above 0.
 ///
-/// Ascending ids are unique, and a tie in score goes to the lower row and the lower id alike.
+/// Ascending ids are unique, and a tie in score goes to the lower row and the lower id alike. A clone shares the numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemVectors {
-    ids: Vec<u32>,
+    ids: Arc<Vec<u32>>,
     dim: usize,
-    data: Vec<f32>,
+    data: Arc<Vec<f32>>,
 }
 
 impl ItemVectors {
@@ -33,7 +35,7 @@ impl ItemVectors {
         }
         check_ids(&ids)?;
         check_finite(&ids, dim, &data)?;
-        Ok(ItemVectors { ids, dim, data })
+        Ok(ItemVectors { ids: Arc::new(ids), dim, data: Arc::new(data) })
     }
 
     /// Ids, in the order of the rows.
@@ -103,7 +105,7 @@ impl ItemVectors {
             data.extend_from_slice(vector);
             data.push(((longest - norm) * (longest + norm)).sqrt() as f32);
         }
-        ItemVectors { ids: self.ids.clone(), dim: self.dim + 1, data }
+        ItemVectors { ids: Arc::clone(&self.ids), dim: self.dim + 1, data: Arc::new(data) }
     }
 
     pub(crate) fn longest(&self) -> f64 {

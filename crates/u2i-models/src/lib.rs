@@ -62,5 +62,5 @@ pub use table::{Table, TableRows};
 pub use tensors::ModelTensors;
 pub use two_tower::{HistoryInput, HistoryUse, Inputs, Normalization, TwoTower};
 pub use user_tower::{UserTower, UserTowerConfig};
-pub use weights::{HostTensor, ModulePath, WeightError, load_weights, save_weights, weights, with_weights};
+pub use weights::{HostTensor, ModulePath, WeightError, weights, with_weights};
 pub use youtube_dnn::{YoutubeDnn, YoutubeDnnConfig};

@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// A tensor on the host.
@@ -56,9 +56,9 @@ impl HostTensor {
 
 /// All weights of a model by their path in it: what is exported.
 pub fn weights<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
-    let mut tensors = BTreeMap::new();
-    save_weights(model, "", &BTreeSet::new(), &mut tensors);
-    tensors
+    let mut save = Save { path: ModulePath::default(), tensors: BTreeMap::new() };
+    model.visit(&mut save);
+    save.tensors
 }
 
 /// The model with the weights that [`weights`] took from one like it.
@@ -67,9 +67,12 @@ pub fn weights<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
 ///
 /// If a weight is missing, has another shape, or belongs to no parameter of the model.
 pub fn with_weights<M: Module>(model: M, weights: BTreeMap<String, HostTensor>) -> Result<M, WeightError> {
-    let mut tensors = weights;
-    let model = load_weights(model, "", &BTreeSet::new(), &mut tensors)?;
-    match tensors.into_iter().next() {
+    let mut load = Load { path: ModulePath::default(), tensors: weights, failed: None };
+    let model = model.map(&mut load);
+    if let Some(error) = load.failed {
+        return Err(error);
+    }
+    match load.tensors.into_iter().next() {
         None => Ok(model),
         Some((name, tensor)) => {
             Err(WeightError { name, found: format!("shape {:?}", tensor.shape), expected: "nothing".into() })
@@ -77,46 +80,11 @@ pub fn with_weights<M: Module>(model: M, weights: BTreeMap<String, HostTensor>) 
     }
 }
 
-/// Puts the parameters of `module` into `tensors` as `<prefix>/<path>`, or `<path>` where the prefix is empty, without those
-/// in `except`.
-pub fn save_weights<M: Module>(
-    module: &M,
-    prefix: &str,
-    except: &BTreeSet<ParamId>,
-    tensors: &mut BTreeMap<String, HostTensor>,
-) {
-    module.visit(&mut Save { path: ModulePath::default(), prefix, except, tensors });
-}
-
-/// Takes the parameters that [`save_weights`] put into `tensors` out of them again.
-///
-/// # Errors
-///
-/// If a weight is missing or has another shape.
-pub fn load_weights<M: Module>(
-    module: M,
-    prefix: &str,
-    except: &BTreeSet<ParamId>,
-    tensors: &mut BTreeMap<String, HostTensor>,
-) -> Result<M, WeightError> {
-    let mut load = Load { path: ModulePath::default(), prefix, except, tensors, failed: None };
-    let module = module.map(&mut load);
-    load.failed.map_or(Ok(module), Err)
-}
-
 /// Where a walk through a module is: the names of its parts from the outside in.
 #[derive(Debug, Clone, Default)]
 pub struct ModulePath(Vec<String>);
 
 impl ModulePath {
-    /// The name under a prefix, which may be empty.
-    fn below(&self, prefix: &str) -> String {
-        match prefix {
-            "" => self.name(),
-            prefix => format!("{prefix}/{}", self.name()),
-        }
-    }
-
     /// Steps into a part.
     pub fn enter(&mut self, name: &str) {
         self.0.push(name.to_owned());
@@ -133,14 +101,12 @@ impl ModulePath {
     }
 }
 
-struct Save<'a> {
+struct Save {
     path: ModulePath,
-    prefix: &'a str,
-    except: &'a BTreeSet<ParamId>,
-    tensors: &'a mut BTreeMap<String, HostTensor>,
+    tensors: BTreeMap<String, HostTensor>,
 }
 
-impl ModuleVisitor for Save<'_> {
+impl ModuleVisitor for Save {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.enter(name);
     }
@@ -150,23 +116,18 @@ impl ModuleVisitor for Save<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !self.except.contains(&param.id) {
-            let name = self.path.below(self.prefix);
-            let before = self.tensors.insert(name, HostTensor::of(param.val()));
-            debug_assert!(before.is_none(), "two parameters have one path");
-        }
+        let before = self.tensors.insert(self.path.name(), HostTensor::of(param.val()));
+        debug_assert!(before.is_none(), "two parameters have one path");
     }
 }
 
-struct Load<'a> {
+struct Load {
     path: ModulePath,
-    prefix: &'a str,
-    except: &'a BTreeSet<ParamId>,
-    tensors: &'a mut BTreeMap<String, HostTensor>,
+    tensors: BTreeMap<String, HostTensor>,
     failed: Option<WeightError>,
 }
 
-impl ModuleMapper for Load<'_> {
+impl ModuleMapper for Load {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.enter(name);
     }
@@ -176,10 +137,10 @@ impl ModuleMapper for Load<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.except.contains(&param.id) || self.failed.is_some() {
+        if self.failed.is_some() {
             return param;
         }
-        let name = self.path.below(self.prefix);
+        let name = self.path.name();
         let (id, value, mapper) = param.consume();
         let tensor = self.tensors.remove(&name).ok_or_else(|| WeightError {
             name: name.clone(),

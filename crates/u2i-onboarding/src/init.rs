@@ -2,16 +2,20 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use u2i::Error;
 use u2i::config::Experiment;
-use u2i::pipeline::prepare_features;
-use u2i_features::{DataConfig, FeatureError, FileCounts, FilesSplit, RawData, SplitConfig, Ties, Times};
+use u2i::followed::{Tell, read_following, under_bar};
+use u2i::{Error, Progress};
+use u2i_features::{
+    FeatureError, FileCounts, FilesSplit, RawData, ReadProgress, SplitConfig, Ties, Times, can_prepare,
+};
 use u2i_schema::Side;
 
 use crate::model_choice::ModelChoice;
 use crate::options::InitOptions;
-use crate::plan::{FileUse, Plan, plan, summary};
+use crate::plan::{FileUse, Plan, plan, source, summary};
 use crate::recipe::{Recipe, Size, counted, grouped, recipe};
+use crate::sampled::plan_by_sample;
+use crate::source::Source;
 use crate::write::{self, Guess, Writer, decimal, quoted, relative};
 
 /// A config that was made from files.
@@ -57,15 +61,35 @@ impl fmt::Display for Initialised {
 /// If the files cannot be read, or it is not clear what they hold; the message then lists what there is to choose from,
 /// and the option that chooses.
 pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
+    init_following(options, &mut ())
+}
+
+/// [`init`], each step of it under a bar.
+///
+/// # Errors
+///
+/// As [`init`], and [`Error::Stopped`].
+pub fn init_following(options: &InitOptions, progress: &mut dyn Progress) -> Result<Initialised, Error> {
     let InitOptions { data, out, model, .. } = options;
-    let mut plan = plan(options)?;
-    if !matches!(plan.data, DataConfig::Tables(_)) && options.names_tables() {
+    let source = source(options)?;
+    if !matches!(source, Source::Tables(_)) && options.names_tables() {
         return Err(Error::Usage(format!(
             "options such as --user, --item and --time name columns of tables, and {} has none by name",
             data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
         )));
     }
-    let raw = read(&mut plan)?;
+    let by_sample = match &source {
+        Source::Tables(files) => plan_by_sample(files, options, progress)?,
+        _ => None,
+    };
+    let (plan, raw) = match by_sample {
+        Some(found) => found,
+        None => {
+            let mut plan = plan(source, options, progress)?;
+            let raw = read(&mut plan, progress)?;
+            (plan, raw)
+        }
+    };
     let size = Size::new(&raw.events.user, &raw.events.item, raw.user_ids.len(), raw.item_ids.len());
 
     let folder = folder_of(out)?;
@@ -93,21 +117,18 @@ pub fn init(options: &InitOptions) -> Result<Initialised, Error> {
     evaluation(&mut writer, &size);
 
     let experiment = Experiment::parse(&writer.text, out)?;
-    check(&experiment, &raw)?;
+    check(&experiment, &raw, progress)?;
     let Writer { text, guesses, .. } = writer;
     Ok(Initialised { text, summary, guesses, files: plan.files, unused: plan.unused, experiment })
 }
 
 /// Reads the data. An attribute that was guessed and cannot be read is left out: what is written can be read.
-fn read(plan: &mut Plan) -> Result<RawData, Error> {
+fn read(plan: &mut Plan, progress: &mut dyn Progress) -> Result<RawData, Error> {
     loop {
-        let found = match split_of(plan) {
-            Some(split) => plan.data.read_for(&split, Path::new("")),
-            None => plan.data.read(Path::new("")),
-        };
-        let error = match found {
-            Ok(raw) => return Ok(raw),
-            Err(error) => error,
+        let split = split_of(plan);
+        let error = match read_following(&plan.data, split.as_ref(), Path::new(""), progress) {
+            Err(Error::Features(error)) => error,
+            ended => return ended,
         };
         let is_left_out = blamed(&error).is_some_and(|(file, column)| {
             let reason = format!("it cannot be read as it was guessed to be; {error}");
@@ -152,8 +173,11 @@ fn folder_of(out: &Path) -> Result<PathBuf, Error> {
 }
 
 /// The config can be trained: columns fit the data, and something is left to train and to test on.
-fn check(experiment: &Experiment, raw: &RawData) -> Result<(), Error> {
-    prepare_features(experiment, raw).map(drop)
+fn check(experiment: &Experiment, raw: &RawData, progress: &mut dyn Progress) -> Result<(), Error> {
+    let Experiment { split, features, samples, seed, .. } = experiment;
+    let check =
+        |tell: &mut Tell<'_>| can_prepare(raw, split, features, samples, *seed, &mut ReadProgress::new(tell));
+    Ok(under_bar(progress, "trying the config", raw.n_events() as u64, "events", check)?)
 }
 
 fn head(writer: &mut Writer, summary: &str, plan: &Plan) {

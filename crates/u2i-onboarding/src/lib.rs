@@ -29,6 +29,7 @@ mod options;
 mod plan;
 mod recipe;
 mod roles;
+mod sampled;
 mod sniff;
 mod source;
 mod times;
@@ -38,10 +39,12 @@ mod write;
 
 pub use column_summary::{ColumnSummary, Counted};
 pub use column_uses::{ColumnUse, Use};
-pub use init::{Initialised, init};
+pub use init::{Initialised, init, init_following};
 pub use model_choice::ModelChoice;
 pub use options::InitOptions;
 pub use plan::FileUse;
 pub use times::parse_time_unit;
-pub use validate::{FileSummary, MarkedColumn, Quantiles, SplitSummary, Validation, validate};
+pub use validate::{
+    FileSummary, MarkedColumn, Quantiles, SplitSummary, Validation, validate, validate_following,
+};
 pub use write::Guess;

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use u2i::Error;
+use u2i::followed::{Tell, under_bar};
+use u2i::{Error, Progress};
 use u2i_features::{
     AttributeConfig, AttributeKind, AttributesConfig, ColumnKind, ColumnProfile, DataConfig, EventsConfig,
-    Incomplete, MovieLensConfig, ReadLimits, SequencesConfig, SequencesLayout, TablesConfig, TimeConfig,
-    profile_table,
+    Formats, Incomplete, MovieLensConfig, ReadLimits, ReadProgress, SequencesConfig, SequencesLayout,
+    TablesConfig, TimeConfig, table_bytes,
 };
 use u2i_schema::Side;
 
@@ -97,18 +98,31 @@ impl Plan {
 }
 
 /// Share of rows that may be unusable while a config is made: where there are any, the config says so.
-const TOLERATED: f64 = 0.01;
+pub(crate) const TOLERATED: f64 = 0.01;
 
 fn limits(options: &InitOptions) -> ReadLimits {
     ReadLimits { max_reject_ratio: options.max_rejects.unwrap_or(TOLERATED), ..ReadLimits::STRICT }
 }
 
-pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
+/// What the data is; of tables all that are named.
+pub(crate) fn source(options: &InitOptions) -> Result<Source, Error> {
     // Files may be named by options alone.
     let source = match options.data.is_empty() && !options.paths().is_empty() {
         true => Source::Tables(Vec::new()),
         false => recognise(&options.data, header(options))?,
     };
+    Ok(match source {
+        Source::Tables(files) => Source::Tables(with_named(files, options)?),
+        source => source,
+    })
+}
+
+/// The plan for some data. Of tables every row is looked at.
+pub(crate) fn plan(
+    source: Source,
+    options: &InitOptions,
+    progress: &mut dyn Progress,
+) -> Result<Plan, Error> {
     match source {
         Source::Ml1m(dir) => Ok(movielens("MovieLens 1M", DataConfig::Ml1m, &dir, limits(options))),
         Source::Ml10m(dir) => {
@@ -149,7 +163,10 @@ pub(crate) fn plan(options: &InitOptions) -> Result<Plan, Error> {
             files: Vec::new(),
             unused: Vec::new(),
         }),
-        Source::Tables(files) => tables(files, options),
+        Source::Tables(files) => {
+            let looked = files.into_iter().map(|file| look(file, progress)).collect::<Result<Vec<_>, _>>()?;
+            tables(&looked, options)
+        }
     }
 }
 
@@ -184,15 +201,22 @@ fn movielens(name: &str, data: fn(MovieLensConfig) -> DataConfig, dir: &Path, li
     }
 }
 
-/// Looks at tables, tells which is what, and plans the config.
-fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
-    let mut looked = Vec::new();
-    for file in with_named(files, options)? {
-        let profile = profile_table(&file.path, &file.format, ReadLimits::STRICT.max_line_bytes)?;
-        looked.push(Looked { file, profile });
-    }
-    let asked = resolve(options, &looked)?;
-    let EventsFile { place, roles, reason, others } = events_file(&looked, &asked, options.now_s)?;
+/// Looks at all rows of a table, under a bar of bytes.
+pub(crate) fn look(file: TableFile, progress: &mut dyn Progress) -> Result<Looked, Error> {
+    let TableFile { path, format, .. } = &file;
+    let label = format!("looking at {}", file_name(path));
+    let profile = |tell: &mut Tell<'_>| {
+        let most = ReadLimits::STRICT.max_line_bytes;
+        Formats::built_in().profile_table_following(path, format, most, &mut ReadProgress::new(tell))
+    };
+    let profile = under_bar(progress, &label, table_bytes(path), "bytes", profile)?;
+    Ok(Looked { file, profile })
+}
+
+/// Tells which table is what, and plans the config.
+pub(crate) fn tables(looked: &[Looked], options: &InitOptions) -> Result<Plan, Error> {
+    let asked = resolve(options, looked)?;
+    let EventsFile { place, roles, reason, others } = events_file(looked, &asked, options.now_s)?;
     let events = &looked[place];
     let time = match &roles.time {
         FoundTime::Column { found, unit } => {
@@ -239,7 +263,7 @@ fn tables(files: Vec<TableFile>, options: &InitOptions) -> Result<Plan, Error> {
         }],
         unused: unused_of_events(events, &roles),
     };
-    attach(&mut plan, &looked, place, &roles, &asked, &others)?;
+    attach(&mut plan, looked, place, &roles, &asked, &others)?;
     Ok(plan)
 }
 
@@ -269,7 +293,7 @@ fn with_named(mut files: Vec<TableFile>, options: &InitOptions) -> Result<Vec<Ta
 }
 
 /// The share of events without an id in a column.
-fn blank_share(events: &Looked, found: &Found) -> f64 {
+pub(crate) fn blank_share(events: &Looked, found: &Found) -> f64 {
     let column = events.column(&found.column);
     column.map_or(0.0, |column| column.n_missing as f64 / column.n_rows.max(1) as f64)
 }

@@ -22,12 +22,28 @@ impl Size {
     pub(crate) fn new(user: &[u32], item: &[u32], n_users: usize, n_items: usize) -> Self {
         let mut events_per_user = vec![0u32; n_users];
         user.iter().for_each(|&user| events_per_user[user as usize] += 1);
+        // The items of each user stand together, and are few.
+        let mut next: Vec<usize> = Vec::with_capacity(n_users);
+        let mut n_events = 0;
+        for &n in &events_per_user {
+            next.push(n_events);
+            n_events += n as usize;
+        }
+        let mut items = vec![0; n_events];
+        for (&user, &item) in user.iter().zip(item) {
+            let place = &mut next[user as usize];
+            items[*place] = item;
+            *place += 1;
+        }
+        let (mut begin, mut n_repeated) = (0, 0);
+        for end in next {
+            let own = &mut items[begin..end];
+            own.sort_unstable();
+            n_repeated += own.windows(2).filter(|pair| pair[0] == pair[1]).count();
+            begin = end;
+        }
         events_per_user.sort_unstable();
-        let mut pairs: Vec<(u32, u32)> = user.iter().copied().zip(item.iter().copied()).collect();
-        pairs.sort_unstable();
-        let n_events = pairs.len();
-        pairs.dedup();
-        Size { n_events, n_users, n_items, events_per_user, n_repeated: n_events - pairs.len() }
+        Size { n_events, n_users, n_items, events_per_user, n_repeated }
     }
 
     pub(crate) fn median_events(&self) -> usize {

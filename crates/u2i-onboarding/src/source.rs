@@ -11,7 +11,7 @@ use crate::{folder, sniff};
 
 /// Data, recognised.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The folder of MovieLens 1M.
     Ml1m(PathBuf),
     /// The folder of MovieLens 10M.
@@ -28,7 +28,7 @@ pub(super) enum Source {
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct TableFile {
+pub(crate) struct TableFile {
     pub path: PathBuf,
     pub format: FileFormat,
     /// How it was recognised.
@@ -47,13 +47,13 @@ const LIGHT_GCN: [&str; 2] = ["train.txt", "test.txt"];
 
 /// Whether texts begin with the names of their columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Header {
+pub(crate) enum Header {
     Names,
     Missing,
 }
 
 /// Recognises files and folders of part files, or the one folder that holds either.
-pub(super) fn recognise(data: &[PathBuf], header: Header) -> Result<Source, Error> {
+pub(crate) fn recognise(data: &[PathBuf], header: Header) -> Result<Source, Error> {
     let [dir] = data else {
         data.iter().filter(|path| path.is_dir()).try_for_each(|dir| one_table(dir))?;
         return files(data, header);

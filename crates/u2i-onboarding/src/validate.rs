@@ -3,11 +3,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use u2i::Error;
 use u2i::cold::groups;
 use u2i::config::Experiment;
+use u2i::followed::{load_data_following, prepare_all_following};
+use u2i::held_out::sample_users;
 use u2i::memory::MemoryEstimate;
-use u2i::pipeline::{load_data, prepare_features, seen_items};
+use u2i::pipeline::seen_items;
+use u2i::{Error, Progress};
 use u2i_datasets::Places;
 use u2i_features::{FileCounts, MarkedCells, Prepared, RawData, Reject, Times};
 use u2i_schema::Sample;
@@ -139,12 +141,31 @@ pub struct SplitSummary {
 ///
 /// If the data cannot be read, or the experiment does not fit it.
 pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result<Validation, Error> {
-    let raw = load_data(experiment, places, base)?;
-    let prepared = prepare_features(experiment, &raw)?;
-    let memory = MemoryEstimate::new(experiment, &raw, &prepared)?;
+    validate_following(experiment, base, places, &mut ())
+}
+
+/// [`validate`], each step of it under a bar.
+///
+/// # Errors
+///
+/// As [`validate`], and [`Error::Stopped`].
+pub fn validate_following(
+    experiment: &Experiment,
+    base: &Path,
+    places: &Places,
+    progress: &mut dyn Progress,
+) -> Result<Validation, Error> {
+    let raw = load_data_following(experiment, places, base, progress)?;
+    // With all test and validation users, be they ranked for or not.
+    let mut prepared = prepare_all_following(experiment, &raw, progress)?;
     let lengths =
         |samples: &[Sample]| Quantiles::of(samples.iter().map(|target| target.position as usize).collect());
     let per_user = (0..prepared.events.n_users()).map(|user| prepared.events.items(user).len()).collect();
+    let (split, columns) =
+        (split_summary(&prepared, lengths(&prepared.test)), columns(experiment, &raw, &prepared));
+    let ties_share = (raw.times == Times::Known).then(|| ties_share(&prepared));
+    sample_users(&mut prepared, &experiment.evaluation);
+    let memory = MemoryEstimate::new(experiment, &raw, &prepared)?;
     Ok(Validation {
         files: raw.files.iter().map(file_summary).collect(),
         uses: column_uses(experiment, base)?,
@@ -154,10 +175,10 @@ pub fn validate(experiment: &Experiment, base: &Path, places: &Places) -> Result
         times: times(&raw),
         newest_s: newest_s(&raw),
         warnings: warnings_of_1970(&raw),
-        ties_share: (raw.times == Times::Known).then(|| ties_share(&prepared)),
+        ties_share,
         events_per_user: Quantiles::of(per_user),
-        split: split_summary(&prepared, lengths(&prepared.test)),
-        columns: columns(experiment, &raw, &prepared),
+        split,
+        columns,
         memory_peak: memory.peak(),
         memory,
     })

@@ -192,7 +192,7 @@ fn top_items(view: &View, items: &[ItemRow], lists: &Use) -> Markup {
     let mut by_events: Vec<u32> = items.iter().map(|item| item.n_train).collect();
     by_events.sort_unstable_by(|a, b| b.cmp(a));
     let place = |n_train: u32| by_events.partition_point(|&other| other > n_train) + 1;
-    let n_users = view.n_users as f64;
+    let n_users = view.n_evaluated() as f64;
     let shown = order.len().min(TOP_ITEMS);
     html! {
         h3.apart { "Most recommended items" }

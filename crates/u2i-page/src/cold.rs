@@ -50,7 +50,7 @@ fn card(view: &View, words: &Words, groups: [&GroupView; 2], k: usize, more: Opt
                 p { (words.none) }
             } @else {
                 p {
-                    (count(cold.n_targets as u64)) " of " (count(view.n_relevant.unwrap_or(view.n_users) as u64)) " "
+                    (count(cold.n_targets as u64)) " of " (count(view.n_relevant.unwrap_or(view.n_evaluated()) as u64)) " "
                     (if view.n_relevant.is_some() { words.cold_of_sets } else { words.cold }) "."
                     @if cold.n_not_ranked > 0 { " A target that the model cannot rank is a miss." }
                 }

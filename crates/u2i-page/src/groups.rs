@@ -104,8 +104,9 @@ pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> 
         share,
     };
     let found = group(rows.iter(), view.seen, k, "all".to_owned(), String::new());
-    let disagrees = overall
-        .filter(|mean| found.n != view.n_users || (found.hits as f64 / found.n as f64 - mean).abs() > 1e-9);
+    let disagrees = overall.filter(|mean| {
+        found.n != view.n_evaluated() || (found.hits as f64 / found.n as f64 - mean).abs() > 1e-9
+    });
     html! {
         section id="groups" {
             h2 { "For whom it works" }
@@ -116,7 +117,7 @@ pub(crate) fn section(view: &View, run: &RunFiles, bounds: PopularityBounds) -> 
                     p.warning {
                         "The ranks do not add up to the report: " (count(found.hits as u64)) " hits@" (k) " of "
                         (count(found.n as u64)) " targets, where report.json has a hit rate of " (metric(mean)) " over "
-                        (count(view.n_users as u64)) " users. The files of this folder may be of different runs."
+                        (count(view.n_evaluated() as u64)) " users. The files of this folder may be of different runs."
                     }
                 }
                 (facts(view, rows.len(), &popularity[3]))

@@ -153,8 +153,24 @@ pub(crate) fn tiles(view: &View) -> Markup {
             }
         }
         p.fine {
-            "Means over " (count(view.n_users as u64)) " test users, each with one held-out target; ± is half of a 95 % "
+            "Means over " (count(view.n_evaluated() as u64)) " test users, each with one held-out target; ± is half of a 95 % "
             "interval over users. Every figure is of the whole catalogue, ranked by exact search."
+        }
+        @if let Some(pruned) = &view.baselines.markov_window_pruned {
+            p.fine {
+                "The Markov window is made of the " (count(pruned.successors_per_item)) " heaviest successors of each item: "
+                (count(pruned.kept)) " of " (count(pruned.pairs)) " pairs."
+            }
+        }
+        @if view.n_evaluated() < view.n_users {
+            p.fine {
+                "These users are a sample of the " (count(view.n_users as u64)) " test users, the same for every run on "
+                "this split."
+                @if let Some(half) = view.metrics_sample_ci95.get(deciding(view)) {
+                    " With 95 % confidence, all of them would have " (spoken(deciding(view))) " within ± " (metric(half))
+                    " of that above."
+                }
+            }
         }
     }
 }

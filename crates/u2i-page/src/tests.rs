@@ -109,6 +109,20 @@ fn markup_in_the_data_is_text_on_the_page() {
 }
 
 #[test]
+fn a_sample_of_the_test_users_is_said_with_its_interval() {
+    assert!(!render(&run()).unwrap().contains("are a sample of"));
+    let mut run = run();
+    set(&mut run, "/n_users", json!(12_345));
+    run.report["n_users_evaluated"] = json!(3);
+    run.report["metrics_sample_ci95"] = json!({"ndcg@10": 0.0025});
+    let page = render(&run).unwrap();
+    assert!(page.contains("Means over 3 test users"), "{page}");
+    assert!(page.contains("These users are a sample of the 12,345 test users"));
+    assert!(page.contains("NDCG@10 within ± 0.0025 of that above"));
+    assert!(!page.contains("The ranks do not add up"));
+}
+
+#[test]
 fn a_model_of_somebody_elses_is_on_the_page_by_its_name_and_description() {
     let mut run = run();
     set(&mut run, "/model", json!("turned"));
@@ -154,6 +168,16 @@ fn tags_are_closed_in_the_order_they_are_opened() {
         }
     }
     assert_eq!(open, Vec::<&str>::new());
+}
+
+#[test]
+fn pairs_that_the_markov_window_is_not_made_of_are_told() {
+    let mut run = run();
+    assert!(!render(&run).unwrap().contains("heaviest successors"));
+    run.report["baselines"]["markov_window_pruned"] =
+        json!({"pairs": 123_456_789, "kept": 60_000_000, "successors_per_item": 64});
+    let said = "The Markov window is made of the 64 heaviest successors of each item: 60,000,000 of 123,456,789 pairs.";
+    assert!(render(&run).unwrap().contains(said));
 }
 
 /// A change to a run, and the verdict on it.

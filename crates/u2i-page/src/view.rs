@@ -18,7 +18,10 @@ pub(crate) struct View {
     pub split_hash: Option<String>,
     pub config_hash: Option<String>,
     pub weights_hash: Option<String>,
+    /// Test users.
     pub n_users: usize,
+    /// Those that were ranked for, where the report says so.
+    pub n_users_evaluated: Option<usize>,
     #[serde(default)]
     pub n_users_without_history: usize,
     pub n_items: usize,
@@ -32,6 +35,8 @@ pub(crate) struct View {
     pub metrics: Means,
     #[serde(default)]
     pub metrics_ci95: Means,
+    #[serde(default)]
+    pub metrics_sample_ci95: Means,
     #[serde(default)]
     pub metrics_seen_kept: Means,
     pub baselines: BaselineMeans,
@@ -52,6 +57,13 @@ pub(crate) struct View {
     pub build: Option<String>,
     pub platform: Option<String>,
     pub version: Option<String>,
+}
+
+impl View {
+    /// Test users that the figures are of.
+    pub fn n_evaluated(&self) -> usize {
+        self.n_users_evaluated.unwrap_or(self.n_users)
+    }
 }
 
 /// Metrics by name, `hit_rate@10`.
@@ -77,6 +89,15 @@ pub(crate) struct BaselineMeans {
     pub random: Means,
     pub popularity: Means,
     pub markov_window: Means,
+    pub markov_window_pruned: Option<PrunedView>,
+}
+
+/// The pairs that the Markov window is made of, where there were too many for it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct PrunedView {
+    pub pairs: u64,
+    pub kept: u64,
+    pub successors_per_item: u64,
 }
 
 /// Cold and warm targets apart.

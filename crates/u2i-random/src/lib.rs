@@ -48,6 +48,11 @@ impl Purpose {
     pub const ID_DROPOUT: Purpose = Purpose(11);
     /// Which way the numbers of a step's rows are rounded; `epoch` numbers the table.
     pub const ROUNDING: Purpose = Purpose(12);
+    /// Which rows of a large file are looked at.
+    pub const ROW_SAMPLE: Purpose = Purpose(13);
+    /// Which held-out users are evaluated, where not all are; `epoch` is 0 for test and 1 for validation users, and 2 for those
+    /// of the latter on whom searches are compared.
+    pub const HELD_OUT_USERS: Purpose = Purpose(14);
 }
 
 /// A stream of draws, named by its key.

@@ -51,9 +51,22 @@ impl Digest {
     /// Adds bytes under a name.
     #[must_use]
     pub fn part(self, name: &str, bytes: &[u8]) -> Self {
-        let mut digest = self.begin(name, bytes.len());
-        digest.0.update(bytes);
-        digest
+        let mut part = self.begin_part(name, bytes.len() as u64);
+        part.update(bytes);
+        part.end()
+    }
+
+    /// Begins a part whose `n_bytes` bytes come piece by piece: [`part`](Self::part) of all of them.
+    ///
+    /// ```
+    /// use u2i_schema::Digest;
+    /// let mut part = Digest::new().begin_part("x", 3);
+    /// part.update(b"a");
+    /// part.update(b"bc");
+    /// assert_eq!(part.end().finish(), Digest::new().part("x", b"abc").finish());
+    /// ```
+    pub fn begin_part(self, name: &str, n_bytes: u64) -> DigestPart {
+        DigestPart { digest: self.begin(name, n_bytes), left: n_bytes }
     }
 
     /// Adds numbers under a name: [`part`](Self::part) of their bytes in little-endian order.
@@ -86,7 +99,7 @@ impl Digest {
         values: &[T],
         numbers: impl Fn(&T) -> [U; N],
     ) -> Self {
-        let mut digest = self.begin(name, size_of::<[U; N]>() * values.len());
+        let mut digest = self.begin(name, (size_of::<[U; N]>() * values.len()) as u64);
         // As many as BLAKE3 needs to fill its registers.
         let mut block = [[U::zeroed(); N]; BLOCK];
         for values in values.chunks(block.len()) {
@@ -98,16 +111,45 @@ impl Digest {
         digest
     }
 
-    fn begin(mut self, name: &str, n_bytes: usize) -> Self {
+    fn begin(mut self, name: &str, n_bytes: u64) -> Self {
         self.0.update(&(name.len() as u64).to_le_bytes());
         self.0.update(name.as_bytes());
-        self.0.update(&(n_bytes as u64).to_le_bytes());
+        self.0.update(&n_bytes.to_le_bytes());
         self
     }
 
     /// The digest as 64 hex digits.
     pub fn finish(self) -> String {
         self.0.finalize().to_hex().as_str().to_owned()
+    }
+}
+
+/// A part of a [`Digest`] whose bytes come piece by piece.
+#[derive(Debug)]
+pub struct DigestPart {
+    digest: Digest,
+    left: u64,
+}
+
+impl DigestPart {
+    /// Adds the next bytes.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than the part was said to have.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.left = self.left.checked_sub(bytes.len() as u64).expect("no more bytes than were said");
+        self.digest.0.update(bytes);
+    }
+
+    /// The digest with this part.
+    ///
+    /// # Panics
+    ///
+    /// If there were fewer bytes than the part was said to have.
+    pub fn end(self) -> Digest {
+        assert_eq!(self.left, 0, "as many bytes as were said");
+        self.digest
     }
 }
 

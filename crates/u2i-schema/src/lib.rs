@@ -38,7 +38,7 @@ pub use column::{Column, ColumnData, ColumnError, Raw, Side, Transform, Wave};
 pub use column_rows::ColumnRows;
 pub use error_kind::ErrorKind;
 pub use events::{EventStore, EventStoreError, TrainEvents};
-pub use hash::{Digest, Number};
+pub use hash::{Digest, DigestPart, Number};
 pub use nearest::nearest_name;
 pub use rows::{ItemRows, Slot, UserRows};
 pub use samples::{Chunk, Sample, SampleTable};

@@ -1,10 +1,11 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
-use u2i_models::{HostTensor, ModulePath};
+use burn::tensor::{DType, Device, Tensor};
+use u2i_models::ModulePath;
 
+use crate::view::{TensorView, TensorViews};
 use crate::{OptimizerConfig, TrainError};
 
 /// The optimizer state of all parameters but embedding tables.
@@ -31,28 +32,28 @@ impl DenseParameters {
     }
 
     /// The moments of some parameters as `<prefix>/<j>/<path>`.
-    pub fn save(&self, parameters: &[Named], prefix: &str, tensors: &mut BTreeMap<String, HostTensor>) {
+    pub fn view(&self, parameters: &[Named], prefix: &str, tensors: &mut TensorViews<'_>) {
         for Named { path, id, .. } in parameters {
             for (j, moment) in self.moments.get(id).into_iter().flatten().enumerate() {
-                tensors.insert(format!("{prefix}/{j}/{path}"), HostTensor::of(moment.clone()));
+                tensors.insert(format!("{prefix}/{j}/{path}"), TensorView::of(moment.clone()));
             }
         }
     }
 
-    /// Takes the moments that [`save`](Self::save) wrote out of `tensors`.
+    /// Takes the moments that [`view`](Self::view) found out of `tensors`.
     pub fn load(
         &mut self,
         parameters: &[Named],
         prefix: &str,
-        tensors: &mut BTreeMap<String, HostTensor>,
+        tensors: &mut TensorViews<'_>,
         device: &Device,
     ) -> Result<(), TrainError> {
         for Named { path, id, shape } in parameters {
             let mut own = Vec::new();
             for j in 0..self.optimizer.n_moments() {
                 let name = format!("{prefix}/{j}/{path}");
-                if let Some(tensor) = tensors.remove(&name) {
-                    own.push(tensor.on(&name, [shape.iter().product()], device)?);
+                if let Some(view) = tensors.remove(&name) {
+                    own.push(view.on(&name, [shape.iter().product()], device, DType::F32)?);
                 }
             }
             match own.len() {

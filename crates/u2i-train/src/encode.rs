@@ -16,15 +16,25 @@ pub struct Vectors {
 
 const BLOCK: usize = 4096;
 
-/// The vectors of all items that the model can rank, by `item_idx`: those with a training event, and the others
-/// where attributes are enough. Padding is not among them.
+/// How many items the model can rank, from `item_idx` 1 on: those with a training event, and the others where attributes are
+/// enough.
+pub fn n_items_ranked<M: TwoTower>(model: &M, catalog: &Catalog) -> usize {
+    if model.ranks_cold_items() { catalog.n_items() } else { catalog.n_trained() }
+}
+
+/// The vectors of all items that the model can rank, by `item_idx`. Padding is not among them.
 pub fn item_vectors<M: TwoTower>(model: &M, catalog: &Catalog, device: &Device) -> Vectors {
-    let n = if model.ranks_cold_items() { catalog.n_items() } else { catalog.n_trained() };
-    let ids: Vec<u32> = (1..=n as u32).collect();
+    let ids = (1..=n_items_ranked(model, catalog) as u32).collect();
+    item_vectors_of(model, catalog, ids, device)
+}
+
+/// The vectors of the items `ids`, in their order: on the CPU the very bits that [`item_vectors`] gives them, whatever else
+/// is asked for.
+pub fn item_vectors_of<M: TwoTower>(model: &M, catalog: &Catalog, ids: Vec<u32>, device: &Device) -> Vectors {
     let blocks = ids
         .chunks(BLOCK)
         .map(|ids| model.encode_items(&ItemBatch::new(&ItemRows::new(catalog, ids), None, device)));
-    let (dim, data) = gather(blocks);
+    let (dim, data) = gather(ids.len(), blocks);
     Vectors { ids, dim, data }
 }
 
@@ -39,14 +49,16 @@ pub fn user_vectors<M: TwoTower>(
         let chunks: Vec<Chunk> = samples.iter().copied().map(Chunk::from).collect();
         model.encode_users(&UserBatch::new(&batches.users(&chunks), None, device))
     });
-    let (dim, data) = gather(blocks);
+    let (dim, data) = gather(samples.len(), blocks);
     Vectors { ids: (0..samples.len() as u32).collect(), dim, data }
 }
 
-fn gather(blocks: impl Iterator<Item = Tensor<2>>) -> (usize, Vec<f32>) {
+fn gather(n_rows: usize, blocks: impl Iterator<Item = Tensor<2>>) -> (usize, Vec<f32>) {
     let (mut dim, mut data) = (0, Vec::new());
     for block in blocks {
         dim = block.dims()[1];
+        // Growing would take all of it twice.
+        data.reserve_exact(n_rows * dim - data.len());
         data.extend(read(block));
     }
     (dim, data)

@@ -1,5 +1,4 @@
 use u2i_losses::LossError;
-use u2i_models::WeightError;
 use u2i_schema::Slot;
 
 use crate::TablePrecision;
@@ -52,11 +51,27 @@ pub enum TrainError {
         /// What the model needs.
         expected: String,
     },
+    /// Numbers of a saved state cannot be read.
+    #[error("reading `{name}` of the saved state")]
+    Read {
+        /// The tensor.
+        name: String,
+        /// What the reader returned.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The observer could not keep the state.
     #[error("keeping the state after step {step}")]
     Save {
         /// Steps that are done.
         step: usize,
+        /// What the observer returned.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The observer could not keep the model of the best epoch.
+    #[error("keeping the model of epoch {epoch}")]
+    Best {
+        /// Epoch, counted from 1.
+        epoch: usize,
         /// What the observer returned.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -81,10 +96,4 @@ pub enum TrainError {
         /// What the callback returned.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-impl From<WeightError> for TrainError {
-    fn from(error: WeightError) -> Self {
-        TrainError::State { name: error.name, found: error.found, expected: error.expected }
-    }
 }

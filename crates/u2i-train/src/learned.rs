@@ -5,9 +5,10 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use u2i_host::{floats, read};
 use u2i_losses::{Loss, Parameter};
-use u2i_models::{HostTensor, WeightError};
 
+use crate::TrainError;
 use crate::dense::Named;
+use crate::view::{TensorView, TensorViews, take};
 
 /// What the loss learns, in a state.
 pub(crate) const LOSS: &str = "loss";
@@ -70,23 +71,19 @@ impl Learned {
     }
 
     /// The values as `loss/<name>`.
-    pub fn save(&self, tensors: &mut BTreeMap<String, HostTensor>) {
+    pub fn view(&self, tensors: &mut TensorViews<'_>) {
         for (name, value) in self.each() {
-            tensors.insert(format!("{LOSS}/{name}"), HostTensor::of(value.val().inner()));
+            tensors.insert(format!("{LOSS}/{name}"), TensorView::of(value.val().inner()));
         }
     }
 
-    /// Takes what [`save`](Self::save) wrote out of `tensors`.
-    pub fn load(&mut self, tensors: &mut BTreeMap<String, HostTensor>) -> Result<(), WeightError> {
+    /// Takes what [`view`](Self::view) found out of `tensors`.
+    pub fn load(&mut self, tensors: &mut TensorViews<'_>) -> Result<(), TrainError> {
         for (name, value) in self.names.iter().zip(&mut self.values) {
             let name = format!("{LOSS}/{name}");
             let own = value.val();
-            let found = tensors.remove(&name).ok_or_else(|| WeightError {
-                name: name.clone(),
-                found: "nothing".into(),
-                expected: format!("shape {:?}", own.dims()),
-            })?;
-            let loaded = found.on(&name, own.dims(), &own.device())?;
+            let shape = own.dims();
+            let loaded = take(tensors, &name, &shape)?.on(&name, shape, &own.device(), own.dtype())?;
             *value = Param::initialized(value.id, loaded.require_grad());
         }
         Ok(())

@@ -24,6 +24,7 @@
 //! ```
 
 mod batches;
+mod best;
 mod config;
 mod data;
 mod dense;
@@ -32,6 +33,7 @@ mod encode;
 mod error;
 mod gradients;
 mod learned;
+mod module_tensors;
 mod objective;
 mod observer;
 mod optimizer;
@@ -43,15 +45,17 @@ mod schedule;
 mod sparse;
 mod state;
 mod trainer;
+mod view;
 
 pub use burn;
 pub use config::{Decay, EarlyStopping, OptimizerConfig, ScheduleConfig, TablePrecision, TrainConfig};
 pub use data::TrainData;
 pub use device::TrainDevice;
-pub use encode::{Vectors, item_vectors, user_vectors};
+pub use encode::{Vectors, item_vectors, item_vectors_of, n_items_ranked, user_vectors};
 pub use error::TrainError;
+pub use module_tensors::weight_views;
 pub use observer::{Flow, Observer};
-pub use report::{Ended, EpochReport, Fitted, StepReport, Validated};
+pub use report::{Ended, EpochReport, Fitted, StepReport, Validated, ValidationReport};
 pub use schedule::Schedule;
 pub use state::{TrainProgress, TrainState};
 pub use trainer::Trainer;
@@ -61,3 +65,4 @@ pub use u2i_losses::{
     MixedSoftmax, SampledSoftmax, StreamingConfig,
 };
 pub use u2i_models::{HostTensor as StateTensor, weights};
+pub use view::{Piece, Pieces, StateView, TensorView, TensorViews};

@@ -32,6 +32,17 @@ pub struct EpochReport {
     pub rows_without_negatives: u64,
 }
 
+/// How far a validation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidationReport {
+    /// The epoch that is validated, counted from 1.
+    pub epoch: usize,
+    /// Users that are done, or whatever else the validation counts.
+    pub done: u64,
+    /// Users that will have been done at its end.
+    pub of: u64,
+}
+
 /// A trained model.
 #[derive(Debug, Clone)]
 pub struct Fitted<M> {

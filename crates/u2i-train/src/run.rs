@@ -1,25 +1,32 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use u2i_host::read;
 use u2i_losses::Loss;
-use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch, load_weights, save_weights};
+use u2i_models::{ItemBatch, Noise, TwoTower, UserBatch};
 
 use crate::batches::{self, Batch, Batches};
+use crate::best::Best;
 use crate::dense::{DenseParameters, parameters};
 use crate::gradients::gradient_sums;
 use crate::learned::{LOSS, Learned};
+use crate::module_tensors::{fill_module, view_module};
 use crate::objective::loss_of;
 use crate::sparse::SparseTables;
+use crate::view::first_not_finite;
 use crate::{
-    Ended, EpochReport, Fitted, Flow, Observer, Schedule, StepReport, TrainConfig, TrainData, TrainDevice,
-    TrainError, TrainProgress, TrainState, Validated,
+    Ended, EpochReport, Fitted, Flow, Observer, Schedule, StateView, StepReport, TrainConfig, TrainData,
+    TrainDevice, TrainError, TrainProgress, Validated, ValidationReport,
 };
 
 /// The moments of what the loss learns, in a state.
 const LOSS_MOMENT: &str = "loss_moment";
+
+/// Tells how far a validation is, and of how much, and gets whether it goes on.
+type Tell<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
 /// A run between two steps.
 pub(crate) struct Run<'a, M> {
@@ -30,7 +37,7 @@ pub(crate) struct Run<'a, M> {
     dense: DenseParameters,
     /// Finished epochs and the sums of the one that runs.
     progress: TrainProgress,
-    best: Option<M>,
+    best: Option<Best<M>>,
     loss: &'a dyn Loss,
     /// What the loss learns.
     learned: Learned,
@@ -87,26 +94,30 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok((run, batches))
     }
 
-    fn state(&self) -> Result<TrainState, TrainError> {
+    /// The state where it is. All of it is finite.
+    fn state(&self) -> Result<StateView<'_>, TrainError> {
         let mut tensors = BTreeMap::new();
         // Off the autodiff device running statistics are up to date.
-        save_weights(&self.model.valid(), "model", &self.table_ids, &mut tensors);
-        self.tables.save(&mut tensors);
-        self.dense.save(&parameters(&self.model), "moment", &mut tensors);
-        self.learned.save(&mut tensors);
-        self.dense.save(&self.learned.named(), LOSS_MOMENT, &mut tensors);
-        if let Some(best) = &self.best {
-            save_weights(best, "best", &BTreeSet::new(), &mut tensors);
+        view_module(&self.model.valid(), "model", &self.table_ids, &mut tensors);
+        self.tables.view(&mut tensors);
+        self.dense.view(&parameters(&self.model), "moment", &mut tensors);
+        self.learned.view(&mut tensors);
+        self.dense.view(&self.learned.named(), LOSS_MOMENT, &mut tensors);
+        if let Some(best) = self.best.as_ref().filter(|best| best.is_in_memory()) {
+            best.view(&mut tensors);
         }
-        let broken = tensors.iter().find(|(_, tensor)| !tensor.data.iter().all(|value| value.is_finite()));
-        if let Some((name, _)) = broken {
-            return Err(self.not_finite(name.clone(), self.progress.step.saturating_sub(1)));
+        if let Some(name) = first_not_finite(&tensors)? {
+            return Err(self.not_finite(name, self.progress.step.saturating_sub(1)));
         }
-        Ok(TrainState { progress: self.progress.clone(), tensors })
+        // What is kept elsewhere was looked at when it was.
+        if let Some(best) = self.best.as_ref().filter(|best| !best.is_in_memory()) {
+            best.view(&mut tensors);
+        }
+        Ok(StateView { progress: self.progress.clone(), tensors })
     }
 
-    pub fn restore(&mut self, state: TrainState) -> Result<(), TrainError> {
-        let TrainState { progress, mut tensors } = state;
+    pub fn restore(&mut self, state: StateView<'_>, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let StateView { progress, mut tensors } = state;
         let wrong = |name: &str, found: String, expected: String| TrainError::State {
             name: name.to_owned(),
             found,
@@ -139,11 +150,11 @@ impl<'a, M: TwoTower> Run<'a, M> {
         self.dense.load(&self.learned.named(), LOSS_MOMENT, &mut tensors, &self.on.device)?;
         self.learned.load(&mut tensors)?;
         if progress.best.is_some() {
-            let mut model = self.model.clone();
-            self.tables.give_back(&mut model);
-            self.best = Some(load_weights(model.valid(), "best", &BTreeSet::new(), &mut tensors)?);
+            let mut like = self.model.clone();
+            self.tables.give_back(&mut like);
+            self.best = Some(Best::restore(like.valid(), best, &mut tensors, observer)?);
         }
-        self.model = load_weights(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
+        self.model = fill_module(self.model.clone(), "model", &self.table_ids, &mut tensors)?;
         if let Some(name) = tensors.keys().next() {
             return Err(wrong(name, "a tensor".into(), "nothing of that name".into()));
         }
@@ -156,7 +167,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         mut self,
         mut batches: Batches<'a>,
         observer: &mut dyn Observer,
-        mut validate: impl FnMut(&M, usize) -> Validated,
+        mut validate: impl FnMut(&M, usize, Tell<'_>) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
         batches.begin_at(self.progress.step);
         let ahead = self.on.batches_ahead;
@@ -167,17 +178,30 @@ impl<'a, M: TwoTower> Run<'a, M> {
             .loss
             .temperature(&learned)
             .map_err(|_| self.not_finite(format!("the temperature of the {LOSS}"), last))?;
-        let model = self.best.take().unwrap_or_else(|| {
-            self.tables.give_back(&mut self.model);
-            self.model.valid()
-        });
+        let Run { mut model, tables, best, progress, .. } = self;
+        let model = match best {
+            Some(Best::InMemory(model)) => model,
+            other => {
+                tables.give_back(&mut model);
+                let plain = model.valid();
+                // The moments go, and nobody else has the tables: what is kept elsewhere is read into their memory.
+                drop((model, tables));
+                match other {
+                    // Of a run that was stopped nobody wants it now, and reading takes long.
+                    Some(Best::Elsewhere(mut kept)) if ended != Ended::Stopped => {
+                        fill_module(plain, "", &BTreeSet::new(), &mut kept)?
+                    }
+                    _ => plain,
+                }
+            }
+        };
         Ok(Fitted {
             model,
             ended,
-            best_epoch: self.progress.best.map(|(epoch, _)| epoch),
-            epochs: self.progress.finished(),
-            steps: self.progress.step,
-            targets: self.progress.targets,
+            best_epoch: progress.best.map(|(epoch, _)| epoch),
+            epochs: progress.finished(),
+            steps: progress.step,
+            targets: progress.targets,
             temperature: temperature.map(f32::from),
             learned,
         })
@@ -187,7 +211,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
         &mut self,
         batches: &mut dyn Iterator<Item = Result<Batch, TrainError>>,
         observer: &mut dyn Observer,
-        validate: &mut impl FnMut(&M, usize) -> Validated,
+        validate: &mut impl FnMut(&M, usize, Tell<'_>) -> Validated,
     ) -> Result<Ended, TrainError> {
         for epoch in self.progress.epochs.len() + 1..=self.config.epochs.get() {
             if self.has_lost_patience() {
@@ -205,8 +229,8 @@ impl<'a, M: TwoTower> Run<'a, M> {
                     }
                 }
             }
-            let report = self.end_epoch(epoch, validate)?;
-            let flow = observer.on_epoch(&report);
+            let report = self.end_epoch(epoch, observer, validate)?;
+            let flow = report.map_or(Flow::Stop, |report| observer.on_epoch(&report));
             if let Some(ended) = self.follow(flow, observer)? {
                 return Ok(ended);
             }
@@ -224,7 +248,7 @@ impl<'a, M: TwoTower> Run<'a, M> {
     fn follow(&mut self, flow: Flow, observer: &mut dyn Observer) -> Result<Option<Ended>, TrainError> {
         if matches!(flow, Flow::Save | Flow::Stop) {
             let step = self.progress.step;
-            observer.on_state(self.state()?).map_err(|source| TrainError::Save { step, source })?;
+            observer.on_state(&self.state()?).map_err(|source| TrainError::Save { step, source })?;
         }
         Ok(match flow {
             Flow::Continue | Flow::Save => None,
@@ -312,15 +336,26 @@ impl<'a, M: TwoTower> Run<'a, M> {
         Ok(reports)
     }
 
+    /// Validates and ends an epoch; `None` if the observer has stopped the validation. Then all is as before it, and the run
+    /// goes on from here with the same validation.
     fn end_epoch(
         &mut self,
         epoch: usize,
-        validate: &mut impl FnMut(&M, usize) -> Validated,
-    ) -> Result<EpochReport, TrainError> {
+        observer: &mut dyn Observer,
+        validate: &mut impl FnMut(&M, usize, Tell<'_>) -> Validated,
+    ) -> Result<Option<EpochReport>, TrainError> {
         self.tables.give_back(&mut self.model);
         let plain = self.model.valid();
-        let validation =
-            validate(&plain, epoch).map_err(|source| TrainError::Validation { epoch, source })?;
+        self.tables.take_away(&mut self.model);
+        let mut is_stopped = false;
+        let validated = validate(&plain, epoch, &mut |done, of| {
+            is_stopped |= observer.on_validation(&ValidationReport { epoch, done, of }) == Flow::Stop;
+            if is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if is_stopped {
+            return Ok(None);
+        }
+        let validation = validated.map_err(|source| TrainError::Validation { epoch, source })?;
         let loss = f64::from_bits(self.progress.loss_sum_bits) / self.progress.epoch_targets as f64;
         self.progress.epochs.push((loss.to_bits(), validation.map(f64::to_bits)));
         self.progress.targets += self.progress.epoch_targets;
@@ -330,11 +365,12 @@ impl<'a, M: TwoTower> Run<'a, M> {
             (Some(metric), Some(highest)) if metric.is_nan() || metric <= highest => {}
             (metric, _) => {
                 self.progress.best = Some((epoch, metric.unwrap_or(f64::NEG_INFINITY).to_bits()));
-                self.best = Some(plain);
+                let not_finite = |name| self.not_finite(name, self.progress.step - 1);
+                self.best = Some(Best::new(plain, epoch, observer, not_finite)?);
             }
         }
         let rows_without_negatives = self.progress.without_negatives(epoch);
-        Ok(EpochReport { epoch, loss, validation, rows_without_negatives })
+        Ok(Some(EpochReport { epoch, loss, validation, rows_without_negatives }))
     }
 
     fn not_finite(&self, tensor: String, step: usize) -> TrainError {

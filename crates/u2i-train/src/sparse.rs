@@ -1,12 +1,13 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{FloatDType, Gradients, IndexingUpdateOp, Int, Tensor};
 use u2i_host::{floats, read};
-use u2i_models::{HostTensor, ItemBatch, TwoTower, UserBatch};
+use u2i_models::{ItemBatch, Table, TwoTower, UserBatch};
 use u2i_random::{Purpose, Stream};
 
 use crate::rows::{BatchRows, RowReader, RowSums};
+use crate::view::{TensorView, TensorViews, take};
 use crate::{OptimizerConfig, TablePrecision, TrainConfig, TrainDevice, TrainError};
 
 /// Embedding tables with their optimizer state, outside of the model and of autodiff.
@@ -66,8 +67,7 @@ impl SparseTables {
             });
             rows[same].read_for_another(n_rows);
             tables.push(SparseTable { weight, moments, rows: same });
-            let empty = Tensor::zeros([1, dim], &on.device.clone().autodiff());
-            table.weight = Param::initialized(table.weight.id, empty.require_grad());
+            empty(table, on);
         }
         Ok((SparseTables { tables, optimizer, precision, seed, on: on.clone() }, rows))
     }
@@ -146,43 +146,48 @@ impl SparseTables {
     }
 
     /// Weights and moments as `table/<i>/weight` and `table/<i>/moment/<j>`, in the order of the model's tables.
-    pub fn save(&self, tensors: &mut BTreeMap<String, HostTensor>) {
+    pub fn view(&self, tensors: &mut TensorViews<'_>) {
         for (i, table) in self.tables.iter().enumerate() {
-            tensors.insert(format!("table/{i}/weight"), HostTensor::of(table.weight.clone()));
+            tensors.insert(format!("table/{i}/weight"), TensorView::of(table.weight.clone()));
             for (j, moment) in table.moments.iter().enumerate() {
-                tensors.insert(format!("table/{i}/moment/{j}"), HostTensor::of(moment.clone()));
+                tensors.insert(format!("table/{i}/moment/{j}"), TensorView::of(moment.clone()));
             }
         }
     }
 
-    /// Takes what [`save`](Self::save) wrote out of `tensors`.
-    pub fn load(&mut self, tensors: &mut BTreeMap<String, HostTensor>) -> Result<(), TrainError> {
-        let device = &self.on.device;
-        let mut take = |name: String, like: &mut Tensor<2>| -> Result<(), TrainError> {
-            let tensor = tensors.remove(&name).ok_or_else(|| TrainError::State {
-                name: name.clone(),
-                found: "nothing".into(),
-                expected: format!("shape {:?}", like.dims()),
-            })?;
-            *like = tensor.on(&name, like.dims(), device)?.cast(like.dtype());
-            Ok(())
+    /// Takes what [`view`](Self::view) found out of `tensors`, into the tables as they lie.
+    pub fn load(&mut self, tensors: &mut TensorViews<'_>) -> Result<(), TrainError> {
+        let mut fill = |name: String, own: &mut Tensor<2>| -> Result<(), TrainError> {
+            take(tensors, &name, &own.dims())?.fill(&name, own)
         };
         for (i, table) in self.tables.iter_mut().enumerate() {
-            take(format!("table/{i}/weight"), &mut table.weight)?;
+            fill(format!("table/{i}/weight"), &mut table.weight)?;
             for (j, moment) in table.moments.iter_mut().enumerate() {
-                take(format!("table/{i}/moment/{j}"), moment)?;
+                fill(format!("table/{i}/moment/{j}"), moment)?;
             }
         }
         Ok(())
     }
 
-    /// Gives `model` its whole tables.
+    /// Gives `model` its whole tables. Until they are [taken away](Self::take_away) they are those of both, so that an
+    /// update has to copy them.
     pub fn give_back<M: TwoTower>(&self, model: &mut M) {
         for (own, table) in self.tables.iter().zip(model.tables_mut()) {
             let weight = Tensor::from_inner(own.weight.clone()).require_grad();
             table.weight = Param::initialized(table.weight.id, weight);
         }
     }
+
+    /// Takes them away from `model` again, which is left with empty ones.
+    pub fn take_away<M: TwoTower>(&self, model: &mut M) {
+        model.tables_mut().into_iter().for_each(|table| empty(table, &self.on));
+    }
+}
+
+/// Puts a table of one row in the place of all.
+fn empty(table: &mut Table, on: &TrainDevice) {
+    let row = Tensor::zeros([1, table.dim()], &on.device.clone().autodiff());
+    table.weight = Param::initialized(table.weight.id, row.require_grad());
 }
 
 /// Rows of a table, as `f32`.

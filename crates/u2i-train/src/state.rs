@@ -5,7 +5,8 @@ use u2i_models::HostTensor;
 
 use crate::EpochReport;
 
-/// Everything that a run needs to go on as if it had never stopped: it is a plain value, to be kept in a file.
+/// Everything that a run needs to go on as if it had never stopped, as a plain value. An observer gets a
+/// [`StateView`](crate::StateView) of it, which copies nothing.
 ///
 /// Shuffles, negatives and dropout need nothing here: they are keyed by the seed and the step.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,10 @@
+use std::ops::ControlFlow;
+
 use u2i_losses::Loss;
 use u2i_models::TwoTower;
 
 use crate::run::Run;
-use crate::{Fitted, Observer, TrainConfig, TrainData, TrainDevice, TrainError, TrainState, Validated};
+use crate::{Fitted, Observer, StateView, TrainConfig, TrainData, TrainDevice, TrainError, Validated};
 
 /// Trains a model on data by a loss: what [`new`](Self::new) takes, and what may be set before [`fit`](Self::fit).
 ///
@@ -16,7 +18,7 @@ pub struct Trainer<'a> {
     seed: u64,
     device: Option<TrainDevice>,
     observer: Option<&'a mut dyn Observer>,
-    state: Option<TrainState>,
+    state: Option<StateView<'a>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -42,9 +44,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// Goes on from a state that [`Observer::on_state`] got, with everything else as it was in the run that handed it out:
-    /// on the CPU the result is bit for bit that of a run that was never stopped.
-    pub fn resume(self, state: TrainState) -> Self {
-        Trainer { state: Some(state), ..self }
+    /// on the CPU the result is bit for bit that of a run that was never stopped. A [`TrainState`](crate::TrainState) will
+    /// do, and so will a view, which is read into the tables piece by piece.
+    pub fn resume(self, state: impl Into<StateView<'a>>) -> Self {
+        Trainer { state: Some(state.into()), ..self }
     }
 
     /// Trains `model` and returns its best epoch.
@@ -56,12 +59,27 @@ impl<'a> Trainer<'a> {
     /// # Errors
     ///
     /// If there is nothing to train on, a value of the config or of the loss is out of range, the loss, a gradient or a
-    /// weight stops being finite, a batch asks for a row that does not exist, `validate` or [`Observer::on_state`] fails,
-    /// or the state is not one of this model, loss and config ([`TrainError::State`]).
+    /// weight stops being finite, a batch asks for a row that does not exist, `validate` or the observer fails,
+    /// or the state is not one of this model, loss and config ([`TrainError::State`]) or cannot be read
+    /// ([`TrainError::Read`]).
     pub fn fit<M: TwoTower>(
         self,
         model: M,
-        validate: impl FnMut(&M, usize) -> Validated,
+        mut validate: impl FnMut(&M, usize) -> Validated,
+    ) -> Result<Fitted<M>, TrainError> {
+        self.fit_telling(model, |model, epoch, _| validate(model, epoch))
+    }
+
+    /// Trains as [`fit`](Self::fit) does, with a validation that tells the observer how far it is: users that are done, and of
+    /// how many. Where the answer is a break, the observer has stopped the run, and what `validate` returns is ignored.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit`](Self::fit).
+    pub fn fit_telling<M: TwoTower>(
+        self,
+        model: M,
+        validate: impl FnMut(&M, usize, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Validated,
     ) -> Result<Fitted<M>, TrainError> {
         let Trainer { data, loss, config, seed, device, observer, state } = self;
         let on = match device {
@@ -72,9 +90,11 @@ impl<'a> Trainer<'a> {
             }
         };
         let (mut run, batches) = Run::new(model, data, loss, config, seed, on)?;
+        let mut nobody = ();
+        let observer = observer.unwrap_or(&mut nobody);
         if let Some(state) = state {
-            run.restore(state)?;
+            run.restore(state, observer)?;
         }
-        run.finish(batches, observer.unwrap_or(&mut ()), validate)
+        run.finish(batches, observer, validate)
     }
 }

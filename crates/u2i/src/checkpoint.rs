@@ -4,140 +4,37 @@
 //! model, and `manifest.json`, which says how far the run is, which run it is, and what the other file is. It is
 //! written under another name, synced and renamed: the rename is the one moment from which it counts, and the one
 //! before is removed only after it.
+//!
+//! The numbers go from the tables to the file and back a piece at a time, and the hash is made of the same pieces: a
+//! checkpoint takes no memory beside what it is of.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+mod error;
+mod run_lock;
+mod scratch;
+mod state_file;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
-use u2i_disk::{DiskError, FileLock, FolderAside, LockError};
-use u2i_schema::Digest;
-use u2i_train::{StateTensor, TrainProgress, TrainState};
+use u2i_disk::FolderAside;
+use u2i_train::{StateView, TensorViews, TrainProgress};
 
-use crate::ErrorKind;
+use crate::tensor_file::{self, OpenError};
 
-/// The layout of what is written, and the only one that is read: what names a run is made otherwise in an older one.
-const FORMAT: u32 = 2;
+pub use error::CheckpointError;
+pub use run_lock::RunLock;
+
+use error::{FORMAT, io};
+use state_file::{hash, hash_of_file};
+
 const STATE: &str = "state.safetensors";
 const MANIFEST: &str = "manifest.json";
 /// Checkpoints that are being written; what a killed process leaves is removed by the next one.
 const PARTIAL: &str = ".partial-";
-
-/// Why a checkpoint could not be kept or used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// A file that cannot be read or written. The checkpoint before stays.
-    #[error("cannot {action} {}{}", path.display(), bytes.map_or(String::new(), |n| format!(" ({n} bytes)")))]
-    Io {
-        /// `read`, `write`, `sync`, `rename` or `remove`.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// Bytes that were to be written.
-        bytes: Option<u64>,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file is not what was written.
-    #[error("{}: {what}: expected {expected}, found {found}; remove the folder to begin anew", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What was compared.
-        what: String,
-        /// What the manifest says.
-        expected: String,
-        /// What is there.
-        found: String,
-    },
-    /// A checkpoint of another experiment, of other data or of another seed.
-    #[error("{} belongs to another run: its {key} is {found}, this run's is {expected}", path.display())]
-    OtherRun {
-        /// The manifest.
-        path: PathBuf,
-        /// What differs.
-        key: String,
-        /// This run's.
-        expected: String,
-        /// The checkpoint's.
-        found: String,
-    },
-    /// Written by another version.
-    #[error("{}: format {found} is not {FORMAT}, which this version reads", path.display())]
-    Format {
-        /// The manifest.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// Another process works in the folder.
-    #[error("{} is held by process {pid}", path.display())]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-        /// Who holds it, as it wrote down.
-        pid: String,
-    },
-}
-
-impl CheckpointError {
-    /// What kind of fault it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            CheckpointError::Io { .. } => ErrorKind::Files,
-            CheckpointError::Corrupt { .. } => ErrorKind::Integrity,
-            CheckpointError::OtherRun { .. } | CheckpointError::Format { .. } => ErrorKind::Mixture,
-            CheckpointError::Locked { .. } => ErrorKind::Busy,
-        }
-    }
-}
-
-impl From<DiskError> for CheckpointError {
-    fn from(error: DiskError) -> Self {
-        io(error.action.verb(), &error.path, None)(error.source)
-    }
-}
-
-fn io(
-    action: &'static str,
-    path: &Path,
-    bytes: impl Into<Option<u64>>,
-) -> impl FnOnce(io::Error) -> CheckpointError {
-    let (path, bytes) = (path.to_owned(), bytes.into());
-    move |source| CheckpointError::Io { action, path, bytes, source }
-}
-
-/// The right to work in a run's folder, as long as it lives. The system takes it back when the process ends, however
-/// it ends.
-#[derive(Debug)]
-pub struct RunLock {
-    _lock: FileLock,
-}
-
-impl RunLock {
-    /// Takes the lock of `folder`, which is made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// [`Locked`](CheckpointError::Locked) names the process that has it.
-    pub fn take(folder: &Path) -> Result<Self, CheckpointError> {
-        fs::create_dir_all(folder).map_err(io("write", folder, None))?;
-        Ok(RunLock { _lock: FileLock::take(&folder.join("lock"))? })
-    }
-}
-
-impl From<LockError> for CheckpointError {
-    fn from(error: LockError) -> Self {
-        match error {
-            LockError::Held { path, pid } => CheckpointError::Locked { path, pid },
-            LockError::Io { action, path, source } => io(action, &path, None)(source),
-        }
-    }
-}
 
 /// What the manifest says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -163,10 +60,6 @@ impl Manifest {
         self.manifest_hash = hash(self.text().as_bytes());
         self
     }
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Digest::new().part("file", bytes).finish()
 }
 
 /// The checkpoints of one run: the newest, and nothing else, stays.
@@ -237,21 +130,34 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Goes on with the newest checkpoint, or begins a run if there is none.
+    /// Goes on with the newest checkpoint, or begins a run if there is none. All of it is read and held against its hash;
+    /// the numbers of its tensors are read once more when they are asked for, so the checkpoint has to stay until then.
     ///
     /// # Errors
     ///
     /// If it is not what was written, belongs to another run or is of another format.
-    pub fn resume(&mut self) -> Result<Option<TrainState>, CheckpointError> {
+    pub fn resume(&mut self) -> Result<Option<StateView<'static>>, CheckpointError> {
+        self.resume_watched(&mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// As [`resume`](Self::resume). `watch` is told how many bytes of how many are read, and may break it off.
+    pub(crate) fn resume_watched(
+        &mut self,
+        watch: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Option<StateView<'static>>, CheckpointError> {
         let Some(newest) = self.newest()? else {
             self.begin()?;
             return Ok(None);
         };
         self.number = newest.number;
-        self.read(&newest.path).map(Some)
+        self.read(&newest.path, watch).map(Some)
     }
 
-    fn read(&self, folder: &Path) -> Result<TrainState, CheckpointError> {
+    fn read(
+        &self,
+        folder: &Path,
+        watch: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<StateView<'static>, CheckpointError> {
         let path = folder.join(MANIFEST);
         let text = fs::read(&path).map_err(io("read", &path, None))?;
         let corrupt = |what: &str, expected: String, found: String| CheckpointError::Corrupt {
@@ -296,13 +202,15 @@ impl Checkpoints {
         if bytes != manifest.state_bytes {
             return Err(corrupt("size", format!("{} bytes", manifest.state_bytes), format!("{bytes} bytes")));
         }
-        let bytes = fs::read(&path).map_err(io("read", &path, None))?;
-        let found = hash(&bytes);
+        let found = hash_of_file(&path, bytes, watch)?;
         if found != manifest.state_hash {
             return Err(corrupt("BLAKE3", manifest.state_hash, found));
         }
-        let tensors = decode(&bytes).map_err(|found| corrupt("content", "tensors of f32".into(), found))?;
-        Ok(TrainState { progress: manifest.progress, tensors })
+        let tensors = tensor_file::open(&path).map_err(|error| match error {
+            OpenError::Io(source) => io("read", &path, None)(source),
+            OpenError::Content(found) => corrupt("content", "tensors of f32".into(), found),
+        })?;
+        Ok(StateView { progress: manifest.progress, tensors })
     }
 
     /// Keeps a state: whole or not at all. What was kept before is removed afterwards.
@@ -310,23 +218,72 @@ impl Checkpoints {
     /// # Errors
     ///
     /// If it cannot be written; what was kept before is then still there.
-    pub fn save(&self, state: &TrainState) -> Result<(), CheckpointError> {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use u2i::checkpoint::Checkpoints;
+    /// use u2i::train::{StateTensor, StateView, TrainProgress, TrainState};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # let folder = std::env::temp_dir().join(format!("u2i-checkpoint-{}", std::process::id()));
+    /// let mut checkpoints = Checkpoints::new(folder.clone(), BTreeMap::new());
+    /// checkpoints.begin()?;
+    /// // An observer of training gets a view of the state where it is; this one is of plain values.
+    /// let weight = StateTensor { shape: vec![2], data: vec![0.5, 2.0] };
+    /// let tensors = BTreeMap::from([("model/weight".to_owned(), weight)]);
+    /// let state = TrainState { progress: TrainProgress::default(), tensors };
+    /// checkpoints.save(&StateView::from(&state))?;
+    /// assert_eq!(checkpoints.resume()?.unwrap().to_owned()?, state);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn save(&self, state: &StateView<'_>) -> Result<(), CheckpointError> {
+        self.save_watched(state, &mut |_, _| ())
+    }
+
+    /// As [`save`](Self::save). `watch` is told how many bytes of how many are written.
+    pub(crate) fn save_watched(
+        &self,
+        state: &StateView<'_>,
+        watch: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), CheckpointError> {
         fs::create_dir_all(&self.folder).map_err(io("write", &self.folder, None))?;
-        let path = self.folder.join(file_name(self.number, state.progress.step));
+        // An observer of one's own may keep two states of one step: at the end of an epoch, and behind its validation.
+        let name = |number| self.folder.join(file_name(number, state.progress.step));
+        let mut number = self.newest()?.map_or(self.number, |newest| newest.number.max(self.number));
+        while name(number).exists() {
+            number += 1;
+        }
+        let path = name(number);
         let aside = FolderAside::begin(&path, PARTIAL)?;
-        let bytes = encode(&state.tensors);
+        let (state_bytes, state_hash) = state_file::write(&aside.path().join(STATE), &state.tensors, watch)?;
         let manifest = Manifest {
             format: FORMAT,
             run: self.run.clone(),
             progress: state.progress.clone(),
-            state_bytes: bytes.len() as u64,
-            state_hash: hash(&bytes),
+            state_bytes,
+            state_hash,
             manifest_hash: String::new(),
         };
-        write_synced(&aside.path().join(STATE), &bytes)?;
-        write_synced(&aside.path().join(MANIFEST), manifest.sealed().text().as_bytes())?;
+        let (file, text) = (aside.path().join(MANIFEST), manifest.sealed().text());
+        u2i_disk::write_new(&file, text.as_bytes())
+            .map_err(|error| io("write", &file, text.len() as u64)(error.source))?;
         aside.publish()?;
         self.remove_all_but(&path)
+    }
+
+    /// Puts tensors into a file beside the checkpoints, which is gone with the views that are returned, or with the
+    /// process. `watch` is told how many bytes of how many are written.
+    pub(crate) fn put_aside(
+        &self,
+        tensors: &TensorViews<'_>,
+        watch: &mut dyn FnMut(u64, u64),
+    ) -> Result<TensorViews<'static>, CheckpointError> {
+        fs::create_dir_all(&self.folder).map_err(io("write", &self.folder, None))?;
+        scratch::put(&self.folder, tensors, watch)
     }
 
     fn remove_all_but(&self, path: &Path) -> Result<(), CheckpointError> {
@@ -344,62 +301,14 @@ fn file_name(number: u64, step: usize) -> String {
     format!("{number:04}-{step:010}")
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    u2i_disk::write_new(path, bytes).map_err(|error| io("write", path, bytes.len() as u64)(error.source))
-}
-
-pub(crate) fn encode(tensors: &BTreeMap<String, StateTensor>) -> Vec<u8> {
-    let views = tensors.iter().map(|(name, tensor)| {
-        assert_eq!(tensor.data.len(), tensor.shape.iter().product::<usize>(), "{name} fills its shape");
-        (name, StateView(tensor))
-    });
-    safetensors::serialize(views, None::<HashMap<String, String>>).expect("names are unique")
-}
-
-/// A tensor as the bytes that a file has, without a copy where memory has the same.
-struct StateView<'a>(&'a StateTensor);
-
-impl View for StateView<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.0.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        match cfg!(target_endian = "little") {
-            true => Cow::Borrowed(bytemuck::cast_slice(&self.0.data)),
-            false => Cow::Owned(self.0.data.iter().flat_map(|x| x.to_le_bytes()).collect()),
-        }
-    }
-
-    fn data_len(&self) -> usize {
-        size_of_val(&*self.0.data)
-    }
-}
-
-pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, StateTensor>, String> {
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let mut all = BTreeMap::new();
-    for (name, view) in tensors.iter() {
-        if view.dtype() != Dtype::F32 {
-            return Err(format!("`{name}` of {:?}", view.dtype()));
-        }
-        let data =
-            view.data().chunks_exact(4).map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect();
-        all.insert(name.to_owned(), StateTensor { shape: view.shape().to_vec(), data });
-    }
-    Ok(all)
-}
-
 #[cfg(test)]
 mod tests {
     use u2i_disk::{Action, follow};
     use u2i_random::{Purpose, Stream};
+    use u2i_train::{StateTensor, TensorView, TrainState};
 
     use super::*;
+    use crate::ErrorKind;
 
     fn run(seed: u64) -> BTreeMap<String, String> {
         BTreeMap::from([("config_hash".into(), "c".into()), ("seed".into(), seed.to_string())])
@@ -419,42 +328,67 @@ mod tests {
         checkpoints
     }
 
+    fn save(checkpoints: &Checkpoints, state: TrainState) -> Result<(), CheckpointError> {
+        checkpoints.save(&StateView::from(state))
+    }
+
+    /// All of the newest state.
+    fn resumed(checkpoints: &mut Checkpoints) -> Result<Option<TrainState>, CheckpointError> {
+        Ok(checkpoints.resume()?.map(|state| state.to_owned().expect("its hash is right")))
+    }
+
     #[test]
     fn the_newest_state_comes_back_and_is_the_only_one() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = begun(folder.path());
         for step in [3, 20, 100] {
-            checkpoints.save(&state(step)).unwrap();
-            assert_eq!(checkpoints.resume().unwrap(), Some(state(step)));
+            save(&checkpoints, state(step)).unwrap();
+            assert_eq!(resumed(&mut checkpoints).unwrap(), Some(state(step)));
         }
         fs::write(folder.path().join("checkpoints/notes.txt"), "mine").unwrap();
         // A run begun anew replaces the one before with its first state, be its step smaller.
         let anew = begun(folder.path());
         assert_eq!(anew.newest().unwrap().unwrap().step, 100);
-        anew.save(&state(2)).unwrap();
-        assert_eq!(begun(folder.path()).resume().unwrap(), Some(state(2)));
+        save(&anew, state(2)).unwrap();
+        assert_eq!(resumed(&mut begun(folder.path())).unwrap(), Some(state(2)));
         let mut names = anew.names().unwrap();
         names.sort();
         assert_eq!(names, ["0002-0000000002", "notes.txt"]);
     }
 
     #[test]
+    fn a_second_state_of_a_step_takes_the_place_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = begun(folder.path());
+        let second = |step: usize| TrainState {
+            progress: TrainProgress { targets: 7, ..state(step).progress },
+            ..state(step)
+        };
+        for step in [3, 20] {
+            save(&checkpoints, state(step)).unwrap();
+            save(&checkpoints, second(step)).unwrap();
+            assert_eq!(resumed(&mut checkpoints).unwrap(), Some(second(step)));
+            assert_eq!(checkpoints.names().unwrap().len(), 1);
+        }
+    }
+
+    #[test]
     fn what_a_killed_process_left_is_ignored_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = begun(folder.path());
-        checkpoints.save(&state(3)).unwrap();
+        save(&checkpoints, state(3)).unwrap();
         let left = folder.path().join("checkpoints/.partial-x");
         fs::create_dir(&left).unwrap();
         fs::write(left.join(STATE), "half").unwrap();
-        assert_eq!(checkpoints.resume().unwrap(), Some(state(3)));
-        checkpoints.save(&state(4)).unwrap();
+        assert_eq!(resumed(&mut checkpoints).unwrap(), Some(state(3)));
+        save(&checkpoints, state(4)).unwrap();
         assert_eq!(checkpoints.names().unwrap(), ["0001-0000000004"]);
     }
 
     #[test]
     fn a_checkpoint_of_another_run_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        begun(folder.path()).save(&state(3)).unwrap();
+        save(&begun(folder.path()), state(3)).unwrap();
         let mut other = Checkpoints::new(folder.path().join("checkpoints"), run(2));
         let error = other.resume().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Mixture);
@@ -465,7 +399,7 @@ mod tests {
     fn another_format_is_refused_with_both() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = begun(folder.path());
-        checkpoints.save(&state(3)).unwrap();
+        save(&checkpoints, state(3)).unwrap();
         let path = checkpoints.newest().unwrap().unwrap().path.join(MANIFEST);
         let text = fs::read_to_string(&path).unwrap();
         for other in [1, 3] {
@@ -481,7 +415,7 @@ mod tests {
     fn every_change_of_a_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = begun(folder.path());
-        checkpoints.save(&state(3)).unwrap();
+        save(&checkpoints, state(3)).unwrap();
         let path = checkpoints.newest().unwrap().unwrap().path;
         let mut rng = Stream::new(1, Purpose::SYNTHETIC, 0, 0);
         for file in [STATE, MANIFEST].map(|file| path.join(file)) {
@@ -496,12 +430,61 @@ mod tests {
             let longer = std::iter::once([&good[..], b"\n"].concat());
             for bytes in flipped.into_iter().chain(cut).chain(longer) {
                 fs::write(&file, &bytes).unwrap();
-                let error = checkpoints.resume().expect_err("a changed file was read");
+                let error = resumed(&mut checkpoints).expect_err("a changed file was read");
                 assert!([ErrorKind::Integrity, ErrorKind::Mixture].contains(&error.kind()), "{error}");
             }
             fs::write(&file, &good).unwrap();
         }
-        assert_eq!(checkpoints.resume().unwrap(), Some(state(3)));
+        assert_eq!(resumed(&mut checkpoints).unwrap(), Some(state(3)));
+    }
+
+    /// C6 where tensors have several pieces: a byte changed in each, and in what lies between two.
+    #[test]
+    fn every_piece_of_a_large_state_is_hashed_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = begun(folder.path());
+        let mut large = state(3);
+        let table = large.tensors.get_mut("table/0/weight").unwrap();
+        table.shape = vec![TensorView::PIECE + 7, 2];
+        table.data = (0..2 * (TensorView::PIECE + 7)).map(|i| (i % 4093) as f32 / 64.0).collect();
+        save(&checkpoints, large.clone()).unwrap();
+        assert!(resumed(&mut checkpoints).unwrap() == Some(large));
+        let file = checkpoints.newest().unwrap().unwrap().path.join(STATE);
+        let good = fs::read(&file).unwrap();
+        let piece = 4 * TensorView::PIECE;
+        for at in
+            [8, 300, piece / 2, piece - 1, piece, piece + 400, 2 * piece - 9, good.len() - 60, good.len() - 1]
+        {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            fs::write(&file, &bytes).unwrap();
+            let error = checkpoints.resume().expect_err("a changed file was read");
+            assert_eq!(error.kind(), ErrorKind::Integrity, "byte {at}: {error}");
+        }
+    }
+
+    #[test]
+    fn how_far_a_checkpoint_is_written_and_read_is_told_and_reading_can_be_broken_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = begun(folder.path());
+        let mut told = Vec::new();
+        checkpoints
+            .save_watched(&StateView::from(state(3)), &mut |done, bytes| told.push((done, bytes)))
+            .unwrap();
+        let file = checkpoints.newest().unwrap().unwrap().path.join(STATE);
+        let bytes = fs::metadata(file).unwrap().len();
+        // The header, then the two tensors.
+        let wanted = [bytes - 4 * (6 + 10), bytes - 4 * 10, bytes].map(|done| (done, bytes));
+        assert_eq!(told, wanted);
+        let mut read = Vec::new();
+        let go_on = checkpoints.resume_watched(&mut |done, bytes| {
+            read.push((done, bytes));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(go_on.unwrap().unwrap().to_owned().unwrap(), state(3));
+        assert_eq!(read, [(bytes, bytes)]);
+        let stopped = checkpoints.resume_watched(&mut |_, _| ControlFlow::Break(())).unwrap_err();
+        assert_eq!(stopped.kind(), ErrorKind::Stopped);
     }
 
     /// C6 behind the checksum: the same changes with hashes made anew give an error or a state, never a panic.
@@ -509,7 +492,7 @@ mod tests {
     fn changes_with_hashes_made_anew_are_refused_or_read_safely() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = begun(folder.path());
-        checkpoints.save(&state(3)).unwrap();
+        save(&checkpoints, state(3)).unwrap();
         let path = checkpoints.newest().unwrap().unwrap().path;
         let good = fs::read(path.join(STATE)).unwrap();
         let text = fs::read(path.join(MANIFEST)).unwrap();
@@ -532,7 +515,7 @@ mod tests {
             let mut manifest: Manifest = serde_json::from_slice(&text).unwrap();
             (manifest.state_bytes, manifest.state_hash) = (bytes.len() as u64, hash(&bytes));
             fs::write(path.join(MANIFEST), manifest.sealed().text()).unwrap();
-            match checkpoints.resume() {
+            match resumed(&mut checkpoints) {
                 Ok(_) => read += 1,
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
@@ -559,7 +542,7 @@ mod tests {
     fn a_checkpoint_is_synced_before_it_is_renamed_and_its_folder_after() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = begun(folder.path());
-        let (result, steps) = follow(None, || checkpoints.save(&state(3)));
+        let (result, steps) = follow(None, || save(&checkpoints, state(3)));
         result.unwrap();
         let actions: Vec<Action> = steps.iter().map(|step| step.action).collect();
         let file = [Action::Create, Action::Write, Action::Sync];
@@ -577,18 +560,18 @@ mod tests {
         for failing in 0..9 {
             let folder = tempfile::tempdir().unwrap();
             let mut checkpoints = begun(folder.path());
-            checkpoints.save(&state(3)).unwrap();
-            let (result, steps) = follow(Some(failing), || checkpoints.save(&state(4)));
+            save(&checkpoints, state(3)).unwrap();
+            let (result, steps) = follow(Some(failing), || save(&checkpoints, state(4)));
             let error = result.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Files, "step {failing}: {error}");
             let failed = &steps[failing].path;
             assert!(error.to_string().contains(&failed.display().to_string()), "step {failing}: {error}");
             assert_eq!(error.to_string().contains(" bytes)"), failing < 6, "step {failing}: {error}");
             let kept = if failing == 8 { 4 } else { 3 };
-            assert_eq!(checkpoints.resume().unwrap(), Some(state(kept)), "step {failing}");
+            assert_eq!(resumed(&mut checkpoints).unwrap(), Some(state(kept)), "step {failing}");
             // Nothing is in the way of the next one, and what is left of the failed one goes with it.
-            checkpoints.save(&state(5)).unwrap();
-            assert_eq!(checkpoints.resume().unwrap(), Some(state(5)), "step {failing}");
+            save(&checkpoints, state(5)).unwrap();
+            assert_eq!(resumed(&mut checkpoints).unwrap(), Some(state(5)), "step {failing}");
             assert_eq!(fs::read_dir(&checkpoints.folder).unwrap().count(), 1, "step {failing}");
         }
     }

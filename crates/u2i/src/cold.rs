@@ -7,6 +7,7 @@
 //!   items, each of these is a target, and the metrics of a group are those of the part of each set that is in it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -21,8 +22,11 @@ use crate::Error;
 use crate::baselines::Baselines;
 use crate::config::Experiment;
 use crate::device::Opened;
+use crate::followed::under_bar;
 use crate::intervals::half_widths;
 use crate::pipeline::{Evaluation, Trained, seen_items};
+use crate::progress::Progress;
+use crate::ranking::RANKED_TOGETHER;
 use crate::target_metrics::group_metrics;
 
 /// A value for each group of test targets.
@@ -114,7 +118,7 @@ pub struct AmongColdItems {
 ///
 /// # Errors
 ///
-/// If a vector is not finite.
+/// If a vector is not finite, and [`Error::Stopped`].
 pub(crate) fn cold_report<C: TwoTowerConfig, L>(
     experiment: &Experiment<C, L>,
     trained: &Trained<C::Model>,
@@ -122,6 +126,7 @@ pub(crate) fn cold_report<C: TwoTowerConfig, L>(
     evaluation: &Evaluation,
     counted: &Groups<Option<Baselines>>,
     device: &Opened,
+    progress: &mut dyn Progress,
 ) -> Result<ColdReport, Error> {
     let cutoffs = experiment.evaluation.cutoffs();
     let ranks: Vec<Rank> =
@@ -142,7 +147,14 @@ pub(crate) fn cold_report<C: TwoTowerConfig, L>(
         warm_items: report(&groups.warm_items, &counted.warm_items),
         cold_users: report(&groups.cold_users, &counted.cold_users),
         warm_users: report(&groups.warm_users, &counted.warm_users),
-        among_cold_items: among_cold_items(experiment, trained, prepared, &groups.cold_items, device)?,
+        among_cold_items: among_cold_items(
+            experiment,
+            trained,
+            prepared,
+            &groups.cold_items,
+            device,
+            progress,
+        )?,
     })
 }
 
@@ -152,6 +164,7 @@ fn among_cold_items<C: TwoTowerConfig, L>(
     prepared: &Prepared,
     places: &[usize],
     device: &Opened,
+    progress: &mut dyn Progress,
 ) -> Result<AmongColdItems, Error> {
     let counts = prepared.catalog.counts();
     let cold = |&item: &u32| counts[item as usize] == 0;
@@ -174,22 +187,34 @@ fn among_cold_items<C: TwoTowerConfig, L>(
     let index = ExactIndex::new(trained.items.clone());
     let model = &trained.fitted.model;
     let batches = prepared.eval_batches(model.history_len());
-    for places in places.chunks(4096) {
-        let targets: Vec<Sample> = places.iter().map(|&place| prepared.test[sets.set_of(place)]).collect();
-        let users = user_vectors(model, &batches, &targets, &device.device);
-        let items: Vec<u32> = places.iter().map(|&place| sets.items()[place]).collect();
-        let left_out = match experiment.evaluation.seen {
-            Seen::Excluded => seen_items(&prepared.events, &targets),
-            Seen::Kept => vec![Vec::new(); targets.len()],
-        };
-        let filter = Filter::among(&candidates).and_excluding(&left_out);
-        let found = index.rank(&users.data, &items, filter)?;
-        for ((rank, left_out), &place) in found.into_iter().zip(&left_out).zip(places) {
-            let n_left_out = left_out.iter().filter(|&&item| candidates.contains(item)).count();
-            chance.add(rank.get().map(|_| candidates.len() - n_left_out));
-            ranks[place] = rank;
+    let users: Vec<&[usize]> = places.chunk_by(|&a, &b| sets.set_of(a) == sets.set_of(b)).collect();
+    under_bar(progress, "ranking among cold items", users.len() as u64, "users", |tell| {
+        let mut done = 0;
+        for block in users.chunks(RANKED_TOGETHER) {
+            let targets: Vec<Sample> = block.iter().map(|own| prepared.test[sets.set_of(own[0])]).collect();
+            let users = user_vectors(model, &batches, &targets, &device.device);
+            let items = |own: &&[usize]| own.iter().map(|&place| sets.items()[place]).collect();
+            let items: Vec<Vec<u32>> = block.iter().map(items).collect();
+            let items: Vec<&[u32]> = items.iter().map(Vec::as_slice).collect();
+            let left_out = match experiment.evaluation.seen {
+                Seen::Excluded => seen_items(&prepared.events, &targets),
+                Seen::Kept => vec![Vec::new(); targets.len()],
+            };
+            let filter = Filter::among(&candidates).and_excluding(&left_out);
+            let scan =
+                index.scan_sets(&users.data, &items, filter, NonZeroUsize::MIN, &mut |_| tell(done))?;
+            let mut found = scan.excluded.into_iter();
+            for (own, left_out) in block.iter().zip(&left_out) {
+                let n_left_out = left_out.iter().filter(|&&item| candidates.contains(item)).count();
+                for (&place, rank) in own.iter().zip(&mut found) {
+                    chance.add(rank.get().map(|_| candidates.len() - n_left_out));
+                    ranks[place] = rank;
+                }
+            }
+            done += block.len() as u64;
         }
-    }
+        Ok::<(), Error>(())
+    })?;
     found.metrics = group_metrics(&ranks, places, &sets, &cutoffs);
     found.metrics_ci95 = found.metrics.as_ref().map(half_widths).unwrap_or_default();
     found.chance = (!sets.are_sets()).then(|| chance.means());

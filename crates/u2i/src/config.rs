@@ -14,6 +14,8 @@ use u2i_train::{LossConfig, TrainConfig};
 
 use crate::{Error, built_in};
 
+pub use crate::user_sample::{MOST_TEST_USERS, MOST_VALIDATION_USERS, UserSample};
+pub use crate::validation_search::ValidationSearch;
 pub use u2i_index::Seen;
 
 /// One experiment, from data to evaluation, of one of our models or of any whose config is a `C`, and of one of our losses
@@ -87,6 +89,16 @@ pub struct EvaluationConfig {
     pub k: Vec<NonZeroUsize>,
     /// The metric that decides which epoch is kept, for instance `ndcg@10`.
     pub validation_metric: String,
+    /// Test users that are ranked for: `"all"`, or a number of them. Where it is missing, all up to 50,000, else a sample of
+    /// so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserSample>,
+    /// Validation users that are ranked for after each epoch, in the same way. Where it is missing, up to 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_users: Option<UserSample>,
+    /// How a validation looks for items: `"exact"`, as where it is missing, or an index of faiss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_search: Option<ValidationSearch>,
 }
 
 impl EvaluationConfig {
@@ -103,6 +115,16 @@ impl EvaluationConfig {
         let Evaluated { evaluation } =
             toml::from_str(text).map_err(|error| Error::of_toml(&error, text, path))?;
         Ok(evaluation)
+    }
+
+    /// How many test users are ranked for.
+    pub fn test_sample(&self) -> UserSample {
+        self.users.unwrap_or(UserSample::AtMost(MOST_TEST_USERS))
+    }
+
+    /// How many validation users are ranked for after each epoch.
+    pub fn validation_sample(&self) -> UserSample {
+        self.validation_users.unwrap_or(UserSample::AtMost(MOST_VALIDATION_USERS))
     }
 
     /// List lengths, as numbers.
@@ -304,6 +326,19 @@ impl<C: TwoTowerConfig, L: LossSource> Experiment<C, L> {
                 return Err((key, message));
             }
         }
+        if matches!(self.evaluation.validation_search, Some(ValidationSearch::Faiss(_))) {
+            let key = "evaluation.validation_search";
+            if !cfg!(feature = "faiss") {
+                let message = format!("`{key}` is an index, expected `exact`: this build is without faiss");
+                return at(key, message);
+            }
+            if self.evaluation.validation_metric == Metric::Mrr.to_string() {
+                let message = format!(
+                    "`{key}` is an index, expected `exact` for `mrr`, which is over lists of all items"
+                );
+                return at(key, message);
+            }
+        }
         let key = "evaluation.validation_metric";
         let metric = self.evaluation.metric(&self.evaluation.validation_metric);
         match metric {
@@ -433,6 +468,65 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.to_string().contains(message), "{set}: {error}");
         }
+    }
+
+    #[test]
+    fn users_are_all_or_a_number_above_0_and_keep_the_hash_where_nothing_is_said() {
+        let load = |set: &[&str]| {
+            let set: Vec<String> = set.iter().map(|&one| format!("evaluation.{one}")).collect();
+            Experiment::load_with(Path::new("ml-1m/fm"), &set)
+        };
+        let plain = load(&[]).unwrap();
+        assert!(!plain.to_toml().contains("users"), "{}", plain.to_toml());
+        let most = |n| UserSample::AtMost(NonZeroUsize::new(n).unwrap());
+        assert_eq!(
+            (plain.evaluation.test_sample(), plain.evaluation.validation_sample()),
+            (most(50_000), most(10_000))
+        );
+        let said = load(&["users=all", "validation_users=200"]).unwrap();
+        assert_eq!(
+            (said.evaluation.test_sample(), said.evaluation.validation_sample()),
+            (UserSample::All, most(200))
+        );
+        assert_eq!(Experiment::parse(&said.to_toml(), Path::new("again.toml")).unwrap(), said);
+        assert!(said.hash() != plain.hash() && load(&["users=9"]).unwrap().hash() != said.hash());
+        for (set, found) in [
+            ("users=0", "integer `0`"),
+            ("validation_users=-3", "integer `-3`"),
+            ("users=some", "string \"some\""),
+            ("users=1.5", "floating point `1.5`"),
+        ] {
+            let error = load(&[set]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            let message = error.to_string();
+            assert!(
+                message.contains(found) && message.contains("\"all\" or a number of users above 0"),
+                "{message}"
+            );
+        }
+        let text = plain.to_toml().replace("[evaluation]\n", "[evaluation]\nusers = 0\n");
+        let line = text.lines().position(|line| line == "users = 0").unwrap() + 1;
+        let error = Experiment::parse(&text, Path::new("x.toml")).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("x.toml:{line}:")), "{error}");
+    }
+
+    #[test]
+    fn an_index_for_validation_needs_faiss_and_a_metric_of_lists() {
+        let index = "evaluation.validation_search={ faiss = { ivf = { nlist = 9, nprobe = 2 } } }";
+        let load = |set: &[&str]| {
+            let set: Vec<String> = set.iter().map(|&one| one.to_owned()).collect();
+            Experiment::load_with(Path::new("ml-1m/fm"), &set)
+        };
+        assert!(load(&["evaluation.validation_search=exact", "evaluation.validation_metric=mrr"]).is_ok());
+        let message = |set: &[&str]| load(set).unwrap_err().to_string();
+        if !cfg!(feature = "faiss") {
+            assert!(message(&[index]).contains("this build is without faiss"));
+            return;
+        }
+        let read = load(&[index]).unwrap();
+        assert_eq!(Experiment::parse(&read.to_toml(), Path::new("again.toml")).unwrap(), read);
+        assert!(message(&[index, "evaluation.validation_metric=mrr"]).contains("expected `exact` for `mrr`"));
+        assert!(message(&["evaluation.validation_search=fast"]).contains("fast"));
     }
 
     #[test]

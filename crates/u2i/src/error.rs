@@ -13,6 +13,7 @@ use u2i_schema::{ErrorKind, nearest_name};
 use u2i_train::TrainError;
 
 use crate::checkpoint::CheckpointError;
+use crate::tensor_file::ReadError;
 
 /// Anything that ends a job, and what [`kind`](Self::kind) of fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,7 @@ pub enum Error {
     Data(#[from] DataError),
     /// Data that cannot be used.
     #[error(transparent)]
-    Features(#[from] FeatureError),
+    Features(FeatureError),
     /// A model that cannot be built.
     #[error("model: {0}")]
     Model(#[from] ModelError),
@@ -48,8 +49,8 @@ pub enum Error {
     /// A checkpoint that could not be kept or used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Somebody asked to stop.
-    #[error("stopped; --resume goes on from here")]
+    /// Somebody asked to stop. What was under way is not kept; what was finished before is.
+    #[error("stopped; nothing is left half done")]
     Stopped,
     /// Somebody asked to stop while a model was trained. The observer has the state to go on from.
     #[error("stopped after {step} steps")]
@@ -59,10 +60,10 @@ pub enum Error {
     },
     /// A search that failed.
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(IndexError),
     /// A bundle that cannot be written, read or asked.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(BundleError),
     /// No such device.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -117,6 +118,35 @@ pub enum Error {
     /// A guard of `--check` failed; `guards.json` has the figures.
     #[error("{0}")]
     Guard(String),
+}
+
+// Whichever crate was at work: who was stopped is told by one variant.
+
+impl From<FeatureError> for Error {
+    fn from(error: FeatureError) -> Self {
+        match error {
+            FeatureError::Stopped => Error::Stopped,
+            error => Error::Features(error),
+        }
+    }
+}
+
+impl From<IndexError> for Error {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Stopped => Error::Stopped,
+            error => Error::Index(error),
+        }
+    }
+}
+
+impl From<BundleError> for Error {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Stopped => Error::Stopped,
+            error => Error::Bundle(error),
+        }
+    }
 }
 
 impl From<DiskError> for Error {
@@ -197,10 +227,14 @@ impl Error {
             Error::Train(TrainError::NotFinite { .. }) => ErrorKind::NotFinite,
             Error::Train(TrainError::NoSamples | TrainError::Loss(LossError::Sampler(_))) => ErrorKind::Data,
             Error::Stopped | Error::Interrupted { .. } => ErrorKind::Stopped,
-            Error::Train(TrainError::Save { source, .. }) => {
+            Error::Train(TrainError::Save { source, .. } | TrainError::Best { source, .. }) => {
                 source.downcast_ref::<CheckpointError>().map_or(ErrorKind::Files, CheckpointError::kind)
             }
             Error::Train(TrainError::State { .. }) => ErrorKind::Mixture,
+            Error::Train(TrainError::Read { source, .. }) => match source.is::<ReadError>() {
+                true => ErrorKind::Files,
+                false => ErrorKind::Integrity,
+            },
             Error::Checkpoint(error) => error.kind(),
             Error::Other { kind, .. } => *kind,
             Error::Train(_) => ErrorKind::Usage,
@@ -240,6 +274,7 @@ mod tests {
         }
         let changed = IndexError::CutOff { path: PathBuf::new() };
         assert_eq!(Error::from(changed).kind(), ErrorKind::Integrity);
+        assert_eq!(Error::from(IndexError::Stopped).kind(), ErrorKind::Stopped);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use u2i_train::Vectors;
 use crate::Error;
 use crate::config::{Experiment, IndexConfig};
 use crate::device::DeviceChoice;
+use crate::followed::{Tell, under_bar};
 use crate::pipeline::{model_inputs, open_device, test_queries};
 use crate::progress::Progress;
 use crate::request_file::DataColumns;
@@ -119,11 +120,13 @@ impl Job<'_> {
                 .map_or(Value::Null, |data| serde_json::to_value(data).expect("names are plain data")),
             provenance: Value::Object(provenance),
             metrics: json!({
-                "n_users": report["n_users"], "seen": report["seen"], "metrics": report["metrics"],
+                "n_users": report.get("n_users_evaluated").unwrap_or(&report["n_users"]), "seen": report["seen"], "metrics": report["metrics"],
                 "metrics_seen_kept": report["metrics_seen_kept"], "baselines": report["baselines"],
             }),
         };
-        Ok(u2i_bundle::write(out, &contents)?)
+        let n_files = u2i_bundle::N_FILES + u64::from(contents.index != IndexPlan::Exact);
+        let write = |tell: &mut Tell<'_>| u2i_bundle::write_following(out, &contents, tell);
+        Ok(under_bar(progress, "writing the bundle", n_files, "files", write)?)
     }
 }
 

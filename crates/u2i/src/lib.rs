@@ -37,6 +37,8 @@ pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod export;
+pub mod followed;
+pub mod held_out;
 pub mod intervals;
 pub mod memory;
 pub mod pipeline;
@@ -47,10 +49,16 @@ pub mod table;
 mod target_metrics;
 
 mod error;
+mod late_bar;
 mod parquet_columns;
 mod progress;
+mod ranking;
 mod request_file;
 mod resources;
+mod tensor_file;
+mod user_sample;
+mod validation;
+mod validation_search;
 
 pub use burn;
 pub use {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use u2i_features::{Prepared, RawData};
 use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
-use u2i_train::TrainError;
+use u2i_train::{TensorView, TrainError};
 
 use crate::Error;
 use crate::config::Experiment;
@@ -34,7 +34,8 @@ pub struct MemoryEstimate {
     pub tables: u64,
     /// The optimizer's moments of the tables.
     pub moments: u64,
-    /// The model of the best epoch, tables and dense parameters.
+    /// The model of the best epoch, tables and dense parameters; none of it where it is [kept on the
+    /// disk](BEST_IN_MEMORY).
     pub best: u64,
     /// Dense parameters, their gradients and moments.
     pub dense: u64,
@@ -44,11 +45,16 @@ pub struct MemoryEstimate {
     pub layers: u64,
     /// What the loss of a step takes: vectors of users and candidates, their gradients, and what there is for each pair.
     pub loss: u64,
-    /// A validation: the vectors of all items and of one block of users, and their ranks.
+    /// A validation: vectors of one block of users, and of all items or, where those would take more than 1 GiB, of a block
+    /// of them.
     pub validation: u64,
-    /// A checkpoint that is being written: the state on the host, as `f32`, and the bytes of the file.
+    /// A checkpoint that is being written: a piece of a tensor on the host, as `f32`, twice.
     pub checkpoint: u64,
 }
+
+/// Bytes, in four for each number, of a best model that a run with a folder keeps in memory while later epochs are trained. A
+/// larger one is on the disk until the end.
+pub const BEST_IN_MEMORY: u64 = 1 << 30;
 
 // `docs/memory.md` says how these were measured.
 /// Bytes of the binary's pages, of stacks and pools, and what the allocator keeps.
@@ -87,15 +93,15 @@ impl MemoryEstimate {
             data: raw_bytes(raw) + prepared_bytes(prepared, train.chunk_targets),
             tables: of_number * table,
             moments: 4 * table_moments,
-            best: of_number * table + 4 * dense,
+            best: if 4 * (table + dense) > BEST_IN_MEMORY { 0 } else { of_number * table + 4 * dense },
             dense: 4 * dense * (2 + n_moments),
             histories: bytes(LAYERS, step.histories),
             layers: bytes(LAYERS, step.users + step.items),
             loss: bytes(1.0, step.scores) + bytes(VECTORS, step.vectors),
             validation: bytes(1.0, validation.histories + validation.vectors)
                 + bytes(SERVED, validation.users + validation.items)
-                + seen_bytes(prepared),
-            checkpoint: 2 * 4 * (2 * table + table_moments + (2 + n_moments) * dense),
+                + seen_bytes(prepared, shape.ranked_together(prepared).0),
+            checkpoint: 2 * 4 * (table + dense).min(TensorView::PIECE as u64),
         })
     }
 

@@ -1,32 +1,31 @@
 //! The six steps from an experiment file to a table of metrics: [`load_config`], [`load_data`],
 //! [`prepare_features`], [`train_model`], [`evaluate_model`], [`build_metrics_table`].
 
-use std::num::NonZeroUsize;
-use std::ops::Range;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::module::Module as _;
 use u2i_datasets::{Dataset, DatasetName, Places, SyntheticConfig, resolve, synthetic};
-use u2i_eval::{Accumulator, Metrics};
-use u2i_features::{Prepared, RawData, TargetSets, prepare};
-use u2i_index::{ExactIndex, Filter, Index, ItemVectors, Seen};
+use u2i_eval::Metrics;
+use u2i_features::{Prepared, RawData, prepare};
+use u2i_index::{ExactIndex, ItemVectors};
 use u2i_losses::LossSource;
 use u2i_models::{AnyModel, HistoryInput, Init, Inputs, TwoTower, TwoTowerConfig};
-use u2i_schema::{EventStore, Sample, Side};
+use u2i_schema::Side;
 use u2i_train::{
-    Ended, EpochReport, Fitted, Observer, TrainData, TrainDevice, TrainError, TrainState, Trainer, Vectors,
-    item_vectors, user_vectors,
+    Ended, EpochReport, Fitted, Observer, StateView, TrainData, TrainDevice, TrainError, Trainer, Vectors,
+    user_vectors,
 };
 
 use crate::Error;
-use crate::baselines::TargetRank;
-use crate::config::{DataSource, EvaluationConfig, Experiment};
+use crate::config::{DataSource, Experiment};
 use crate::device::{DeviceChoice, Opened};
+use crate::held_out::sample_users;
 use crate::progress::Progress;
-use crate::target_metrics::{accumulator, add};
+use crate::ranking::{Items, Targets, all_item_vectors, rank};
+use crate::validation::Validation;
 
-/// How many items the lists hold whose distinct items are counted.
-pub const COVERAGE_K: usize = 10;
+pub use crate::ranking::{COVERAGE_K, Evaluation, seen_items};
 
 /// Step 1: reads an experiment, by the path of its file or by its name under `configs/`, such as `ml-1m/fm`; those
 /// are built in.
@@ -97,14 +96,17 @@ pub fn read_dataset(dataset: &Dataset) -> Result<RawData, Error> {
 /// The synthetic data set is one fixed set; seeds of experiments do not change it.
 const SYNTHETIC_SEED: u64 = 1;
 
-/// Step 3: splits the events, fits the feature columns on training events, and lists the training targets.
+/// Step 3: splits the events, fits the feature columns on training events, lists the training targets, and draws the test
+/// and validation users that are ranked for, where those are not all ([`sample_users`]).
 ///
 /// # Errors
 ///
 /// If a column cannot be made, or nothing is left to train or to test on.
 pub fn prepare_features<C, L>(experiment: &Experiment<C, L>, raw: &RawData) -> Result<Prepared, Error> {
     let Experiment { split, features, samples, seed, .. } = experiment;
-    Ok(prepare(raw, split, features, samples, *seed)?)
+    let mut prepared = prepare(raw, split, features, samples, *seed)?;
+    sample_users(&mut prepared, &experiment.evaluation);
+    Ok(prepared)
 }
 
 /// A trained model and its vectors.
@@ -156,7 +158,7 @@ pub fn train_from<C: TwoTowerConfig, L: LossSource>(
     experiment: &Experiment<C, L>,
     prepared: &Prepared,
     device: &Opened,
-    state: Option<TrainState>,
+    state: Option<StateView<'_>>,
     observer: &mut dyn Observer,
 ) -> Result<Trained<C::Model>, Error> {
     let Experiment { seed, loss, train, evaluation, .. } = experiment;
@@ -169,15 +171,11 @@ pub fn train_from<C: TwoTowerConfig, L: LossSource>(
         samples: &prepared.samples,
         id_dropout: &prepared.id_dropout,
     };
-    let metric = evaluation.validation_metric();
-    let validate = |model: &C::Model, _| {
-        if prepared.validation.is_empty() {
-            return Ok(None);
-        }
-        let index = ExactIndex::new(vectors_of_items(model, prepared, &device.device)?);
-        let targets = Targets { samples: &prepared.validation, sets: &prepared.validation_sets() };
-        let evaluation = rank(model, &index, prepared, targets, evaluation, device)?;
-        Ok(evaluation.metrics.mean(metric))
+    let validation = Validation { prepared, config: evaluation, device: &device.device };
+    validation.check(&model.valid())?;
+    let n_users = prepared.validation.len() as u64;
+    let validate = |model: &C::Model, _, tell: &mut dyn FnMut(u64, u64) -> ControlFlow<()>| {
+        Ok(validation.metric(model, &mut |done| tell(done, n_users))?)
     };
     let on = train_device(device);
     let loss = loss.build().map_err(TrainError::from)?;
@@ -186,11 +184,12 @@ pub fn train_from<C: TwoTowerConfig, L: LossSource>(
         None => trainer,
         Some(state) => trainer.resume(state),
     };
-    let fitted = trainer.fit(model, validate)?;
+    let fitted = trainer.fit_telling(model, validate)?;
     if fitted.ended == Ended::Stopped {
         return Err(Error::Interrupted { step: fitted.steps });
     }
-    let items = vectors_of_items(&fitted.model, prepared, &device.device)?;
+    let items =
+        all_item_vectors(&fitted.model, prepared, &device.device, &mut |_| ControlFlow::Continue(()))?;
     Ok(Trained { fitted, items })
 }
 
@@ -215,15 +214,6 @@ fn train_device(opened: &Opened) -> TrainDevice {
     }
 }
 
-pub(crate) fn vectors_of_items<M: TwoTower>(
-    model: &M,
-    prepared: &Prepared,
-    device: &Device,
-) -> Result<ItemVectors, Error> {
-    let Vectors { ids, dim, data } = item_vectors(model, &prepared.catalog, device);
-    Ok(ItemVectors::new(ids, dim, data)?)
-}
-
 /// Vectors of the first test users, at most so many, as a server would make them: what indexes are measured with.
 pub(crate) fn test_queries<M: TwoTower>(
     trained: &Trained<M>,
@@ -234,25 +224,6 @@ pub(crate) fn test_queries<M: TwoTower>(
     let model = &trained.fitted.model;
     let users = &prepared.test[..prepared.test.len().min(most)];
     user_vectors(model, &prepared.eval_batches(model.history_len()), users, &device.device)
-}
-
-/// What came out of ranking the whole catalog for each target.
-#[derive(Debug, Clone)]
-pub struct Evaluation {
-    /// Metrics with the experiment's rule for seen items.
-    pub metrics: Metrics,
-    /// Metrics with seen items ranked like any other.
-    pub metrics_seen_kept: Metrics,
-    /// Targets that are in their own history: misses where seen items are excluded.
-    pub n_targets_seen: usize,
-    /// Distinct items in the top 10 of all users, seen items excluded.
-    pub distinct_top_10: usize,
-    /// Items that were ranked.
-    pub n_items_ranked: usize,
-    /// Where each relevant item came, set after set; of single targets `[targets]`, in their order.
-    pub ranks: Vec<TargetRank>,
-    /// `[items + 1]`: users whose top 10 holds the item, seen items excluded; entry 0 is padding and 0.
-    pub n_lists: Vec<u32>,
 }
 
 /// Step 5: ranks the whole catalog for each test target by exact search.
@@ -266,118 +237,26 @@ pub fn evaluate_model<C: TwoTowerConfig, L>(
     prepared: &Prepared,
     device: &Opened,
 ) -> Result<Evaluation, Error> {
-    let index = ExactIndex::new(trained.items.clone());
+    evaluate_telling(experiment, trained, prepared, device, &mut |_| ControlFlow::Continue(()))
+}
+
+/// [`evaluate_model`], which tells how many users are done, and may be stopped.
+pub(crate) fn evaluate_telling<C: TwoTowerConfig, L>(
+    experiment: &Experiment<C, L>,
+    trained: &Trained<C::Model>,
+    prepared: &Prepared,
+    device: &Opened,
+    tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Evaluation, Error> {
+    let items = Items::Held(ExactIndex::new(trained.items.clone()));
     let targets = Targets { samples: &prepared.test, sets: &prepared.test_sets() };
-    rank(&trained.fitted.model, &index, prepared, targets, &experiment.evaluation, device)
+    let (model, config) = (&trained.fitted.model, &experiment.evaluation);
+    rank(model, &items, prepared, targets, config, &device.device, tell)
 }
 
 /// Step 6: the chapter's table, one row per name.
 pub fn build_metrics_table(rows: &[(&str, &Metrics)]) -> String {
     crate::table::table(rows)
-}
-
-/// The items that each target's user had seen before, ascending.
-pub fn seen_items(events: &EventStore, targets: &[Sample]) -> Vec<Vec<u32>> {
-    let seen = |target: &Sample| {
-        let mut items = events.items(target.user as usize)[..target.position as usize].to_vec();
-        items.sort_unstable();
-        items.dedup();
-        items
-    };
-    targets.iter().map(seen).collect()
-}
-
-/// Held-out users and what is relevant of each.
-#[derive(Clone, Copy)]
-struct Targets<'a> {
-    samples: &'a [Sample],
-    sets: &'a TargetSets,
-}
-
-/// Relevant items that are ranked together: that bounds the memory, whatever the size of the data.
-const RANKED_TOGETHER: usize = 4096;
-
-impl Targets<'_> {
-    /// Ranges of targets with at most [`RANKED_TOGETHER`] relevant items each, or one target with more.
-    fn blocks(&self) -> Vec<Range<usize>> {
-        let mut blocks = Vec::new();
-        let mut begin = 0;
-        for target in 0..self.samples.len() {
-            let n_items = self.sets.range(target).end - self.sets.range(begin).start;
-            if n_items > RANKED_TOGETHER && target > begin {
-                blocks.push(begin..target);
-                begin = target;
-            }
-        }
-        if begin < self.samples.len() {
-            blocks.push(begin..self.samples.len());
-        }
-        blocks
-    }
-}
-
-fn rank<M: TwoTower>(
-    model: &M,
-    index: &ExactIndex,
-    prepared: &Prepared,
-    targets: Targets<'_>,
-    config: &EvaluationConfig,
-    device: &Opened,
-) -> Result<Evaluation, Error> {
-    let batches = prepared.eval_batches(model.history_len());
-    let sets = targets.sets;
-    let metrics = || accumulator(sets, &config.cutoffs());
-    let (mut excluded, mut kept) = (metrics(), metrics());
-    let mut n_targets_seen = 0;
-    let mut ranks: Vec<TargetRank> = Vec::with_capacity(sets.items().len());
-    let mut n_lists = vec![0; prepared.catalog.n_items() + 1];
-    let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
-    for block in targets.blocks() {
-        let samples = &targets.samples[block.clone()];
-        let users = user_vectors(model, &batches, samples, &device.device);
-        let seen = seen_items(&prepared.events, samples);
-        // A relevant item is a query of its own: that of its user.
-        let own = |user: usize| sets.range(block.start + user);
-        let (users, seen) = match sets.are_sets() {
-            false => (users.data, seen),
-            true => {
-                let of_each = || (0..samples.len()).flat_map(|user| own(user).map(move |_| user));
-                let vector = |user: usize| &users.data[user * users.dim..(user + 1) * users.dim];
-                (
-                    of_each().flat_map(vector).copied().collect(),
-                    of_each().map(|user| seen[user].clone()).collect(),
-                )
-            }
-        };
-        let items = &sets.items()[own(0).start..own(samples.len() - 1).end];
-        let scan = index.scan(&users, items, Filter::excluding(&seen), k)?;
-        n_targets_seen +=
-            seen.iter().zip(items).filter(|(seen, item)| seen.binary_search(item).is_ok()).count();
-        let found = scan.excluded.into_iter().zip(scan.kept);
-        ranks.extend(found.map(|(excluded, kept)| TargetRank { excluded, kept }));
-        for user in 0..samples.len() {
-            // All queries of a user find one list.
-            let first = own(user).start - own(0).start;
-            scan.top.ids(first).iter().for_each(|&item| n_lists[item as usize] += 1);
-            let ranks = &ranks[own(user)];
-            add(&mut excluded, sets, ranks.iter().map(|rank| rank.excluded));
-            add(&mut kept, sets, ranks.iter().map(|rank| rank.kept));
-        }
-    }
-    let finish = |metrics: Accumulator| metrics.finish().expect("a split without targets is refused");
-    let (excluded, kept) = (finish(excluded), finish(kept));
-    Ok(Evaluation {
-        metrics: match config.seen {
-            Seen::Excluded => excluded,
-            Seen::Kept => kept.clone(),
-        },
-        metrics_seen_kept: kept,
-        n_targets_seen,
-        distinct_top_10: n_lists.iter().filter(|&&lists| lists > 0).count(),
-        n_items_ranked: index.len(),
-        ranks,
-        n_lists,
-    })
 }
 
 /// Epochs as one line each.
@@ -389,4 +268,62 @@ pub fn epoch_line(report: &EpochReport, metric: &str) -> String {
         n => format!(", {n} targets without a negative"),
     };
     format!("epoch {}: loss {:.4}, validation {validation}{lost}", report.epoch, report.loss)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use u2i_datasets::SyntheticConfig;
+
+    use super::*;
+
+    /// Every model, untrained, with a vector block for each item, for a few, and for all.
+    #[test]
+    fn items_that_are_made_block_by_block_are_ranked_as_those_that_are_held() {
+        let small =
+            SyntheticConfig { users: 150, items: 90, events_per_user: 12, cold_users: 2, cold_items: 9 };
+        let raw = synthetic(1, &small);
+        let opened = DeviceChoice::Cpu.open().unwrap();
+        let device = &opened.device;
+        for name in ["fm", "dssm", "youtube_dnn"] {
+            let experiment = load_config(format!("synthetic/{name}")).unwrap();
+            let prepared = prepare_features(&experiment, &raw).unwrap();
+            let inputs = model_inputs(&experiment, &prepared);
+            let model = experiment.model.init(&inputs, &mut Init::new(1, device)).unwrap();
+            let targets = Targets { samples: &prepared.test, sets: &prepared.test_sets() };
+            let found = |items: &Items| {
+                let mut told = Vec::new();
+                let mut tell = |done| {
+                    told.push(done);
+                    ControlFlow::Continue(())
+                };
+                let found =
+                    rank(&model, items, &prepared, targets, &experiment.evaluation, device, &mut tell)
+                        .unwrap();
+                assert!(told.is_sorted() && told.last() == Some(&(targets.samples.len() as u64)), "{told:?}");
+                (found.ranks, found.n_lists, found.n_items_ranked, found.metrics)
+            };
+            let n_items = all_item_vectors(&model, &prepared, device, &mut |_| ControlFlow::Continue(()))
+                .unwrap()
+                .ids()
+                .len();
+            let look = |most, tell: &mut dyn FnMut(u64) -> ControlFlow<()>| {
+                Items::to_look_at_once(&model, &prepared, device, most, tell)
+            };
+            let held = look(u64::MAX, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert!(matches!(&held, Items::Held(index) if index.vectors().ids().len() == n_items));
+            let held = found(&held);
+            for block in [1, 7, n_items].map(|block| NonZeroUsize::new(block).unwrap()) {
+                assert_eq!(found(&Items::Made(block)), held, "{name}, {block} items at a time");
+            }
+            let bytes = (4 * n_items * 16) as u64;
+            let made = look(bytes / 1000, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert!(matches!(made, Items::Made(block) if block == crate::ranking::MADE_TOGETHER));
+            let stop = &mut |_| ControlFlow::Break(());
+            let stopped = rank(&model, &made, &prepared, targets, &experiment.evaluation, device, stop);
+            assert!(matches!(stopped, Err(Error::Stopped)));
+            assert!(matches!(look(u64::MAX, &mut |_| ControlFlow::Break(())), Err(Error::Stopped)));
+        }
+    }
 }

@@ -4,6 +4,11 @@ pub trait Progress {
     fn line(&mut self, _text: &str) {}
     /// A bar of `steps` begins.
     fn begin(&mut self, _label: &str, _steps: u64) {}
+    /// A bar of `steps` begins, each of which is one of `unit`, a word in the plural: `bytes`, `events`. With 0 steps it is
+    /// not known how many there are.
+    fn begin_in(&mut self, label: &str, steps: u64, _unit: &'static str) {
+        self.begin(label, steps);
+    }
     /// So many steps are done.
     fn advance(&mut self, _done: u64, _note: &str) {}
     /// The bar is over.

@@ -14,6 +14,8 @@ use crate::baselines::Baselines;
 use crate::cold::ColdReport;
 use crate::resources::StageCost;
 
+pub use crate::validation_search::ValidationSearchReport;
+
 /// What a run found, as written to `report.json`. Everything but `wall_s`, `cpu_s`, `peak_rss_mib`, `p50_us`, `p99_us` and rates
 /// is the same for the same seed, build, machine and device `cpu`.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +53,9 @@ pub struct Report {
     pub files: BTreeMap<String, String>,
     /// Test users.
     pub n_users: usize,
+    /// Those of them that were ranked for. All metrics, ranks and lists are of these: a sample of the test users
+    /// where they are fewer.
+    pub n_users_evaluated: usize,
     /// Users left out for want of any event before their target.
     pub n_users_without_history: usize,
     /// Items in the catalog.
@@ -63,7 +68,7 @@ pub struct Report {
     pub seen: Seen,
     /// Order of events of one user and second.
     pub ties: String,
-    /// Relevant items of all test users, where each has a set of them.
+    /// Relevant items of all test users that were ranked for, where each has a set of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_relevant: Option<usize>,
     /// Events of an earlier file of the split at or after their user's first one of a later file, where the split is of files
@@ -78,6 +83,9 @@ pub struct Report {
     pub metrics: Metrics,
     /// Half the width of their 95 % confidence intervals over users.
     pub metrics_ci95: Map<String, Value>,
+    /// Half the width of 95 % intervals of what `metrics` would be of all test users, where those of a sample were ranked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_sample_ci95: Option<Map<String, Value>>,
     /// Test metrics with seen items ranked like any other.
     pub metrics_seen_kept: Metrics,
     /// Metrics of counting, each in the shape of `metrics`.
@@ -132,10 +140,19 @@ pub struct TrainReport {
     pub best_epoch: usize,
     /// Targets per epoch.
     pub samples: usize,
+    /// Validation users; not said of runs of versions that did not count them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_validation_users: usize,
+    /// Those of them that were ranked for after each epoch: a sample where they are fewer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_validation_users_evaluated: usize,
     /// Mean loss of each epoch.
     pub losses: Vec<f64>,
     /// Validation metric after each epoch.
     pub validation: Vec<Option<f64>>,
+    /// What its search misses, where the validation is by an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_search: Option<ValidationSearchReport>,
     /// Targets of each epoch whose negatives were all masked: they had loss 0 and taught nothing.
     pub rows_without_negatives: Vec<u64>,
     /// What the temperature of the loss came to, where it is learned.
@@ -241,6 +258,10 @@ pub fn write_bytes(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.into(), bytes, source };
     std::fs::create_dir_all(u2i_disk::folder_of(path)).map_err(failed)?;
     u2i_disk::replace(path, contents).map_err(|error| failed(error.source))
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 #[cfg(test)]

@@ -1,95 +1,7 @@
 //! What is compared with what, and what is wanted of it.
 
-/// A comparison.
-pub struct Contest {
-    /// As `--only` and the rows of `--json` name it.
-    pub id: &'static str,
-    /// Which of several under one name, empty where there is one.
-    pub variant: &'static str,
-    /// What is measured.
-    pub what: &'static str,
-    /// Arguments of our side.
-    pub ours: &'static str,
-    /// Who it is measured against.
-    pub peer: Peer,
-    /// What of a round is compared.
-    pub measure: Measure,
-    /// What is wanted; nothing of what only stands beside another for comparison.
-    pub bar: Option<Bar>,
-    /// Whether each round has a process of its own, as where files are read and memory is measured.
-    pub fresh: bool,
-    /// Rounds of each side.
-    pub rounds: usize,
-    /// Numbers of threads that both sides are held to, one after another.
-    pub threads: &'static [usize],
-}
-
-/// The other side.
-pub enum Peer {
-    /// A script in `benches/peers` with its arguments.
-    Python(&'static str),
-    /// Our binary again, with other arguments.
-    Ours(&'static str),
-    /// Our binary again, which puts a script in `benches/peers` that serves under load.
-    Served(&'static str, &'static str),
-    /// Nobody: a round itself tells what is wanted.
-    Nobody,
-}
-
-impl Peer {
-    /// Whether it needs packages of Python.
-    pub fn needs_python(&self) -> bool {
-        matches!(self, Peer::Python(_) | Peer::Served(..))
-    }
-}
-
-/// What of a round is compared, and its unit.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Measure {
-    /// Work a second of processor time; ours through the peer's.
-    PerCpuSecond(&'static str),
-    /// Seconds of a round; the peer's through ours.
-    Faster,
-    /// Seconds of a round; ours through the peer's.
-    Slower,
-    /// Seconds that a round itself measured; ours through the peer's.
-    SlowerMedian,
-    /// Seconds of a step; ours through the peer's.
-    StepSlower,
-    /// MiB at the peak; the peer's through ours.
-    Leaner,
-    /// Bytes at the peak through the work of a round; ours, whatever the peer's.
-    BytesOfWork(&'static str),
-    /// Seconds that 99 of 100 requests stay below; ours through the peer's.
-    SlowerTail,
-    /// Seconds that a round itself measured; ours less the peer's, in µs.
-    Added,
-    /// What a round tells under a name, and its unit; ours, whatever the peer's.
-    Told(&'static str, &'static str),
-}
-
-/// What a ratio must be.
-#[derive(Clone, Copy)]
-pub enum Bar {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-impl Bar {
-    pub fn is_met(self, ratio: f64) -> bool {
-        match self {
-            Bar::AtLeast(bar) => ratio >= bar,
-            Bar::AtMost(bar) => ratio <= bar,
-        }
-    }
-
-    pub fn text(self) -> String {
-        match self {
-            Bar::AtLeast(bar) => format!("≥ {bar}"),
-            Bar::AtMost(bar) => format!("≤ {bar}"),
-        }
-    }
-}
+use super::contest::{Asked, Bar, Contest, Measure, Peer};
+use super::jobs::JOBS;
 
 const BOTH: &[usize] = &[1, 2];
 const ONE: &[usize] = &[1];
@@ -105,6 +17,7 @@ const RECHUB: Contest = Contest {
     fresh: false,
     rounds: 3,
     threads: BOTH,
+    asked: Asked::Always,
 };
 
 const PANDAS: Contest = Contest {
@@ -118,6 +31,7 @@ const PANDAS: Contest = Contest {
     fresh: true,
     rounds: 3,
     threads: BOTH,
+    asked: Asked::Always,
 };
 
 const EVALUATE: Contest = Contest {
@@ -131,6 +45,7 @@ const EVALUATE: Contest = Contest {
     fresh: false,
     rounds: 9,
     threads: BOTH,
+    asked: Asked::Always,
 };
 
 const IVF_1: &str = "search faiss --kind ivf --batch 1 --side ours";
@@ -150,6 +65,7 @@ const OVERHEAD: Contest = Contest {
     // A tenth of a second each, and a bar that is near to 1.
     rounds: 61,
     threads: ONE,
+    asked: Asked::Always,
 };
 
 /// PyPI's faiss stands beside the linked one, and nothing is wanted of it.
@@ -167,6 +83,7 @@ const FULL: Contest = Contest {
     // A full step takes a minute.
     rounds: 1,
     threads: ONE,
+    asked: Asked::Always,
 };
 
 const SERVICE: Contest = Contest {
@@ -181,10 +98,15 @@ const SERVICE: Contest = Contest {
     rounds: 5,
     // Clients take their part of both cores.
     threads: &[2],
+    asked: Asked::Always,
 };
 
-/// All of them, in the order they are run.
-pub const CONTESTS: &[Contest] = &[
+/// All contests, in the order they are run.
+pub fn contests() -> impl Iterator<Item = &'static Contest> + Clone {
+    CONTESTS.iter().chain(JOBS)
+}
+
+const CONTESTS: &[Contest] = &[
     Contest {
         id: "train-vs-torch",
         variant: "",
@@ -224,6 +146,7 @@ pub const CONTESTS: &[Contest] = &[
         fresh: false,
         rounds: 7,
         threads: BOTH,
+        asked: Asked::Always,
     },
     PANDAS,
     Contest {
@@ -318,6 +241,7 @@ pub const CONTESTS: &[Contest] = &[
         fresh: false,
         rounds: 7,
         threads: ONE,
+        asked: Asked::Always,
     },
     FULL,
     Contest { variant: "5,000 negatives", peer: Peer::Ours("train million --loss 5000"), bar: None, ..FULL },

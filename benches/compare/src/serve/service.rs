@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::bundle::{K, LEAST_RECALL, Size};
 use super::client::{Connection, get, post};
 use super::load::{Load, Told};
-use super::process::{Scratch, Server};
+use super::process::Server;
+use crate::scratch::Scratch;
 
 /// One that is ready.
 pub struct Service {

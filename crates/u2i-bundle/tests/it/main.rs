@@ -4,6 +4,7 @@ mod answers;
 mod damage;
 mod disk;
 mod fixture;
+mod followed;
 mod golden;
 mod known;
 mod limits;

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use u2i::{Error, report};
 use u2i_features::{FeatureError, TimeUnit};
-use u2i_onboarding::{InitOptions, ModelChoice, init, parse_time_unit};
+use u2i_onboarding::{InitOptions, ModelChoice, init_following, parse_time_unit};
 
 use super::datasets::{self, Asked};
 use super::shared::Data;
@@ -122,7 +122,7 @@ impl Arguments {
             max_rejects,
             ..InitOptions::new(data, out.clone(), model, now_s())
         };
-        let made = init(&options).inspect_err(|error| {
+        let made = init_following(&options, terminal).inspect_err(|error| {
             if matches!(error, Error::Features(FeatureError::TooManyRejects { .. })) {
                 terminal.say("--max-rejects SHARE lets a config be made with that share of rows left out");
             }

@@ -66,12 +66,29 @@ pub fn print(report: &Report, output: Output, terminal: &Terminal<'_>) {
     terminal.print(&format!(
         "{}, {} test users, {} items, seen items {}\n\n{}",
         report.dataset,
-        report.n_users,
+        match report.n_users_evaluated == report.n_users {
+            true => report.n_users.to_string(),
+            false => format!("{} of {}", report.n_users_evaluated, report.n_users),
+        },
         report.n_items,
         report.seen.word(),
         table(&rows).trim_end(),
     ));
+    if let Some(sample) = &report.metrics_sample_ci95 {
+        let half = |metric: &str| sample.get(metric).and_then(|half| half.as_f64());
+        let halves: Vec<String> = ["hit_rate@10", "ndcg@10", "mrr"]
+            .iter()
+            .filter_map(|metric| Some(format!("{metric} ± {:.4}", half(metric)?)))
+            .collect();
+        terminal.print(&format!(
+            "The figures are of a sample of the test users. With 95 % confidence, all would have the model's {}.",
+            halves.join(", ")
+        ));
+    }
     if report.below_markov_window {
         terminal.print("The model does worse than counting which item follows which (the Markov window).");
+    }
+    if let Some(note) = report.baselines.note() {
+        terminal.print(&note);
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use u2i::Error;
 use u2i::config::Experiment;
-use u2i_onboarding::validate;
+use u2i_onboarding::validate_following;
 
 use super::shared::{Data, now_s};
 use crate::output::Output;
@@ -27,7 +27,8 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(self, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Error> {
         let experiment = Experiment::load_with(&self.config, &self.set)?;
-        let found = validate(&experiment, Path::new(""), &self.data.places())?.as_of(now_s());
+        let found = validate_following(&experiment, Path::new(""), &self.data.places(), terminal)?;
+        let found = found.as_of(now_s());
         match output {
             Output::Json => terminal.print_json(&found),
             Output::Text => terminal.print(found.to_string().trim_end()),

@@ -6,6 +6,7 @@ mod command_line;
 mod crashes;
 mod datasets;
 mod disks;
+mod evaluated_users;
 mod events;
 mod experiments;
 #[path = "../../../u2i-bundle/tests/it/fixture.rs"]
@@ -34,6 +35,7 @@ mod serving;
 mod skipped;
 mod small_data;
 mod split_files;
+mod stopped;
 #[cfg(feature = "otel")]
 mod traces;
 

@@ -115,6 +115,24 @@ fn a_published_split_is_trained_evaluated_compared_reported_and_exported() {
             assert!(difference.abs() < 1e-12, "{name}, {key}: {row}");
         }
     }
+    // Users are sampled, with all that is relevant of each.
+    let sampled = train("three", "evaluation.users=50");
+    let n_sampled = sampled["n_relevant"].as_u64().unwrap();
+    assert_eq!((&sampled["n_users"], &sampled["n_users_evaluated"]), (&report["n_users"], &50.into()));
+    assert!((51..=150).contains(&n_sampled), "{n_sampled} relevant items of 50 users");
+    let compared = json(&succeed(&["compare", "one", "three", "--json"], folder));
+    assert_eq!(compared["n_users"], 50);
+    assert!(compared["rows"].as_array().unwrap().iter().all(|row| row["difference"] == 0.0), "{compared}");
+
+    if cfg!(feature = "faiss") {
+        let search = "evaluation.validation_search={ faiss = { ivf = { nlist = 2, nprobe = 2 } } }";
+        let searched = train("four", search);
+        let difference = metric(&searched["train"]["validation_search"], "exact")
+            - metric(&searched["train"]["validation_search"], "approximate");
+        assert!(difference.abs() < 1e-9, "{}", searched["train"]);
+        assert_eq!(searched["weights_hash"], report["weights_hash"]);
+    }
+
     succeed(&["report", "one"], folder);
     let page = std::fs::read_to_string(folder.join("one/report.html")).unwrap();
     assert!(page.contains("MAP") && !page.contains("The ranks do not add up"), "the page is of another run");

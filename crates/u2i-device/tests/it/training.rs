@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use u2i_device::{Opened, burn};
 use u2i_models::{Init, TwoTower};
 use u2i_train::{
-    Ended, EpochReport, Fitted, Flow, LossConfig, Observer, StepReport, TrainConfig, TrainDevice, TrainError,
-    TrainState, Trainer, item_vectors, user_vectors,
+    Ended, EpochReport, Fitted, Flow, LossConfig, Observer, StateView, StepReport, TrainConfig, TrainDevice,
+    TrainError, TrainState, Trainer, item_vectors, user_vectors,
 };
 
 use crate::fixture::{Data, Steps, adagrad, bce, config, dssm, fm, losses, sampled, youtube_dnn};
@@ -28,8 +28,8 @@ impl Observer for First {
         if report.step + 1 < STEPS { Flow::Continue } else { Flow::Stop }
     }
 
-    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.state = Some(state);
+    fn on_state(&mut self, state: &StateView<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.state = Some(state.to_owned()?);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
 use crate::part::FilePart;
+use crate::row_sample::{LEAST_ROWS, N_GROUPS, RowSample};
 use crate::row_source::{Evidence, Recognition, RowFormat, RowSource};
 
 /// Apache Arrow's own files, called IPC or Feather of version 2, and streams written to a file. Rows have no lines and
@@ -66,10 +67,34 @@ impl RowFormat for Arrow {
 
     fn open(&self, path: &Path, _limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
         let file = ColumnarFile::open(path, &[FILE, STREAM], "an Arrow file, which begins with ARROW1")?;
-        let hash = file.hash;
-        let (batches, fields, n_rows) = guarded(path, || open(file))?;
+        Ok(Box::new(ArrowRows::open(file)?))
+    }
+
+    /// Some of the batches of a file; a stream can only be read one after the other.
+    fn open_sample(
+        &self,
+        path: &Path,
+        _limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Box<dyn RowSource>>, FeatureError> {
+        let mut rows = ArrowRows::open(ColumnarFile::open_unhashed(path)?)?;
+        let Batches::File(batches) = &mut rows.batches else { return Ok(None) };
+        if rows.n_rows < LEAST_ROWS {
+            return Ok(None);
+        }
+        let blocks = &mut batches.metadata.blocks;
+        let places = sample.places(blocks.len(), N_GROUPS.div_ceil(sample.n_files.max(1)).max(2));
+        *blocks = places.into_iter().map(|place| blocks[place]).collect();
+        Ok(Some(Box::new(rows)))
+    }
+}
+
+impl ArrowRows {
+    fn open(file: ColumnarFile) -> Result<Self, FeatureError> {
+        let (path, hash) = (file.path.clone(), file.hash);
+        let (batches, fields, n_rows) = guarded(&path, || open(file))?;
         let names = fields.iter().flat_map(|field| columns_of(&field.field)).map(|(name, _)| name).collect();
-        Ok(Box::new(ArrowRows { path: path.to_owned(), batches, fields, names, n_rows, n_read: 0, hash }))
+        Ok(ArrowRows { path, batches, fields, names, n_rows, n_read: 0, hash })
     }
 }
 

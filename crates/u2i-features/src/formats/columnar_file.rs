@@ -55,6 +55,18 @@ impl ColumnarFile {
         file.seek(SeekFrom::Start(0)).map_err(io)?;
         Ok(ColumnarFile { path: path.to_owned(), file, n_bytes, hash: hasher.finalize().into(), beginning })
     }
+
+    /// A file that is known to begin with such a mark, to look into: it is not hashed.
+    pub(super) fn open_unhashed(path: &Path) -> Result<Self, FeatureError> {
+        let io = |source| FeatureError::Io { path: path.to_owned(), source };
+        let mut file = File::open(path).map_err(io)?;
+        let n_bytes = file.metadata().map_err(io)?.len();
+        let (mut first, mut beginning) = (Vec::new(), [0; 8]);
+        (&mut file).take(beginning.len() as u64).read_to_end(&mut first).map_err(io)?;
+        beginning[..first.len()].copy_from_slice(&first);
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        Ok(ColumnarFile { path: path.to_owned(), file, n_bytes, hash: [0; 32], beginning })
+    }
 }
 
 /// What polars makes of a file at `path`. It asserts some of what it should report of a broken one; nothing that it was

@@ -8,6 +8,7 @@ use super::sniffed::sniff;
 use crate::error::{FeatureError, invalid};
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
+use crate::row_sample::RowSample;
 use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, TextNotation};
 use crate::text::{Encoding, Lines};
 
@@ -102,6 +103,17 @@ impl Csv {
     }
 }
 
+impl Csv {
+    fn layout(&self) -> Result<Layout, FeatureError> {
+        Ok(Layout {
+            dialect: self.dialect()?,
+            encoding: self.encoding,
+            skip_lines: self.skip_lines,
+            has_header: self.header,
+        })
+    }
+}
+
 impl RowFormat for Csv {
     fn name(&self) -> &str {
         "csv"
@@ -137,13 +149,20 @@ impl RowFormat for Csv {
     }
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let layout = Layout {
-            dialect: self.dialect()?,
-            encoding: self.encoding,
-            skip_lines: self.skip_lines,
-            has_header: self.header,
-        };
-        Ok(Box::new(DelimitedRows::new(Lines::open(path, self.encoding, limits)?, layout)?))
+        Ok(Box::new(DelimitedRows::new(Lines::open(path, self.encoding, limits)?, self.layout()?)?))
+    }
+
+    fn open_sample(
+        &self,
+        path: &Path,
+        limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Box<dyn RowSource>>, FeatureError> {
+        let layout = self.layout()?;
+        Ok(match Lines::open_sample(path, self.encoding, limits, sample)? {
+            Some(lines) => Some(Box::new(DelimitedRows::new(lines, layout)?)),
+            None => None,
+        })
     }
 
     fn text_notation(&self) -> Option<TextNotation> {

@@ -11,6 +11,7 @@ use crate::json_text::{JsonFault, JsonValue, entries, members, unescaped};
 use crate::limits::ReadLimits;
 use crate::part::FilePart;
 use crate::raw::Reject;
+use crate::row_sample::RowSample;
 use crate::row_source::{Evidence, Recognition, RowFormat, RowSource};
 use crate::text::{Encoding, Line, Lines};
 
@@ -67,6 +68,18 @@ impl RowFormat for JsonLines {
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
         let columns = columns(Lines::open(path, Encoding::Utf8, limits)?)?;
         Ok(Box::new(JsonRows::new(Lines::open(path, Encoding::Utf8, limits)?, columns)))
+    }
+
+    /// The columns are those of all lines: any may have one of its own.
+    fn open_sample(
+        &self,
+        path: &Path,
+        limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Box<dyn RowSource>>, FeatureError> {
+        let Some(lines) = Lines::open_sample(path, Encoding::Utf8, limits, sample)? else { return Ok(None) };
+        let columns = columns(Lines::open(path, Encoding::Utf8, limits)?)?;
+        Ok(Some(Box::new(JsonRows::new(lines, columns))))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
 use crate::part::FilePart;
+use crate::row_sample::{LEAST_ROWS, N_GROUPS, RowSample};
 use crate::row_source::{Evidence, Recognition, RowFormat, RowSource};
 
 /// Apache Parquet. Rows have no lines and are named by their numbers, from 1 on.
@@ -52,14 +53,39 @@ impl RowFormat for Parquet {
     }
 
     fn open(&self, path: &Path, _limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let mut file = ColumnarFile::open(path, &[MARK], "Parquet, which begins with PAR1")?;
-        let (metadata, columns) = guarded(path, || {
+        let file = ColumnarFile::open(path, &[MARK], "Parquet, which begins with PAR1")?;
+        Ok(Box::new(ParquetRows::open(file)?))
+    }
+
+    /// Some of the groups of rows.
+    fn open_sample(
+        &self,
+        path: &Path,
+        _limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Box<dyn RowSource>>, FeatureError> {
+        let mut rows = ParquetRows::open(ColumnarFile::open_unhashed(path)?)?;
+        if rows.expected_rows() < LEAST_ROWS {
+            return Ok(None);
+        }
+        let groups = &mut rows.metadata.row_groups;
+        let places = sample.places(groups.len(), N_GROUPS.div_ceil(sample.n_files.max(1)).max(2));
+        let mut place = 0..;
+        groups.retain(|_| place.next().is_some_and(|place| places.binary_search(&place).is_ok()));
+        Ok(Some(Box::new(rows)))
+    }
+}
+
+impl ParquetRows {
+    fn open(mut file: ColumnarFile) -> Result<Self, FeatureError> {
+        let path = file.path.clone();
+        let (metadata, columns) = guarded(&path, || {
             let metadata = read_footer(&mut file.file, file.n_bytes)?;
             let columns = parquet_columns(&metadata);
             Ok((metadata, columns))
         })?;
         let names = columns.iter().map(|column| column.name.clone()).collect();
-        Ok(Box::new(ParquetRows { file, metadata, columns, names, next_group: 0, n_read: 0 }))
+        Ok(ParquetRows { file, metadata, columns, names, next_group: 0, n_read: 0 })
     }
 }
 

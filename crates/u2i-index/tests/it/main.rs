@@ -8,7 +8,10 @@ mod exact;
 #[cfg(feature = "faiss")]
 mod faiss;
 mod files;
+#[cfg(feature = "faiss")]
+mod followed;
 mod hostile;
+mod made;
 mod parallel;
 
 use std::num::NonZeroUsize;

@@ -5,6 +5,7 @@ mod onboarding;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
 mod roles;
+mod stopped;
 
 use u2i_datasets::{Mirror, Places};
 

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use burn::tensor::Device;
 use u2i_models::YoutubeDnn;
 use u2i_train::{
-    EarlyStopping, Ended, EpochReport, Fitted, Flow, Observer, StepReport, TrainConfig, TrainState, Trainer,
+    EarlyStopping, Ended, EpochReport, Fitted, Flow, Observer, StateView, StepReport, TrainConfig,
+    TrainState, Trainer,
 };
 
 use crate::fixture::{Data, config, sampled, youtube_dnn};
@@ -37,8 +38,8 @@ impl Observer for Asks {
         self.epoch.filter(|(epoch, _)| *epoch == report.epoch).map_or(Flow::Continue, |(_, flow)| flow)
     }
 
-    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.states.push(state);
+    fn on_state(&mut self, state: &StateView<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.states.push(state.to_owned()?);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Training through its public API, on small data of a known structure.
 
 mod ahead;
+mod best;
 mod broken;
 mod devices;
 mod ended;
@@ -21,7 +22,7 @@ use u2i_schema::Slot;
 use u2i_train::burn;
 use u2i_train::{
     EarlyStopping, Ended, EpochReport, Fitted, Flow, FullSoftmax, LossConfig, Observer, OptimizerConfig,
-    StepReport, TrainConfig, TrainError, TrainState, Trainer, item_vectors, user_vectors,
+    StateView, StepReport, TrainConfig, TrainError, TrainState, Trainer, item_vectors, user_vectors,
 };
 
 /// Whether the figures of `docs/reliability.md` are taken in full, as `cargo xtask ci --full` does.
@@ -276,8 +277,8 @@ impl Observer for Keep {
         }
     }
 
-    fn on_state(&mut self, state: TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.states.push(state);
+    fn on_state(&mut self, state: &StateView<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.states.push(state.to_owned()?);
         Ok(())
     }
 }

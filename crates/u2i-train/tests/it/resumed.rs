@@ -1,10 +1,12 @@
 //! R2: stopping at any step and going on.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::Device;
 use u2i_models::{NormKind, YoutubeDnn};
 use u2i_train::{
-    Ended, LossConfig, Observer, OptimizerConfig, TablePrecision, TrainConfig, TrainError, TrainProgress,
-    TrainState, Trainer,
+    Ended, Flow, LossConfig, Observer, OptimizerConfig, StateView, TablePrecision, TrainConfig, TrainError,
+    TrainProgress, TrainState, Trainer, ValidationReport,
 };
 
 use crate::fixture::{
@@ -93,6 +95,71 @@ fn a_resumed_run_ends_as_one_that_was_never_stopped() {
         }
     }
     assert_eq!(points, if full() { 1350 } else { 35 });
+}
+
+/// Stops in the middle of the validation of one epoch.
+#[derive(Default)]
+struct StopIn {
+    epoch: usize,
+    told: Vec<ValidationReport>,
+    states: Vec<TrainState>,
+}
+
+impl Observer for StopIn {
+    fn on_validation(&mut self, report: &ValidationReport) -> Flow {
+        self.told.push(*report);
+        if report.epoch == self.epoch && report.done == 2 { Flow::Stop } else { Flow::Save }
+    }
+
+    fn on_state(&mut self, state: &StateView<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.states.push(state.to_owned()?);
+        Ok(())
+    }
+}
+
+#[test]
+fn stopped_in_a_validation_a_run_goes_on_with_it_and_ends_as_one_that_was_never_stopped() {
+    let data = Data::new();
+    let metrics = [0.1, 0.4, 0.3];
+    let run = |state: Option<TrainState>, observer: &mut dyn Observer| {
+        let model = youtube_dnn(&data, &mut init(1));
+        let (train, config, loss) = (data.train(4), config(3), sampled().build().unwrap());
+        let trainer =
+            Trainer::new(&train, &*loss, &config).seed(1).device(&Device::flex()).observer(observer);
+        let trainer = match state {
+            None => trainer,
+            Some(state) => trainer.resume(state),
+        };
+        let mut n_ended = 0;
+        let fitted = trainer.fit_telling(model, |_, epoch, tell| {
+            for done in 1..=3 {
+                if tell(done, 3) == ControlFlow::Break(()) {
+                    return Err("an error that nobody sees".into());
+                }
+            }
+            n_ended += 1;
+            Ok(Some(metrics[epoch - 1]))
+        });
+        (fitted.unwrap(), n_ended)
+    };
+    let (unbroken, _) = run(None, &mut ());
+    let per_epoch = unbroken.steps / 3;
+    for epoch in 1..=3 {
+        let mut stop = StopIn { epoch, ..StopIn::default() };
+        let (stopped, n_ended) = run(None, &mut stop);
+        assert_eq!((stopped.ended, stopped.steps, n_ended), (Ended::Stopped, epoch * per_epoch, epoch - 1));
+        assert_eq!(stop.told.last(), Some(&ValidationReport { epoch, done: 2, of: 3 }));
+        assert_eq!(stop.told.len(), 3 * (epoch - 1) + 2);
+        let [state] = &stop.states[..] else { panic!("{} states", stop.states.len()) };
+        let mut keep = Keep { at: vec![epoch * per_epoch], states: Vec::new() };
+        run(None, &mut keep);
+        assert!(state == &keep.states[0], "the state is that before the validation");
+        let (resumed, n_ended) = run(Some(state.clone()), &mut ());
+        assert_eq!(n_ended, 4 - epoch, "the validation is made again");
+        assert_eq!(weights(&resumed.model), weights(&unbroken.model), "stopped in epoch {epoch}");
+        assert_eq!(resumed.epochs, unbroken.epochs);
+        assert_eq!((resumed.best_epoch, resumed.targets), (Some(2), unbroken.targets));
+    }
 }
 
 #[test]

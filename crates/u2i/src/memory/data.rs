@@ -78,9 +78,9 @@ fn column(column: &ColumnData) -> u64 {
     }
 }
 
-/// The items that each user of a block of 4,096 has seen, twice: as listed and as a filter of the search.
-pub(super) fn seen_bytes(prepared: &Prepared) -> u64 {
+/// The items that each user of a block of so many has seen, twice: as listed and as a filter of the search.
+pub(super) fn seen_bytes(prepared: &Prepared, together: usize) -> u64 {
     let mut seen: Vec<u64> = prepared.validation.iter().map(|target| u64::from(target.position)).collect();
     seen.sort_unstable_by(|a, b| b.cmp(a));
-    seen.iter().take(4096).map(|n| 2 * (24 + 4 * n)).sum()
+    seen.iter().take(together).map(|n| 2 * (24 + 4 * n)).sum()
 }

@@ -1,12 +1,14 @@
 use burn::module::Module as _;
 use u2i_features::Prepared;
+use u2i_index::FaissSpec;
 use u2i_losses::{Loss, LossMemory};
 use u2i_models::{Init, Inputs, ModelError, ModelTensors, Pass, TwoTower as _, TwoTowerConfig};
 use u2i_schema::{Column, ColumnData, Slot, Transform, Vocabulary};
 
 use crate::Error;
-use crate::config::Experiment;
+use crate::config::{Experiment, ValidationSearch};
 use crate::pipeline::model_inputs;
+use crate::ranking::{MADE_TOGETHER, MOST_HELD, RANKED_TOGETHER, RANKED_TOGETHER_OF_MADE};
 
 /// Numbers that a model learns.
 pub(super) struct Parameters {
@@ -66,7 +68,7 @@ fn shortened(column: &Column) -> Column {
 }
 
 /// How large the tensors of a model are, as its config says.
-pub(super) struct Shape(ModelTensors);
+pub(super) struct Shape(ModelTensors, Option<ValidationSearch>);
 
 /// Numbers that are made on the way to a loss or to ranks.
 pub(super) struct Made {
@@ -125,7 +127,10 @@ impl Shape {
         let rows_per_item = prepared.catalog.columns().iter().map(widest).sum();
         let tensors = experiment.model.tensors(&inputs, rows_per_item);
         let reason = "the model does not say which tensors it makes, so its memory cannot be estimated";
-        tensors.map(Shape).ok_or_else(|| ModelError::Unsupported { key: "model", reason }.into())
+        let search = experiment.evaluation.validation_search;
+        tensors
+            .map(|tensors| Shape(tensors, search))
+            .ok_or_else(|| ModelError::Unsupported { key: "model", reason }.into())
     }
 
     /// What a step makes.
@@ -143,18 +148,36 @@ impl Shape {
         }
     }
 
-    /// What a validation makes: vectors of all items, and of a block of users, each a chunk of its own.
-    pub fn validation(&self, prepared: &Prepared) -> Made {
+    /// Users that a validation ranks for together, and items whose vectors it has at once: twice those of all where it
+    /// builds an index.
+    pub fn ranked_together(&self, prepared: &Prepared) -> (usize, u64) {
         let n_items = prepared.catalog.n_items() as u64;
+        if let Some(ValidationSearch::Faiss(spec)) = self.1 {
+            let links = match spec {
+                FaissSpec::Hnsw { m, .. } => (3 * m.get() as u64).div_ceil(self.0.dim),
+                _ => 0,
+            };
+            return (RANKED_TOGETHER, (2 + links) * n_items);
+        }
+        match 4 * n_items * self.0.dim <= MOST_HELD {
+            true => (RANKED_TOGETHER, n_items),
+            false => (RANKED_TOGETHER_OF_MADE, MADE_TOGETHER.get() as u64),
+        }
+    }
+
+    /// What a validation makes: vectors of items, and of a block of users, each a chunk of its own.
+    pub fn validation(&self, prepared: &Prepared) -> Made {
+        let (users, items) = self.ranked_together(prepared);
         let n_users = prepared.validation.len() as u64;
         let block = n_users.min(1024);
         Made {
             histories: self.histories(block, 1, block, Pass::Serving),
             users: block * self.0.per_target,
-            items: n_items.min(4096) * self.0.per_item,
+            items: items.min(4096) * self.0.per_item,
             scores: 0,
-            // Of 4,096 users, and of items as they come, as they are kept and as they are searched.
-            vectors: (n_users.min(4096) + 3 * n_items) * self.0.dim,
+            // Of users as they are kept, and of both as they come.
+            vectors: (n_users.min(users as u64) + block + items + items.min(MADE_TOGETHER.get() as u64))
+                * self.0.dim,
         }
     }
 

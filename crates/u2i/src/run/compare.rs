@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +20,10 @@ const SEED: u64 = 1;
 /// Runs on the same test users, set beside the first of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Test users.
+    /// Test users that all runs were evaluated on.
     pub n_users: usize,
+    /// Test users that each run was evaluated on: more than `n_users` where others have a smaller sample.
+    pub n_users_of_runs: Vec<usize>,
     /// The folders, the one that others are compared with first.
     pub runs: Vec<PathBuf>,
     /// What each is: model, recipe and seed.
@@ -48,7 +51,8 @@ pub struct Compared {
     pub p: f64,
 }
 
-/// Sets finished runs side by side, user by user.
+/// Sets finished runs side by side, user by user. Runs with samples of test users of other sizes are compared on the users
+/// that are in all of them, which are those of the smallest ([`sample_users`](crate::held_out::sample_users)).
 ///
 /// # Errors
 ///
@@ -58,7 +62,7 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
     if folders.len() < 2 {
         return Err(Error::Usage("wanted two runs or more to compare".into()));
     }
-    let runs = folders.iter().map(|folder| RunFiles::read(folder)).collect::<Result<Vec<_>, _>>()?;
+    let mut runs = folders.iter().map(|folder| RunFiles::read(folder)).collect::<Result<Vec<_>, _>>()?;
     let evaluation = |(folder, run): (&PathBuf, &RunFiles)| {
         EvaluationConfig::of_experiment(&run.config, &folder.join(CONFIG))
     };
@@ -76,6 +80,11 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
                 });
             }
         }
+    }
+    let n_users_of_runs = runs.iter().map(|run| n_users(&run.ranks)).collect();
+    let sample = |run: &RunFiles| run.report["n_users_evaluated"].as_u64();
+    if runs.iter().any(|run| sample(run) != sample(&runs[0])) {
+        leave_common_users(&mut runs);
     }
     for (folder, run) in folders.iter().zip(&runs) {
         let users = |run: &RunFiles| run.ranks.iter().map(|row| row.user_id.clone()).collect::<Vec<_>>();
@@ -111,11 +120,27 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, Error> {
         Ok(format!("{} ({}, seed {})", model?, recipe?, run.report["seed"]))
     };
     Ok(Comparison {
-        n_users: runs[0].ranks.chunk_by(|a, b| a.user_id == b.user_id).count(),
+        n_users: n_users(&runs[0].ranks),
+        n_users_of_runs,
         runs: folders.to_vec(),
         names: folders.iter().zip(&runs).map(name).collect::<Result<_, _>>()?,
         rows,
     })
+}
+
+fn n_users(ranks: &[TargetRow]) -> usize {
+    ranks.chunk_by(|a, b| a.user_id == b.user_id).count()
+}
+
+/// Drops the ranks of users that are not in all runs.
+fn leave_common_users(runs: &mut [RunFiles]) {
+    let users = |run: &RunFiles| run.ranks.iter().map(|row| row.user_id.clone()).collect::<HashSet<String>>();
+    let common = runs.iter().map(users).reduce(|mut common, own| {
+        common.retain(|user| own.contains(user));
+        common
+    });
+    let common = common.unwrap_or_default();
+    runs.iter_mut().for_each(|run| run.ranks.retain(|row| common.contains(&row.user_id)));
 }
 
 fn text<'a>(folder: &Path, run: &'a RunFiles, key: &str) -> Result<&'a str, Error> {
@@ -157,6 +182,10 @@ impl fmt::Display for Comparison {
             self.runs[0].display(),
             self.names[0]
         )?;
+        if self.n_users_of_runs.iter().any(|&n| n != self.n_users) {
+            let each: Vec<String> = self.n_users_of_runs.iter().map(usize::to_string).collect();
+            writeln!(f, "The runs were evaluated on {} users: these are the users of all.", each.join(", "))?;
+        }
         for run in 1..self.runs.len() {
             writeln!(f, "\n{}: {}", self.runs[run].display(), self.names[run])?;
             let header = ["metric", "first", "this", "difference", "95 % interval", "p"];

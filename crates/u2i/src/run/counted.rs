@@ -1,22 +1,24 @@
-use std::num::NonZeroUsize;
-
 use u2i_eval::Rank;
 use u2i_features::Prepared;
 use u2i_index::Seen;
 use u2i_models::TwoTowerConfig;
+use u2i_schema::Sample;
 
-use crate::Stage;
-use crate::baselines::{Baseline, Baselines, MarkovWindow, Popularity, Random, rank_sets};
+use crate::baselines::{
+    Baseline, Baselines, MarkovWindow, Popularity, Random, TargetRank, rank_sets_with_progress,
+};
 use crate::cold::{Groups, groups};
 use crate::config::Experiment;
-use crate::pipeline::COVERAGE_K;
 use crate::progress::Progress;
 use crate::target_metrics::group_metrics;
+use crate::{Error, Stage};
 
-/// Metrics of counting, with seen items left out and kept. Recipes and seeds do not change them, so runs on one split
-/// can share them.
+/// Metrics of counting, with seen items left out and kept. Models and seeds do not change them, so runs on one split can
+/// share them, where they evaluate the same users at the same cutoffs.
 #[derive(Debug, Clone)]
 pub struct Counted {
+    /// Targets and cutoffs.
+    of: (Vec<Sample>, Vec<usize>),
     excluded: CountedMetrics,
     kept: CountedMetrics,
 }
@@ -31,23 +33,40 @@ pub struct CountedMetrics {
 }
 
 impl Counted {
+    /// Whether these are the baselines of what an experiment evaluates.
+    pub fn is_of<C: TwoTowerConfig, L>(&self, prepared: &Prepared, experiment: &Experiment<C, L>) -> bool {
+        self.of.0 == prepared.test && self.of.1 == experiment.evaluation.cutoffs()
+    }
+
     /// Counts the baselines on the test targets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`] if somebody asks to stop.
     pub fn new<C: TwoTowerConfig, L>(
         prepared: &Prepared,
         experiment: &Experiment<C, L>,
         progress: &mut dyn Progress,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let stage = Stage::begin();
         let (train, n_items) = (&prepared.train, prepared.catalog.n_items());
         let cutoffs = experiment.evaluation.cutoffs();
-        let k = NonZeroUsize::new(COVERAGE_K).expect("10 is not 0");
         let sets = prepared.test_sets();
-        let rank =
-            |baseline: &dyn Baseline| rank_sets(baseline, &prepared.events, &prepared.test, &sets, k).ranks;
-        // The random order is one for all seeds of a recipe, so that tables of several seeds have one baseline.
-        let random = rank(&Random::new(train, n_items, 1));
-        let popularity = rank(&Popularity::new(train, n_items));
-        let markov_window = rank(&MarkovWindow::new(train, n_items));
+        let (events, targets) = (&prepared.events, &prepared.test);
+        let rank = |name: &str, baseline: &dyn Baseline, progress: &mut dyn Progress| {
+            progress.begin_in(&format!("counting: {name}"), targets.len() as u64, "users");
+            let ranked = rank_sets_with_progress(baseline, events, targets, &sets, 0, progress);
+            progress.end();
+            Ok::<Vec<TargetRank>, Error>(ranked?.ranks)
+        };
+        // The random orders are those of one seed for all seeds of a recipe, so that tables of several seeds have one
+        // baseline.
+        let random = rank("random", &Random::new(train, n_items, 1), progress)?;
+        let popularity = rank("popularity", &Popularity::new(train, n_items), progress)?;
+        let (markov_window, markov_window_pruned) = {
+            let markov = MarkovWindow::with_progress(train, n_items, progress)?;
+            (rank("Markov window", &markov, progress)?, markov.pruned())
+        };
         progress.line(&format!("baselines counted in {:.1} s", stage.cost().wall_s));
         let all: Vec<usize> = (0..sets.items().len()).collect();
         let groups = groups(prepared);
@@ -59,12 +78,15 @@ impl Counted {
                     random: group_metrics(&random, places, &sets, &cutoffs)?,
                     popularity: group_metrics(&popularity, places, &sets, &cutoffs)?,
                     markov_window: group_metrics(&markov_window, places, &sets, &cutoffs)?,
+                    markov_window_pruned: None,
                 })
             };
             let all = of(&all).expect("a split without targets is refused");
+            let all = Baselines { markov_window_pruned, ..all };
             CountedMetrics { all, groups: groups.map(of) }
         };
-        Counted { excluded: under(Seen::Excluded), kept: under(Seen::Kept) }
+        let (excluded, kept) = (under(Seen::Excluded), under(Seen::Kept));
+        Ok(Counted { of: (targets.clone(), cutoffs), excluded, kept })
     }
 
     /// Under a rule for seen items.

@@ -15,9 +15,9 @@ use crate::report::write_rejects;
 pub fn read_listing_rejects(
     list: &Path,
     progress: &mut dyn Progress,
-    read: impl FnOnce() -> Result<RawData, Error>,
+    read: impl FnOnce(&mut dyn Progress) -> Result<RawData, Error>,
 ) -> Result<RawData, Error> {
-    let result = read();
+    let result = read(progress);
     let rejects: Vec<(&Path, &Reject)> = match &result {
         Ok(raw) => raw.files.iter().flat_map(|file| listed(&file.path, &file.rejects)).collect(),
         Err(Error::Features(FeatureError::TooManyRejects { path, rejects, .. })) => {

@@ -4,7 +4,9 @@ use u2i_features::Prepared;
 use u2i_index::ItemVectors;
 use u2i_models::TwoTower;
 use u2i_schema::Digest;
-use u2i_train::weights;
+use u2i_train::weight_views;
+
+use crate::tensor_file::little_endian;
 
 pub(crate) fn columns(prepared: &Prepared) -> String {
     let text = serde_json::to_string(&prepared.columns).expect("columns are plain data");
@@ -18,8 +20,12 @@ pub(crate) fn samples(prepared: &Prepared) -> String {
 
 pub(crate) fn model_weights<M: TwoTower>(model: &M) -> String {
     let mut digest = Digest::new();
-    for (name, tensor) in weights(model) {
-        digest = digest.numbers(&name, &tensor.data);
+    for (name, tensor) in weight_views(model) {
+        let mut part = digest.begin_part(&name, 4 * tensor.n_numbers() as u64);
+        for piece in tensor.pieces() {
+            part.update(&little_endian(&piece.expect("the model is in memory")));
+        }
+        digest = part.end();
     }
     digest.finish()
 }

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -5,7 +6,7 @@ use u2i_eval::{Metric, Metrics};
 use u2i_features::{FilesSplit, Prepared, RawData, SplitConfig, Ties, Times};
 use u2i_losses::LossSource;
 use u2i_models::TwoTowerConfig;
-use u2i_train::{TrainError, TrainState};
+use u2i_train::{StateView, TrainError};
 
 use super::describe::describe;
 use super::follow::{Follow, Keep};
@@ -13,15 +14,18 @@ use super::indexes::{compare_indexes, sweep};
 use super::log::TrainLog;
 use super::parity::parity;
 use super::{CONFIG, Counted, REPORT, TRAIN_LOG, digests, results};
-use crate::checkpoint::{Checkpoints, RunLock};
+use crate::checkpoint::{CheckpointError, Checkpoints, RunLock};
 use crate::cold::cold_report;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
-use crate::intervals::half_widths;
-use crate::pipeline::{COVERAGE_K, Trained, evaluate_model, prepare_features, train_from};
+use crate::followed::{prepare_features_following, under_bar};
+use crate::intervals::{half_widths, half_widths_of_sample};
+use crate::late_bar::LateBar;
+use crate::pipeline::{COVERAGE_K, Trained, evaluate_telling, train_from};
 use crate::progress::Progress;
-use crate::report::{Report, TrainReport, write_json, write_text};
+use crate::report::{Report, TrainReport, ValidationSearchReport, write_json, write_text};
 use crate::resources::cpu_model;
+use crate::validation::Validation;
 use crate::{Error, Stage, StageCost};
 
 /// One run: an experiment, its data, and what it is called.
@@ -81,6 +85,8 @@ pub(crate) struct Settings {
     pub checkpoint_every: Duration,
     /// What is measured besides metrics.
     pub measures: Measures,
+    /// A best model of more bytes is kept on the disk while others are trained.
+    pub best_in_memory: u64,
 }
 
 /// What is trained, and everything besides that its report is made from.
@@ -121,20 +127,26 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let label = &names.label;
         let _lock = RunLock::take(folder)?;
         let stage = Stage::begin();
-        let prepared = prepare_features(experiment, self.raw)?;
+        let prepared = prepare_features_following(experiment, self.raw, progress)?;
         let prepare = self.read.and(stage.cost());
-        let counted = counted.get_or_insert_with(|| Counted::new(&prepared, experiment, progress));
+        self.announce_samples(&prepared, progress);
+        let of_others = counted.take().filter(|counted| counted.is_of(&prepared, experiment));
+        let counted = counted.insert(match of_others {
+            Some(counted) => counted,
+            None => Counted::new(&prepared, experiment, progress)?,
+        });
         let (checkpoints, state) = self.checkpoints(folder, settings.resume, &prepared, progress)?;
         write_text(&folder.join(CONFIG), &experiment.to_toml())?;
         let (step, epochs) = state
             .as_ref()
-            .map_or((0, 0), |state: &TrainState| (state.progress.step, state.progress.epochs.len()));
+            .map_or((0, 0), |state: &StateView<'_>| (state.progress.step, state.progress.epochs.len()));
         let newest = checkpoints.newest()?.map(|newest| newest.path);
         let log = TrainLog::begin(&folder.join(TRAIN_LOG), newest.as_deref(), step, epochs)?;
 
         let stage = Stage::begin();
         let metric = experiment.evaluation.validation_metric.clone();
-        let keep = Keep::new(&checkpoints, settings.checkpoint_every, log, step);
+        let Settings { checkpoint_every, best_in_memory, .. } = settings;
+        let keep = Keep::new(&checkpoints, checkpoint_every, log, (step, epochs), best_in_memory);
         let mut follow = Follow::new(label, &metric, progress).keeping(keep);
         let trained = train_from(experiment, &prepared, device, state, &mut follow);
         let n_targets = follow.finish();
@@ -151,12 +163,25 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         let (trained, n_targets) = (trained?, n_targets?);
         let cost = stage.cost();
         let fitted = &trained.fitted;
+        let evaluation = &experiment.evaluation;
+        let validation = Validation { prepared: &prepared, config: evaluation, device: &device.device };
+        let validation_search = under_bar(progress, "comparing the validation", 0, "users", |tell| {
+            validation.compared(&fitted.model, tell)
+        })?;
+        if let Some(ValidationSearchReport { kind, n_users, exact, approximate }) = &validation_search {
+            progress.line(&format!(
+                "{label}: validation by {kind}: {metric} {approximate:.4} of {n_users} users, {exact:.4} by exact search"
+            ));
+        }
         let train = TrainReport {
             epochs: fitted.epochs.len(),
             best_epoch: fitted.best_epoch.unwrap_or(0),
             samples: prepared.samples.len(),
+            n_validation_users: prepared.n_validation_users,
+            n_validation_users_evaluated: prepared.validation.len(),
             losses: fitted.epochs.iter().map(|epoch| epoch.loss).collect(),
             validation: fitted.epochs.iter().map(|epoch| epoch.validation).collect(),
+            validation_search,
             rows_without_negatives: fitted.epochs.iter().map(|epoch| epoch.rows_without_negatives).collect(),
             temperature: fitted.temperature,
             samples_per_s: n_targets as f64 / cost.wall_s,
@@ -166,7 +191,7 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         };
         self.announce(&trained, settings.measures, progress);
         let learned = Learned { trained: &trained, prepared: &prepared, counted, train, prepare };
-        let report = self.report(folder, learned, settings.measures)?;
+        let report = self.report(folder, learned, settings.measures, progress)?;
         let hits = report.metrics.mean(Metric::HitRate(10)).unwrap_or(f64::NAN);
         progress.line(&format!(
             "{label}: hit_rate@10 {hits:.4}, {} distinct items in the top {COVERAGE_K} lists; trained in {:.0} s ({:.0} s \
@@ -182,25 +207,29 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         folder: &Path,
         learned: Learned<'_, C::Model>,
         measures: Measures,
+        progress: &mut dyn Progress,
     ) -> Result<Report, Error> {
         let Run { experiment, names, device, .. } = *self;
         let Learned { trained, prepared, counted, train, prepare } = learned;
         let stage = Stage::begin();
-        let evaluation = evaluate_model(experiment, trained, prepared, device)?;
+        let evaluation = under_bar(progress, "evaluating", prepared.test.len() as u64, "users", |tell| {
+            evaluate_telling(experiment, trained, prepared, device, tell)
+        })?;
         let evaluate = stage.cost();
-        let index = compare_indexes(experiment, trained, prepared, device)?;
+        let index = compare_indexes(experiment, trained, prepared, device, progress)?;
         let parity = match measures {
             Measures::Parity => Some(parity(trained, prepared, device)?),
             Measures::Metrics | Measures::Search => None,
         };
         let search = match measures {
-            Measures::Search => sweep(trained, prepared, device)?,
+            Measures::Search => sweep(trained, prepared, device, progress)?,
             Measures::Metrics | Measures::Parity => Vec::new(),
         };
-        let files = results::write(folder, trained, prepared, &evaluation)?;
-
         let counted = counted.under(experiment.evaluation.seen);
-        let cold = cold_report(experiment, trained, prepared, &evaluation, &counted.groups, device)?;
+        let cold =
+            cold_report(experiment, trained, prepared, &evaluation, &counted.groups, device, progress)?;
+        // Nothing below can be stopped: files and the report that holds their hashes belong together.
+        let files = results::write(folder, trained, prepared, &evaluation)?;
         let baselines = counted.all.clone();
         let ndcg = |metrics: &Metrics| metrics.mean(Metric::Ndcg(10)).or_else(|| metrics.mean(Metric::Mrr));
         let Names { model, recipe, dataset, protocol, .. } = names.clone();
@@ -220,7 +249,8 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
             weights_hash: digests::model_weights(&trained.fitted.model),
             item_vectors_hash: digests::item_vectors(&trained.items),
             files,
-            n_users: evaluation.metrics.n_users(),
+            n_users: prepared.n_test_users,
+            n_users_evaluated: evaluation.metrics.n_users(),
             n_users_without_history: prepared.n_test_without_history,
             n_items: prepared.catalog.n_items(),
             n_items_ranked: evaluation.n_items_ranked,
@@ -244,6 +274,8 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
             below_markov_window: ndcg(&evaluation.metrics) < ndcg(&baselines.markov_window),
             no_better_than_popularity: ndcg(&evaluation.metrics) <= ndcg(&baselines.popularity),
             metrics_ci95: half_widths(&evaluation.metrics),
+            metrics_sample_ci95: (prepared.test.len() < prepared.n_test_users)
+                .then(|| half_widths_of_sample(&evaluation.metrics, prepared.n_test_users)),
             metrics: evaluation.metrics,
             metrics_seen_kept: evaluation.metrics_seen_kept,
             baselines,
@@ -268,6 +300,18 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         Ok(report)
     }
 
+    /// Says whose ranks metrics will be of, where those are not all.
+    pub fn announce_samples(&self, prepared: &Prepared, progress: &mut dyn Progress) {
+        let users = [
+            ("test", prepared.test.len(), prepared.n_test_users),
+            ("validation", prepared.validation.len(), prepared.n_validation_users),
+        ];
+        for (what, n, of) in users.into_iter().filter(|(_, n, of)| n < of) {
+            let label = &self.names.label;
+            progress.line(&format!("{label}: metrics are of a sample of {n} of {of} {what} users"));
+        }
+    }
+
     /// Announces measurements that take a while.
     pub fn announce(&self, trained: &Trained<C::Model>, measures: Measures, progress: &mut dyn Progress) {
         if measures == Measures::Search {
@@ -283,20 +327,34 @@ impl<C: TwoTowerConfig, L: LossSource> Run<'_, C, L> {
         resume: bool,
         prepared: &Prepared,
         progress: &mut dyn Progress,
-    ) -> Result<(Checkpoints, Option<TrainState>), Error> {
+    ) -> Result<(Checkpoints, Option<StateView<'static>>), Error> {
         let Run { experiment, names, device, .. } = self;
-        let run = [
+        let mut run = vec![
             ("config_hash", experiment.hash()),
             ("data_hash", prepared.data_hash.clone()),
             ("split_hash", prepared.split_hash.clone()),
             ("seed", experiment.seed.to_string()),
             ("device", device.name.clone()),
         ];
-        let run = run.map(|(key, value)| (key.to_owned(), value)).into();
+        // A checkpoint of before there were samples was validated on all users: its best epoch is of other metrics.
+        if prepared.validation.len() < prepared.n_validation_users {
+            run.push(("validation_users", prepared.validation.len().to_string()));
+        }
+        let run = run.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let mut checkpoints = Checkpoints::new(folder.join(super::CHECKPOINTS), run);
         let label = &names.label;
         if resume {
-            let state = checkpoints.resume()?;
+            let reading = format!("{label}: reading the checkpoint");
+            let mut bar = LateBar::new(&reading, progress);
+            let state = checkpoints.resume_watched(&mut |done, bytes| {
+                bar.advance(done, bytes);
+                if bar.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            bar.end();
+            let state = match state {
+                Err(CheckpointError::Stopped) => return Err(Error::Stopped),
+                state => state?,
+            };
             if let Some(state) = &state {
                 progress.line(&format!("{label}: goes on after step {}", state.progress.step));
             }

@@ -11,7 +11,10 @@ use super::results::read_weights;
 use super::{CONFIG, MODEL, Names, REPORT, TRAIN_LOG, digests, log};
 use crate::config::Experiment;
 use crate::device::Opened;
-use crate::pipeline::{Trained, model_inputs, prepare_features, vectors_of_items};
+use crate::followed::{prepare_features_following, under_bar};
+use crate::pipeline::{Trained, model_inputs};
+use crate::progress::Progress;
+use crate::ranking::all_item_vectors;
 use crate::report::TrainReport;
 use crate::{Error, Stage, StageCost};
 
@@ -37,7 +40,8 @@ impl<'a, C: TwoTowerConfig, L: LossSource> Finished<'a, C, L> {
     pub fn open(
         folder: &Path,
         device: &Opened,
-        read: impl FnOnce(&Experiment<C, L>) -> Result<Cow<'a, RawData>, Error>,
+        progress: &mut dyn Progress,
+        read: impl FnOnce(&Experiment<C, L>, &mut dyn Progress) -> Result<Cow<'a, RawData>, Error>,
     ) -> Result<Self, Error> {
         let path = folder.join(REPORT);
         let text = std::fs::read_to_string(&path).map_err(|source| Error::Io {
@@ -64,18 +68,20 @@ impl<'a, C: TwoTowerConfig, L: LossSource> Finished<'a, C, L> {
         };
         same("config_hash", experiment.hash())?;
         let stage = Stage::begin();
-        let raw = read(&experiment)?;
+        let raw = read(&experiment, progress)?;
         let read = stage.cost();
         same("data_hash", raw.hash.clone())?;
         let stage = Stage::begin();
-        let prepared = prepare_features(&experiment, &raw)?;
+        let prepared = prepare_features_following(&experiment, &raw, progress)?;
         let prepare = stage.cost();
         same("split_hash", prepared.split_hash.clone())?;
         let mut init = Init::new(experiment.seed, &device.device);
         let model = experiment.model.init(&model_inputs(&experiment, &prepared), &mut init)?;
         let model = read_weights(&folder.join(MODEL), model)?;
         same("weights_hash", digests::model_weights(&model))?;
-        let items = vectors_of_items(&model, &prepared, &device.device)?;
+        let items = under_bar(progress, "making item vectors", 0, "items", |tell| {
+            all_item_vectors(&model, &prepared, &device.device, tell)
+        })?;
         let counted = train.losses.iter().zip(&train.validation).zip(&train.rows_without_negatives).zip(1..);
         let epochs = counted.map(|(((&loss, &validation), &rows_without_negatives), epoch)| EpochReport {
             epoch,

@@ -12,7 +12,8 @@ use super::{Counted, Finished, Measures, Names, REJECTS, Run, read_listing_rejec
 use crate::checkpoint::RunLock;
 use crate::config::{DataSource, Experiment};
 use crate::device::Opened;
-use crate::pipeline::load_data;
+use crate::followed::load_data_following;
+use crate::memory::BEST_IN_MEMORY;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::{Error, Stage, StageCost};
@@ -49,7 +50,7 @@ impl<'a> Job<'a> {
             places: Places { data_dir: None, env_dir: None, cache_dir: None, mirror: Mirror::publishers() },
             names: None,
             recipe: "own".to_owned(),
-            settings: Settings { resume: false, checkpoint_every, measures },
+            settings: Settings { resume: false, checkpoint_every, measures, best_in_memory: BEST_IN_MEMORY },
         }
     }
 
@@ -87,6 +88,14 @@ impl<'a> Job<'a> {
     /// How often training keeps what it has reached. It does so at its end and when it is stopped, too.
     pub fn checkpoint_every(mut self, every: Duration) -> Self {
         self.settings.checkpoint_every = every;
+        self
+    }
+
+    /// Bytes, in four for each number, of a best model that stays in memory while later epochs are trained;
+    /// [`BEST_IN_MEMORY`] if they are not given. A larger one is in the run's folder until the end, in a file without a
+    /// name, and in the checkpoints, so that a run that is stopped or killed loses nothing by it.
+    pub fn best_in_memory(mut self, bytes: u64) -> Self {
+        self.settings.best_in_memory = bytes;
         self
     }
 
@@ -159,13 +168,14 @@ impl<'a> Job<'a> {
         let _lock = RunLock::take(&self.folder)?;
         let finished = self.finished::<C, L>(progress)?;
         let Finished { experiment, raw, prepared, trained, train, names, read, prepare, .. } = finished;
-        let counted = Counted::new(&prepared, &experiment, progress);
+        let counted = Counted::new(&prepared, &experiment, progress)?;
         let run = Run { experiment: &experiment, raw: &raw, read, names: &names, device: self.device };
         let measures = self.settings.measures;
+        run.announce_samples(&prepared, progress);
         run.announce(&trained, measures, progress);
         let prepare = read.and(prepare);
         let learned = Learned { trained: &trained, prepared: &prepared, counted: &counted, train, prepare };
-        run.report(&self.folder, learned, measures)
+        run.report(&self.folder, learned, measures, progress)
     }
 
     /// The finished run in the folder, read back.
@@ -173,7 +183,9 @@ impl<'a> Job<'a> {
         &self,
         progress: &mut dyn Progress,
     ) -> Result<Finished<'a, C, L>, Error> {
-        Finished::open(&self.folder, self.device, |experiment| self.raw(experiment, progress))
+        Finished::open(&self.folder, self.device, progress, |experiment, progress| {
+            self.raw(experiment, progress)
+        })
     }
 
     /// The data that was given, or what the experiment names.
@@ -186,8 +198,9 @@ impl<'a> Job<'a> {
             return Ok(Cow::Borrowed(raw));
         }
         let rejects = self.folder.join(REJECTS);
-        let raw =
-            read_listing_rejects(&rejects, progress, || load_data(experiment, &self.places, Path::new("")))?;
+        let raw = read_listing_rejects(&rejects, progress, |progress| {
+            load_data_following(experiment, &self.places, Path::new(""), progress)
+        })?;
         Ok(Cow::Owned(raw))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,13 +19,14 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use u2i_features::Prepared;
 use u2i_models::TwoTower;
+use u2i_train::TensorView;
 
 use super::{MODEL, RANKS, RECOMMENDED};
 use crate::Error;
-use crate::checkpoint;
 use crate::parquet_columns::{column, optional};
 use crate::pipeline::{Evaluation, Trained};
 use crate::report::write_bytes;
+use crate::tensor_file::{self, OpenError, TensorFile, TensorFileError};
 
 /// A test target, or one of the relevant items of a set, and where it came. Items of a set stand together.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +108,7 @@ pub(super) fn write<M: TwoTower>(
         counts(group, items().map(|item| evaluation.n_lists[item as usize]))
     });
     keep(RECOMMENDED, &recommended)?;
-    keep(MODEL, &checkpoint::encode(&u2i_train::weights(&trained.fitted.model)))?;
+    hashes.insert(MODEL.to_owned(), write_weights(&folder.join(MODEL), &trained.fitted.model)?);
     Ok(hashes)
 }
 
@@ -121,15 +123,46 @@ pub(super) fn check(folder: &Path, report: &Value, name: &str) -> Result<(), Err
     Err(Error::RunFile { path, reason: format!("its SHA-256 is {found}, the report says {wanted}") })
 }
 
+/// Writes the weights of a model piece by piece; returns the SHA-256 of the file.
+fn write_weights<M: TwoTower>(path: &Path, model: &M) -> Result<String, Error> {
+    let tensors = u2i_train::weight_views(model);
+    let tensors = TensorFile::new(&tensors);
+    let failed = |source| Error::Write { path: path.into(), bytes: tensors.n_bytes(), source };
+    let mut hash = Sha256::new();
+    let write = |file: &mut File, _: &Path| {
+        let take = |piece: &[u8]| {
+            hash.update(piece);
+            file.write_all(piece)
+        };
+        tensors.write(take).map_err(|error| match error {
+            TensorFileError::Write(source) => failed(source),
+            TensorFileError::Numbers(_, source) => failed(io::Error::other(source)),
+        })
+    };
+    u2i_disk::replace_with(path, write).map_err(|error| match error {
+        // Whichever step of writing failed.
+        Error::Io { source, .. } => failed(source),
+        other => other,
+    })?;
+    Ok(u2i_disk::hex(&hash.finalize()))
+}
+
 fn sha256(bytes: &[u8]) -> String {
     u2i_disk::hex(&Sha256::digest(bytes))
 }
 
 /// Puts the weights of a run's model into a model of its shape.
 pub(super) fn read_weights<M: TwoTower>(path: &Path, model: M) -> Result<M, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
     let broken = |reason: String| Error::RunFile { path: path.into(), reason };
-    let tensors = checkpoint::decode(&bytes).map_err(broken)?;
+    let tensors = tensor_file::open(path).map_err(|error| match error {
+        OpenError::Io(source) => Error::Io { action: "read", path: path.into(), source },
+        OpenError::Content(reason) => broken(reason),
+    })?;
+    let read = |(name, tensor): (String, TensorView<'_>)| match tensor.to_owned() {
+        Ok(tensor) => Ok((name, tensor)),
+        Err(error) => Err(broken(error.to_string())),
+    };
+    let tensors = tensors.into_iter().map(read).collect::<Result<_, _>>()?;
     u2i_models::with_weights(model, tensors).map_err(|error| broken(error.to_string()))
 }
 

@@ -11,7 +11,7 @@ use u2i::ErrorKind;
 use u2i::checkpoint::{CheckpointError, Checkpoints};
 use u2i::config::Experiment;
 use u2i::schema::Digest;
-use u2i::train::{StateTensor, TrainProgress, TrainState};
+use u2i::train::{StateTensor, StateView, TrainProgress, TrainState};
 
 use harness::{folder, fuzz, word};
 
@@ -55,7 +55,7 @@ fn saved(target: &str) -> Saved {
     let tensor = |n: usize| StateTensor { shape: vec![n, 2], data: vec![0.5; 2 * n] };
     let tensors = BTreeMap::from([("model/a".into(), tensor(3)), ("table/0/weight".into(), tensor(5))]);
     let progress = TrainProgress { step: 3, epochs: vec![(1, Some(2))], ..TrainProgress::default() };
-    checkpoints.save(&TrainState { progress, tensors }).unwrap();
+    checkpoints.save(&StateView::from(TrainState { progress, tensors })).unwrap();
     let path = checkpoints.newest().unwrap().unwrap().path;
     Saved { checkpoints, manifest: path.join("manifest.json"), state: path.join("state.safetensors") }
 }

@@ -203,6 +203,33 @@ fn every_key_of_the_synthetic_files_changes_the_result() {
     assert!(tried > 100, "{tried} keys were tried");
 }
 
+/// How many users are ranked for changes what is measured, and nothing that is learned from the targets.
+#[cfg(feature = "faiss")]
+#[test]
+fn the_users_that_are_evaluated_change_the_metrics_alone() {
+    let small = SyntheticConfig { users: 120, items: 100, events_per_user: 12, cold_users: 2, cold_items: 2 };
+    let raw = synthetic(1, &small);
+    let (_, config) = configs().into_iter().find(|(path, _)| path.ends_with("synthetic/fm.toml")).unwrap();
+    let result = |evaluation: &str| {
+        let mut config = config.clone();
+        let table = config.as_table_mut().unwrap();
+        table.remove("index");
+        merge(table, self::table("train = { epochs = 1, chunks_per_step = 4 }").as_table().unwrap());
+        merge(table, self::table(evaluation).as_table().unwrap());
+        outcome(&parse(&config).unwrap(), &raw).unwrap()
+    };
+    let base = result("");
+    for all in ["users = 'all'", "users = 121", "validation_users = 'all'", "validation_users = 10000"] {
+        assert_eq!(result(&format!("evaluation.{all}")), base, "{all}");
+    }
+    for (fewer, changes) in [("users = 60", "metrics"), ("validation_users = 60", "validation")] {
+        let found = result(&format!("evaluation.{fewer}"));
+        for key in ["split", "items", "validation", "metrics"] {
+            assert_eq!(found[key] == base[key], key != changes, "{fewer}: {key}");
+        }
+    }
+}
+
 /// The examples in TOML that a page of docs shows.
 fn examples_of(page: &str) -> Vec<Value> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);

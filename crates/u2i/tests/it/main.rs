@@ -1,6 +1,8 @@
 //! The whole pipeline on small data.
 
+mod best_model;
 mod config_keys;
+mod followed;
 mod learning;
 mod long_lines;
 mod models;
@@ -10,7 +12,11 @@ mod own_model;
 mod real;
 #[path = "../../../../xtask/src/real_data.rs"]
 mod real_data;
+mod shared_counts;
+mod stopped;
 mod synthetic_data;
+#[cfg(feature = "faiss")]
+mod validation_search;
 
 use std::path::Path;
 
