@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use u2i_chapter::ModelName;
 use u2i_random::{Purpose, Stream};
 
@@ -153,13 +154,25 @@ fn sigint_and_sigterm_keep_the_state_and_say_so_in_the_exit_code() {
         let out = folder.path().join(name);
         // Only the signal keeps a state.
         let mut child = start(every("1000", &out, &[]));
-        std::thread::sleep(Duration::from_millis(600));
+        // Begun right before the first step.
+        let log = out.join(RUN).join("train.jsonl");
+        while !log.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "{name}: it ended before it trained");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         signal(&child, name);
         assert_eq!(child.wait().unwrap().code(), Some(code), "{name}");
         let files = checkpoint(&out);
         assert_eq!(files.keys().collect::<Vec<_>>(), ["manifest.json", "state.safetensors"]);
+        let manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+        let kept = manifest["progress"]["step"].as_u64().unwrap();
         let output = run(command(&out, &["--resume"]));
         assert!(output.status.success() && text(&output).contains("goes on after step"), "{}", text(&output));
+        // Not at the end of training: a later stage would have heard it, too.
+        let log = std::fs::read_to_string(log).unwrap();
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let last = lines.filter_map(|line| line["step"].as_u64()).max().unwrap();
+        assert!(kept < last, "{name}: {kept} of {last} steps");
     }
 }
 

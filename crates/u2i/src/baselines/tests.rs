@@ -219,12 +219,14 @@ fn a_baseline_of_ones_own_is_ranked_by_its_scores() {
 /// Sums of `M[a,b] / (n_a · n_b^.25)`, pair of events by pair of events.
 fn sums(train: &TrainEvents, n_items: usize) -> Vec<BTreeMap<u32, f64>> {
     let counts = train.counts(n_items);
+    let mut decay = vec![1.0];
+    (1..10).for_each(|gap| decay.push(decay[gap - 1] * 0.8));
     let mut sums = vec![BTreeMap::new(); n_items + 1];
     for user in 0..train.events().n_users() {
         let own = train.events().items(user);
         for (i, &item) in own.iter().enumerate() {
             for (gap, &follower) in own[i + 1..].iter().take(10).enumerate() {
-                *sums[item as usize].entry(follower).or_insert(0.0) += 0.8f64.powi(gap as i32);
+                *sums[item as usize].entry(follower).or_insert(0.0) += decay[gap];
             }
         }
     }

@@ -1,3 +1,4 @@
+use std::iter::successors;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -85,7 +86,8 @@ struct Weights {
 impl Weights {
     fn new(counts: &[u32]) -> Self {
         Weights {
-            decay: (0..MAX_GAP).map(|gap| GAP_DECAY.powi(gap as i32)).collect(),
+            // Not `powi`, whose last bit is another where the compiler knows the exponent.
+            decay: successors(Some(1.0), |weight| Some(weight * GAP_DECAY)).take(MAX_GAP).collect(),
             divisors: counts.iter().map(|&n| f64::from(n.max(1)).powf(POPULARITY_POWER)).collect(),
         }
     }
@@ -152,8 +154,7 @@ impl Transitions {
 
     /// Halves the successors that an item may have until all fit.
     fn prune(&mut self, max_pairs: usize) {
-        // One successor each is the least that can be kept, and rows come in so from then on.
-        if self.limit == Some(1) || self.kept() <= max_pairs {
+        if self.kept() <= max_pairs {
             return;
         }
         let lengths = || self.segments.iter().flat_map(Segment::lengths);
