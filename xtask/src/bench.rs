@@ -4,6 +4,8 @@ mod contender;
 mod contest;
 mod contests;
 mod document;
+#[cfg(test)]
+mod fixture;
 mod hits;
 mod jobs;
 mod place;

@@ -76,7 +76,7 @@ impl Lines {
         Lines { label: label.to_owned(), steps, unit, begun: now, due: now + WORTH_A_LINE, is_named: false }
     }
 
-    /// The same stage, whose first line is said.
+    /// The stage, after its first line is printed.
     pub fn named(self) -> Self {
         Lines { is_named: true, due: self.begun + EVERY, ..self }
     }

@@ -198,9 +198,9 @@ impl FaissIndex {
     /// finds accidents, not intent: whoever changes a file and makes its SHA-256 anew can take the process down.
     /// Sizes at the front are held against the description first. Of 1,000 such mutants each, and of each size replaced
     /// by 13 others, all of `Flat`, `IVF`, `SQ8` and IVF-PQ were refused, failed with an error or were answered with
-    /// items of the index, while 40 to 42 of `HNSW` ended the process, by a graph that leads out of memory; and a
-    /// list's size that lies may ask for all memory there is. So load what comes from others as [`ExactIndex`], whose
-    /// reader holds all sizes against the file, or bind the file by a hash that comes from elsewhere.
+    /// items of the index. Of `HNSW`, 40 to 42 ended the process by a graph that leads out of memory, and one overwrote
+    /// memory that is not faiss's. A list's size that lies may ask for all memory there is. So load what comes from others as
+    /// [`ExactIndex`], whose reader holds all sizes against the file, or bind the file by a hash that comes from elsewhere.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ pub(crate) const MOST_HELD: u64 = 1 << 30;
 pub(crate) const MADE_TOGETHER: NonZeroUsize = NonZeroUsize::new(1 << 14).unwrap();
 /// Users that are ranked for together: that bounds the memory, whatever the size of the data.
 pub(crate) const RANKED_TOGETHER: usize = 4096;
-/// The same where items are made for them: each block of users makes all items again.
+/// Users that are ranked for together where item vectors are made on the way: each block of users makes all of them again.
 pub(crate) const RANKED_TOGETHER_OF_MADE: usize = 50_000;
 
 /// What came out of ranking the whole catalog for each target.

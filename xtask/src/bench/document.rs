@@ -241,7 +241,8 @@ What a peer does stands at the head of its script in `benches/peers/`. To know w
   validation; as torch-rechub does. A bar is met only where our hit rate at 10 is not below the peer's by more than chance
   explains. A side that takes more than 30 minutes is stopped. torch-rechub is left out at 10⁷, since its samples, each with all
   of its history, do not fit into memory.
-- `whole-job-1e8`: memory beyond four times the weights, which are the tables, both moments of Adam and the best epoch.
+- `whole-job-1e8`: the most of any stage. From what training takes, four times the weights are taken off, which are the tables, both
+  moments of Adam and the best epoch; from other stages nothing.
 - `threads-2`: the peer is the same program with one thread.
 - `serve-overload` asks for exact search, which takes long enough for ten times as many requests to be sent from the cores
   that they are answered on.
@@ -252,16 +253,9 @@ What a peer does stands at the head of its script in `benches/peers/`. To know w
 mod tests {
     use serde_json::json;
 
+    use super::super::fixture::{contest, round};
     use super::super::hits::Hits;
     use super::*;
-
-    fn round(wall_s: f64) -> Value {
-        json!({ "wall_s": wall_s, "cpu_s": 2.0 * wall_s, "work": 10, "steps": 5, "p50_s": 0.1, "peak_rss_mib": 7.5 })
-    }
-
-    fn contest(id: &str) -> &'static Contest {
-        contests().find(|contest| contest.id == id).unwrap()
-    }
 
     #[test]
     fn what_a_service_adds_is_a_difference_and_what_it_tells_stands_alone() {

@@ -247,15 +247,8 @@ pub(super) fn text(row: &Row, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::contests::contests;
+    use super::super::fixture::{contest, round};
     use super::*;
-
-    fn round(wall_s: f64) -> Value {
-        json!({ "wall_s": wall_s, "cpu_s": 2.0 * wall_s, "work": 10, "steps": 5, "p50_s": 0.1, "peak_rss_mib": 7.5 })
-    }
-
-    fn contest(id: &str) -> &'static Contest {
-        contests().find(|contest| contest.id == id).unwrap()
-    }
 
     #[test]
     fn ratios_are_of_medians_and_in_the_sense_of_the_bar() {
